@@ -1,0 +1,38 @@
+# Developer and demo commands. Everything but python3 (>= 3.11) is installed into .venv by the first target run.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test serve bench lint clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned dependencies into $(VENV) ..."
+	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## play the whole story: three hospitals, two gateways, referral, teleconsultation, crash
+	@$(BIN)/fhir-gateway demo
+
+test: $(STAMP)  ## lint, types, tests
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -n auto
+
+serve: $(STAMP)  ## start the province gateway on the embedded database
+	@$(BIN)/fhir-gateway serve
+
+bench: $(STAMP)  ## measure; prints JSON
+	@$(BIN)/python -m bench
+
+lint: $(STAMP)  ## ruff and mypy only
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""One folder for each format a hospital sends; pure functions from bytes to FHIR, strangers to the gateway."""

@@ -1,0 +1,67 @@
+"""A transaction Bundle while it is being written: ids that a re-send meets again, links by ``urn:uuid``.
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from typing import Any
+from uuid import UUID, uuid5
+
+from adapters.contract import Resource
+
+NAMESPACE = UUID("6f0d3f2e-6d9e-5c53-9a53-8b9d0f0c2a11")
+
+
+def resource_id(hospital: str, resource_type: str, key: str) -> str:
+    """The id of what a hospital calls ``key``: the same today and on every re-send."""
+    return str(uuid5(NAMESPACE, f"{hospital}|{resource_type}|{key}"))
+
+
+def pruned(value: Any) -> Any:
+    """The value without None, empty strings, lists and objects, which FHIR forbids at any depth."""
+    if isinstance(value, dict):
+        kept = {name: pruned(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if not _is_empty(item)}
+    if isinstance(value, list):
+        return [item for item in map(pruned, value) if not _is_empty(item)]
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+class Draft:
+    """Collects resources by (type, local key); each becomes one ``PUT Type/id`` entry of the transaction."""
+
+    def __init__(self, hospital: str) -> None:
+        self._hospital = hospital
+        self._resources: dict[str, Resource] = {}
+
+    def id(self, resource_type: str, key: str) -> str:
+        return resource_id(self._hospital, resource_type, key)
+
+    def reference(self, resource_type: str, key: str, display: str | None = None) -> Resource:
+        """A link to a resource of this Bundle, added already or later."""
+        return pruned({"reference": f"urn:uuid:{self.id(resource_type, key)}", "display": display})  # type: ignore[no-any-return]
+
+    def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
+        """Add a resource or complete one added before (elements given now win). Returns the live resource."""
+        identity = self.id(resource_type, key)
+        resource = self._resources.setdefault(identity, {"resourceType": resource_type, "id": identity})
+        resource.update(pruned(elements))
+        return resource
+
+    def has(self, resource_type: str, key: str) -> bool:
+        return self.id(resource_type, key) in self._resources
+
+    def bundle(self) -> Resource:
+        """The transaction Bundle, entries in the order they were first added."""
+        entries = [
+            {
+                "fullUrl": f"urn:uuid:{resource['id']}",
+                "resource": resource,
+                "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
+            }
+            for resource in self._resources.values()
+        ]
+        return pruned({"resourceType": "Bundle", "type": "transaction", "entry": entries})  # type: ignore[no-any-return]
