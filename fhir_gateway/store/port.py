@@ -1,0 +1,226 @@
+"""The promises of the store, and the values it takes and gives.
+
+1. A version once written never changes and is never lost.
+2. ``commit`` happens whole or not at all: versions, claims, grants, notes, events, jobs.
+3. A change names the version it replaces; a different current version is a Conflict.
+4. What ``commit`` returned, the next search sees.
+5. A deleted resource is Gone; its history stays.
+6. A page cursor never skips or repeats a record that did not change.
+7. A leased job is nobody else's until its lease ends; unsettled, it comes back.
+8. Two writers claiming one business identifier get one resource.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from fhir_gateway.search.query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one resource. ``body`` is its exact JSON text, empty when deleted; ``updated`` is UTC, milliseconds.
+
+    ``readers`` names the parties (hospitals, partners) that may see it besides the roles that see everything.
+    """
+
+    type: str
+    id: str
+    number: int
+    updated: datetime
+    body: bytes
+    deleted: bool = False
+    readers: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A version to write. ``replaces`` is the current version's number, 0 when there must be none.
+
+    ``index`` holds the document fields a search finds it by (``search.extract``); empty for a deletion.
+    """
+
+    version: Version
+    replaces: int
+    index: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """``key`` belongs to the resource ``owner`` (``Type/id``). ``instead_of`` takes it over from a stale owner."""
+
+    key: str
+    owner: str
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """From now on ``reader`` may see the current and coming versions of ``reference``."""
+
+    reference: str
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A small record on a named shelf. ``expected`` are values the stored note must have for the write to count.
+
+    Without ``expected`` the note must not exist yet (else Conflict); with it the named fields are overwritten
+    (Conflict when the stored note differs from ``expected``).
+    """
+
+    shelf: str
+    key: str
+    content: Mapping[str, Any]
+    expected: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work owed. Jobs of one ``group`` are leased oldest first and never to two workers at once."""
+
+    id: str
+    queue: str
+    group: str
+    due: datetime
+    content: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An AuditEvent as stored: durable at once, sealed into a block later."""
+
+    id: str
+    recorded: datetime
+    body: bytes
+    index: Mapping[str, Any] = field(default_factory=dict)
+    block: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A link of the audit chain. ``root`` is the Merkle root of the events' bodies in the order of ``events``."""
+
+    number: int
+    previous: str
+    root: str
+    events: tuple[str, ...]
+    sealed: datetime
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """All that happens together."""
+
+    changes: tuple[Change, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    notes: tuple[Note, ...] = ()
+    events: tuple[Event, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    settled: tuple[str, ...] = ()
+
+
+class Records(Protocol):
+    """Versions of resources: what ``records/`` needs of a store."""
+
+    async def current(self, reference: str) -> Version | None:
+        """The newest version, which may be a deletion; None when there never was one."""
+        ...
+
+    async def currents(self, references: Sequence[str]) -> dict[str, Version]:
+        """The newest versions of those references that exist, in one round trip."""
+        ...
+
+    async def version(self, reference: str, number: int) -> Version | None: ...
+
+    async def versions(self, reference: str, before: int | None, limit: int) -> list[Version]:
+        """History newest first, starting below version number ``before``."""
+        ...
+
+    async def find(self, query: Query, reader: str | None = None) -> list[Version]:
+        """One page of current, undeleted versions; ``reader`` confines it to what that party may see."""
+        ...
+
+    async def count(self, query: Query, reader: str | None = None) -> int: ...
+
+    async def claimed(self, keys: Sequence[str]) -> dict[str, str]:
+        """The owners (``Type/id``) of those keys that have one."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Write all of it, durably. Raises Conflict or Claimed, and then nothing is written."""
+        ...
+
+
+class Jobs(Protocol):
+    """Work owed, leased in batches."""
+
+    async def lease(self, queue: str, owner: str, limit: int, seconds: float) -> list[Job]:
+        """Up to ``limit`` due jobs, oldest first, now held by ``owner`` for ``seconds``."""
+        ...
+
+    async def settle(self, job: str) -> None:
+        """The job is done and forgotten (use ``Commit.settled`` to do so together with its effect)."""
+        ...
+
+    async def postpone(self, job: str, due: datetime, trouble: str) -> None:
+        """Give the lease back and try again at ``due``; counts one attempt and remembers the trouble."""
+        ...
+
+    async def owed(self, queue: str, limit: int) -> list[Job]:
+        """What is waiting, oldest first: for people to look at."""
+        ...
+
+
+class Notes(Protocol):
+    """Small records on named shelves."""
+
+    async def note(self, shelf: str, key: str) -> Mapping[str, Any] | None: ...
+
+    async def notes(self, shelf: str, where: Mapping[str, Any], after: str, limit: int) -> list[tuple[str, Mapping[str, Any]]]:
+        """Notes whose fields equal ``where``, in key order, after key ``after``."""
+        ...
+
+    async def hold(self, name: str, owner: str, seconds: float) -> bool:
+        """Take or renew a named lease; False while another owner holds it."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Events and the blocks that seal them."""
+
+    async def append(self, events: Sequence[Event]) -> None: ...
+
+    async def unsealed(self, limit: int) -> list[Event]: ...
+
+    async def seal(self, block: Block) -> None:
+        """Store the block and mark its events, together. Raises Conflict when the number is taken."""
+        ...
+
+    async def last_block(self) -> Block | None: ...
+
+    async def blocks(self, start: int, limit: int) -> list[Block]: ...
+
+    async def events(self, ids: Sequence[str]) -> dict[str, Event]: ...
+
+    async def stray_events(self, limit: int) -> list[str]:
+        """Ids of events that claim a block which does not list them."""
+        ...
+
+
+class Store(Records, Jobs, Notes, AuditTrail, Protocol):
+    """Everything; ``store/mongo.py`` keeps it."""
+
+    async def ping(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        ...
