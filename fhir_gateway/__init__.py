@@ -1,0 +1,1 @@
+"""The FHIR gateway (map below is completed as rooms are built)."""
