@@ -17,17 +17,18 @@ def resource_id(hospital: str, resource_type: str, key: str) -> str:
 
 
 def pruned(value: Any) -> Any:
-    """The value without None, empty strings, lists and objects, which FHIR forbids at any depth."""
+    """The value without None, empty strings, lists and objects, which FHIR forbids at any depth; 0 and false stay."""
     if isinstance(value, dict):
-        kept = {name: pruned(item) for name, item in value.items()}
-        return {name: item for name, item in kept.items() if not _is_empty(item)}
+        kept = {}
+        for name, item in value.items():
+            inner = pruned(item) if isinstance(item, dict | list) else item
+            if inner or inner == 0:
+                kept[name] = inner
+        return kept
     if isinstance(value, list):
-        return [item for item in map(pruned, value) if not _is_empty(item)]
+        items = [pruned(item) if isinstance(item, dict | list) else item for item in value]
+        return [item for item in items if item or item == 0]
     return value
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | list | dict) and not value)
 
 
 class Draft:
@@ -36,9 +37,13 @@ class Draft:
     def __init__(self, hospital: str) -> None:
         self._hospital = hospital
         self._resources: dict[str, Resource] = {}
+        self._ids: dict[tuple[str, str], str] = {}
 
     def id(self, resource_type: str, key: str) -> str:
-        return resource_id(self._hospital, resource_type, key)
+        known = self._ids.get((resource_type, key))
+        if known is None:
+            known = self._ids[resource_type, key] = resource_id(self._hospital, resource_type, key)
+        return known
 
     def reference(self, resource_type: str, key: str, display: str | None = None) -> Resource:
         """A link to a resource of this Bundle, added already or later."""

@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fhir_gateway.search.query import Query
+from fhir_gateway.security.audit import Block as Block  # noqa: PLC0414 - part of the store's own words
+from fhir_gateway.security.audit import Event as Event  # noqa: PLC0414
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +97,6 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An AuditEvent as stored: durable at once, sealed into a block later."""
-
-    id: str
-    recorded: datetime
-    body: bytes
-    index: Mapping[str, Any] = field(default_factory=dict)
-    block: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A link of the audit chain. ``root`` is the Merkle root of the events' bodies in the order of ``events``."""
-
-    number: int
-    previous: str
-    root: str
-    events: tuple[str, ...]
-    sealed: datetime
-    signature: str
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """All that happens together."""
 
@@ -187,7 +166,9 @@ class Notes(Protocol):
 
     async def note(self, shelf: str, key: str) -> Mapping[str, Any] | None: ...
 
-    async def notes(self, shelf: str, where: Mapping[str, Any], after: str, limit: int) -> list[tuple[str, Mapping[str, Any]]]:
+    async def notes(
+        self, shelf: str, where: Mapping[str, Any], after: str, limit: int
+    ) -> list[tuple[str, Mapping[str, Any]]]:
         """Notes whose fields equal ``where``, in key order, after key ``after``."""
         ...
 
@@ -209,7 +190,9 @@ class AuditTrail(Protocol):
 
     async def last_block(self) -> Block | None: ...
 
-    async def blocks(self, start: int, limit: int) -> list[Block]: ...
+    async def blocks(self, start: int, limit: int) -> list[Block]:
+        """Blocks in order, from number ``start`` on (``start`` itself included)."""
+        ...
 
     async def events(self, ids: Sequence[str]) -> dict[str, Event]: ...
 

@@ -1,0 +1,98 @@
+"""What one document's translation shares: the Bundle being written, the ledger, and where each field goes.
+
+https://hl7.org/fhir/R4/datatypes.html
+"""
+
+from dataclasses import dataclass, field
+
+from adapters.cda.node import Node
+from adapters.cda.parse import Document
+from adapters.contract import Hospital, Notice, Resource
+from adapters.draft import Draft
+
+Link = tuple[str, str]
+"""A resource of this Bundle: its type and local key."""
+
+
+@dataclass(slots=True)
+class Chart:
+    """The state of one translation; lives as long as the call that made it."""
+
+    hospital: Hospital
+    document: Document
+    draft: Draft
+    scope: str = ""
+    patient: str = ""
+    patient_ids: frozenset[tuple[str, str]] = frozenset()
+    encounter: Link | None = None
+    stay: tuple[str, str] = ("", "")
+    notices: list[Notice] = field(default_factory=list)
+    _keys: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def link(self, link: Link, display: str = "") -> Resource:
+        return self.draft.reference(*link, display or None)
+
+    def subject(self) -> Resource:
+        return self.link(("Patient", self.patient))
+
+    def spot(self, link: Link) -> "Spot":
+        return Spot(self, f"{link[0]}/{self.draft.id(*link)}", "")
+
+    def notice(self, where: str, text: str) -> None:
+        self.notices.append(Notice(where, text))
+
+    def fact_key(self, resource_type: str, signature: str, number: str) -> str:
+        """The key of a fact: what it states, counted when different facts of one document state the same.
+
+        A sender's own id alone will not do: published samples give one id to two different problems.
+        """
+        numbers = self._keys.setdefault((resource_type, signature), [])
+        if not number or number not in numbers:
+            numbers.append(number)
+            place = len(numbers) - 1
+        else:
+            place = numbers.index(number)
+        return f"{self.scope}|{signature}|{place}"
+
+    def encounter_at(self, time: str) -> Resource | None:
+        """The document's encounter, if the time lies inside it."""
+        start, end = (stamp[:10] for stamp in self.stay)
+        if self.encounter is None or len(time) < 10 or not start:
+            return None
+        return self.link(self.encounter) if start <= time[:10] <= (end or time[:10]) else None
+
+
+class Spot:
+    """A place in a FHIR resource; reading a source field through it writes the ledger line."""
+
+    __slots__ = ("_path", "_resource", "chart")
+
+    def __init__(self, chart: Chart, resource: str, path: str) -> None:
+        self.chart = chart
+        self._resource = resource
+        self._path = path
+
+    def at(self, path: str) -> "Spot":
+        return Spot(self.chart, self._resource, f"{self._path}.{path}" if self._path else path)
+
+    def attribute(self, node: Node, name: str, path: str = "") -> str:
+        """The attribute's value, entered as mapped to this place."""
+        value = node.attributes.get(name, "")
+        if value:
+            self._take(f"{node.place}/@{name}", path)
+        return value
+
+    def text(self, node: Node, path: str = "") -> str:
+        """The element's own text, entered as mapped to this place."""
+        if node.text:
+            self._take(node.place, path)
+        return node.text
+
+    def narrative(self, node: Node, path: str = "") -> str:
+        if node.narrative:
+            self._take(node.place, path)
+        return node.narrative
+
+    def _take(self, place: str, path: str) -> None:
+        whole = f"{self._path}.{path}" if self._path and path else self._path or path
+        self.chart.document.tally.take(place, f"{self._resource}#{whole}")

@@ -1,0 +1,186 @@
+"""CDA data types as FHIR ones: codes, absent values, times, quantities.
+
+https://hl7.org/fhir/R4/datatypes.html
+"""
+
+import re
+from typing import Any
+
+from adapters.cda import times
+from adapters.cda.chart import Chart, Spot
+from adapters.cda.node import NOTHING, Node
+from adapters.cda.tables import SYSTEMS, translated
+from adapters.contract import Resource
+
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+ICD10 = "http://hl7.org/fhir/sid/icd-10"
+
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+\Z")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_WHO_ICD10 = re.compile(r"([A-Z]\d\d)\.?(\d?)[*†+]?\Z")
+
+
+def absent(reason: str = "unknown") -> Resource:
+    """What stands where a required value is missing."""
+    return {"extension": [{"url": ABSENT, "valueCode": reason}]}
+
+
+def absence(node: Node, spot: Spot) -> Resource:
+    """The reason the sender gives for having no value; empty when it gives none."""
+    flavor = node.get("nullFlavor")
+    if not flavor:
+        return {}
+    spot.attribute(node, "nullFlavor", "extension[0].valueCode")
+    return absent(translated("absent", flavor) or "unknown")
+
+
+def root_uri(root: str) -> str:
+    """A root as a URI: an OID or UUID as its URN, anything else not at all."""
+    if _OID.match(root):
+        return f"urn:oid:{root}"
+    return f"urn:uuid:{root.lower()}" if _UUID.match(root) else ""
+
+
+def system_uri(chart: Chart, root: str) -> str:
+    """The code or identifier system behind a root: the hospital's own table first, then the known ones."""
+    local = chart.hospital.codes.get("oid", {}).get(root)
+    if local is not None:
+        return chart.hospital.systems.get(local.code) or local.system
+    return SYSTEMS.get(root) or root_uri(root)
+
+
+def coding(node: Node, spot: Spot) -> Resource:
+    """One coding as the source has it."""
+    code = spot.attribute(node, "code", "code")
+    if not code:
+        return {}
+    root = spot.attribute(node, "codeSystem", "system")
+    return {
+        "system": system_uri(spot.chart, root),
+        "version": spot.attribute(node, "codeSystemVersion", "version"),
+        "code": code,
+        "display": spot.attribute(node, "displayName", "display"),
+    }
+
+
+def concept(node: Node, spot: Spot) -> Resource:
+    """A coded value: source coding, its translations, the standard code where a table has one, and the text."""
+    codings = [coding(node, spot.at("coding[0]"))]
+    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), 1)]
+    codings += _standard(spot.chart, node, codings)
+    text = words(node.first("originalText"), spot.at("text")) or codings[0].get("display", "")
+    if not codings[0] and not text:
+        text = spot.attribute(node, "displayName", "text")
+    found = [item for item in codings if item]
+    if found or text:
+        return {"coding": found, "text": text}
+    return absence(node, spot)
+
+
+def required_concept(node: Node, spot: Spot, fallback: Node = NOTHING) -> Resource:
+    """A coded value that FHIR demands: else the words of ``fallback``, else the reason it is absent."""
+    value = concept(node, spot)
+    if "coding" in value or "text" in value:
+        return value
+    text = words(fallback, spot.at("text"))
+    return {"text": text} if text else value or absent()
+
+
+def _translations(node: Node) -> list[Node]:
+    return node.all("translation")
+
+
+def _standard(chart: Chart, node: Node, codings: list[Resource]) -> list[Resource]:
+    """What the hospital's local table and WHO's ICD-10 add to the source's own code."""
+    first = codings[0]
+    if not first:
+        return []
+    added = []
+    local = chart.hospital.codes.get(node.get("codeSystem"), {}).get(first["code"])
+    if local is not None:
+        added.append({"system": local.system, "code": local.code, "display": local.display})
+    who = _WHO_ICD10.match(first["code"])
+    if who and first["system"] == chart.hospital.systems.get("icd10"):
+        added.append({"system": ICD10, "code": f"{who[1]}.{who[2]}" if who[2] else who[1]})
+    return added
+
+
+def words(node: Node, spot: Spot) -> str:
+    """The words of a text element: its own, or those of the narrative it points at."""
+    if node.text:
+        return spot.text(node)
+    reference = node.first("reference")
+    target = spot.chart.document.anchors.get(reference.get("value").removeprefix("#"), "")
+    if target:
+        spot.attribute(reference, "value")
+    return target
+
+
+def time(node: Node, spot: Spot, attribute: str = "value") -> str:
+    """The element's time; a stamp that is no time stays unmapped and is told to the sender."""
+    stamp = node.get(attribute)
+    if not stamp:
+        return ""
+    found = times.moment(stamp, spot.chart.hospital.offset)
+    if found:
+        spot.attribute(node, attribute)
+    else:
+        spot.chart.notice(f"{node.place}/@{attribute}", "not a valid time stamp")
+    return found
+
+
+def day(node: Node, spot: Spot) -> str:
+    """The element's time cut to its date."""
+    return time(node, spot)[:10]
+
+
+def start(node: Node, spot: Spot) -> str:
+    """When it began, happened or was centred, whichever the interval gives first."""
+    for bound in (node, node.first("low"), node.first("center")):
+        found = time(bound, spot)
+        if found:
+            return found
+    return ""
+
+
+def period(node: Node, spot: Spot) -> Resource:
+    """An interval; a width stands in for the bound that is missing."""
+    low = time(node.first("low"), spot.at("start"))
+    high = node.first("high")
+    end = times.moment(high.get("value"), spot.chart.hospital.offset)
+    if low and end and not times.in_order(low, end):
+        spot.chart.notice(high.place, "the interval ends before it starts: its end is left out")
+        return {"start": low}
+    end = time(high, spot.at("end"))
+    width = node.first("width")
+    if low and not end:
+        end = _moved(low, width, spot.at("end"), "")
+    elif end and not low:
+        low = _moved(end, width, spot.at("start"), "-")
+    return {"start": low, "end": end} if low or end else {}
+
+
+def _moved(time_: str, width: Node, spot: Spot, sign: str) -> str:
+    found = times.shifted(time_, sign + width.get("value"), width.get("unit")) if width else ""
+    if found:
+        spot.attribute(width, "value")
+        spot.attribute(width, "unit")
+    return found
+
+
+def timing(node: Node, spot: Spot, name: str) -> dict[str, Any]:
+    """A choice of date or period under ``name`` + DateTime or Period, as ``effective`` or ``performed``."""
+    if node.first("low") or node.first("high") or node.first("width"):
+        found = period(node, spot.at(f"{name}Period"))
+        return {f"{name}Period": found} if found else {}
+    when = start(node, spot.at(f"{name}DateTime"))
+    if when:
+        return {f"{name}DateTime": when}
+    reason = absence(node, spot.at(f"{name}DateTime"))
+    return {f"_{name}DateTime": reason} if reason else {}
+
+
+def first_time(elements: Resource, name: str) -> str:
+    """The moment that decides which stay a fact belongs to."""
+    interval = elements.get(f"{name}Period", {})
+    return str(elements.get(f"{name}DateTime") or interval.get("start") or interval.get("end") or "")

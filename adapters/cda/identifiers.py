@@ -1,0 +1,80 @@
+"""Instance identifiers (root and extension) as FHIR identifiers of the systems the hospital's file names.
+
+https://hl7.org/fhir/R4/datatypes.html#Identifier
+"""
+
+import re
+
+from adapters.cda.chart import Chart, Spot
+from adapters.cda.datatypes import root_uri, system_uri
+from adapters.cda.node import Node
+from adapters.cda.tables import IDENTIFIER_TYPES
+from adapters.contract import Resource
+
+TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+_PERSONAL = frozenset({"cccd", "cmnd", "passport"})
+_INSURANCE = frozenset({"bhyt", "bhxh"})
+
+
+def key_of(chart: Chart, node: Node) -> str:
+    """Which of the hospital's identifier systems this is (``mrn``, ``cccd`` ...); empty when none.
+
+    Senders put every kind of citizen number under one root, so its shape decides, not the root.
+    """
+    local = chart.hospital.codes.get("oid", {}).get(node.get("root"))
+    key = local.code if local is not None else ""
+    value = node.get("extension")
+    if key in _PERSONAL:
+        return _personal(value)
+    if key in _INSURANCE:
+        return "bhxh" if re.fullmatch(r"\d{10}", value) else "bhyt"
+    return key
+
+
+def _personal(value: str) -> str:
+    if re.fullmatch(r"\d{12}", value):
+        return "cccd"
+    return "cmnd" if re.fullmatch(r"\d{9}", value) else "passport"
+
+
+def identifier(node: Node, spot: Spot) -> Resource:
+    """One identifier; a root alone is its own value."""
+    root = node.get("root")
+    extension = spot.attribute(node, "extension", "value")
+    if not extension:
+        uri = root_uri(root)
+        if uri:
+            spot.attribute(node, "root", "value")
+        return {"system": "urn:ietf:rfc:3986", "value": uri} if uri else {}
+    key = key_of(spot.chart, node)
+    spot.attribute(node, "root", "system")
+    return {
+        **_type(key),
+        "system": spot.chart.hospital.systems.get(key) or system_uri(spot.chart, root),
+        "value": extension,
+        "assigner": {"display": spot.attribute(node, "assigningAuthorityName", "assigner.display")},
+    }
+
+
+def identifiers(nodes: list[Node], spot: Spot) -> list[Resource]:
+    """All identifiers that have a value, each at its own index."""
+    found: list[Resource] = []
+    for node in nodes:
+        one = identifier(node, spot.at(f"identifier[{len(found)}]"))
+        if one:
+            found.append(one)
+    return found
+
+
+def number_of(node: Node) -> str:
+    """An id as one string that tells it from all others; empty when it names nothing."""
+    root, extension = node.get("root"), node.get("extension")
+    return f"{root}^{extension}" if extension else root
+
+
+def _type(key: str) -> Resource:
+    kind = IDENTIFIER_TYPES.get(key)
+    if kind is None:
+        return {}
+    return {"use": kind.use, "type": {"coding": [{"system": TYPES, "code": kind.code, "display": kind.display}]}}

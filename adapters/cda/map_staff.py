@@ -1,0 +1,145 @@
+"""Those who act: practitioners with their roles, devices, organisations.
+
+https://hl7.org/fhir/R4/practitioner.html
+"""
+
+from adapters.cda.chart import Chart, Link, Spot
+from adapters.cda.datatypes import concept, root_uri
+from adapters.cda.demographics import addresses, names, spoken, telecoms
+from adapters.cda.identifiers import identifier, identifiers, key_of, number_of
+from adapters.cda.node import Node
+from adapters.contract import Resource
+
+
+def party(entity: Node, spot: Spot) -> Resource:
+    """A reference to whoever an assignedAuthor or assignedEntity is: the patient, staff, a device, an organisation."""
+    chart = spot.chart
+    if not entity:
+        return {}
+    if _is_patient(entity, chart):
+        return _patient_again(entity, spot)
+    if entity.first("assignedAuthoringDevice"):
+        return chart.link(_device(entity, chart, spot))
+    if entity.first("assignedPerson") or any(number_of(node) for node in entity.all("id")):
+        return _practitioner(entity, spot)
+    return organization(entity.first("representedOrganization"), spot)
+
+
+def _is_patient(entity: Node, chart: Chart) -> bool:
+    numbers = {(node.get("root"), node.get("extension")) for node in entity.all("id") if number_of(node)}
+    return bool(numbers & chart.patient_ids)
+
+
+def _patient_again(entity: Node, spot: Spot) -> Resource:
+    for node in entity.all("id"):
+        spot.attribute(node, "root", "reference")
+        spot.attribute(node, "extension", "reference")
+    return spot.chart.subject()
+
+
+def _practitioner(entity: Node, spot: Spot) -> Resource:
+    chart = spot.chart
+    person = entity.first("assignedPerson")
+    link = ("Practitioner", practitioner_key(entity, chart))
+    place = chart.spot(link)
+    qualification = concept(entity.first("code"), place.at("qualification[0].code"))
+    elements = {
+        "identifier": identifiers(entity.all("id"), place),
+        "name": names(person.all("name"), place),
+        "telecom": telecoms(entity.all("telecom"), place),
+        "address": addresses(entity.all("addr"), place),
+        "qualification": [{"code": qualification}] if qualification else [],
+    }
+    chart.draft.add(*link, elements)
+    _role(entity, link, chart)
+    return chart.link(link, spoken(person.first("name")))
+
+
+def practitioner_key(entity: Node, chart: Chart) -> str:
+    """The licence number, else the sender's own number, else the name within this document."""
+    for node in entity.all("id"):
+        if key_of(chart, node) == "practitioner" and node.get("extension"):
+            return node.get("extension")
+    for node in entity.all("id"):
+        if node.get("extension") or root_uri(node.get("root")):
+            return number_of(node)
+    name = spoken(entity.first("assignedPerson", "name"))
+    return f"{chart.scope}|{name.casefold() or entity.place}"
+
+
+def _role(entity: Node, practitioner: Link, chart: Chart) -> None:
+    employer = entity.first("representedOrganization")
+    if not employer:
+        return
+    link = ("PractitionerRole", f"{practitioner[1]}|{_organization_key(employer, chart)}")
+    where = organization(employer, chart.spot(link).at("organization"))
+    if where:
+        chart.draft.add(*link, {"practitioner": chart.link(practitioner), "organization": where})
+
+
+def _device(entity: Node, chart: Chart, spot: Spot) -> Link:
+    device = entity.first("assignedAuthoringDevice")
+    model, software = device.first("manufacturerModelName"), device.first("softwareName")
+    link = ("Device", f"{model.text}|{software.text}")
+    place = chart.spot(link)
+    named = [
+        {"name": place.text(node, f"deviceName[{n}].name"), "type": kind}
+        for n, (node, kind) in enumerate(((model, "model-name"), (software, "other")))
+        if node.text
+    ]
+    owner = organization(entity.first("representedOrganization"), place.at("owner"))
+    elements = {
+        "identifier": identifiers(entity.all("id"), place),
+        "deviceName": named,
+        "owner": owner,
+        "contact": telecoms(entity.all("telecom"), place),
+    }
+    chart.draft.add(*link, elements)
+    return link
+
+
+def organization(node: Node, spot: Spot) -> Resource:
+    """A reference to an organisation: ours as a resource, another Vietnamese facility by its code alone.
+
+    No hospital describes another one: the directory of the exchange does.
+    """
+    chart = spot.chart
+    code = _facility_id(node, chart)
+    if code and code.get("extension") != chart.hospital.facility_code:
+        display = spot.text(node.first("name"), "display")
+        return {"identifier": identifier(code, spot.at("identifier")), "display": display}
+    key = _organization_key(node, chart)
+    if not node or not key:
+        return {}
+    link = ("Organization", key)
+    _add_organization(node, link, chart, ours=bool(code))
+    return chart.link(link, node.first("name").text)
+
+
+def _add_organization(node: Node, link: Link, chart: Chart, ours: bool) -> None:
+    place = chart.spot(link)
+    written = node.first("name")
+    title = chart.hospital.title if ours else written.text
+    same = written.text == title
+    elements = {
+        "identifier": identifiers(node.all("id"), place),
+        "name": title,
+        "alias": [] if same else [written.text],
+        "telecom": telecoms(node.all("telecom"), place),
+        "address": addresses(node.all("addr"), place),
+    }
+    place.text(written, "name" if same else "alias[0]")
+    chart.draft.add(*link, elements)
+
+
+def _facility_id(node: Node, chart: Chart) -> Node | None:
+    coded = (one for one in node.all("id") if one.get("extension") and key_of(chart, one) == "facility")
+    return next(coded, None)
+
+
+def _organization_key(node: Node, chart: Chart) -> str:
+    code = _facility_id(node, chart)
+    if code is not None:
+        return f"facility:{code.get('extension')}"
+    numbers = [number_of(one) for one in node.all("id") if number_of(one)]
+    return numbers[0] if numbers else node.first("name").text.casefold()

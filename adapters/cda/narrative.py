@@ -1,0 +1,118 @@
+"""The narrative of a CDA section as safe XHTML: built from an allow-list, so what is not known never gets through.
+
+https://hl7.org/fhir/R4/narrative.html
+"""
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+from lxml import etree
+
+XHTML = "http://www.w3.org/1999/xhtml"
+
+# CDA's own narrative words and their XHTML ones; words that XHTML shares keep their name.
+_TAGS = {
+    "paragraph": "p", "content": "span", "item": "li", "caption": "caption", "linkHtml": "a", "br": "br", "sub": "sub",
+    "sup": "sup", "table": "table", "thead": "thead", "tbody": "tbody", "tfoot": "tfoot", "tr": "tr", "th": "th",
+    "td": "td", "col": "col", "colgroup": "colgroup", "footnote": "span", "footnoteRef": "sup",
+    "p": "p", "div": "div", "span": "span", "b": "b", "i": "i", "u": "span", "ul": "ul", "ol": "ol", "li": "li",
+    "strong": "strong", "em": "em", "pre": "pre", "a": "a", "h1": "h1", "h2": "h2", "h3": "h3", "h4": "h4",
+}  # fmt: skip
+_DROPPED_WHOLE = frozenset({"script", "style", "object", "embed", "iframe", "form", "svg", "math"})
+_EMPTY = frozenset({"br", "col"})
+_STYLES = {"Bold": "font-weight: bold", "Italics": "font-style: italic", "Underline": "text-decoration: underline"}
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|#)[^\s\"'<>]*\Z", re.IGNORECASE)
+_SAFE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_SPAN = re.compile(r"[1-9]\d{0,2}\Z")
+
+
+def xhtml(text: etree._Element) -> str:
+    """The ``div`` of one section text, or an empty string when it shows nothing."""
+    body = "".join(_inner(text)).strip()
+    return f'<div xmlns="{XHTML}">{body}</div>' if plain(text) else ""
+
+
+def plain(element: etree._Element) -> str:
+    """The words of an element on one line."""
+    return " ".join("".join(_words(element)).split())
+
+
+def anchors(text: etree._Element) -> Iterator[tuple[str, str]]:
+    """Every narrative ID with the words it stands for; an empty marker stands for the words of its cell."""
+    for element in text.iter(etree.Element):
+        name = element.get("ID")
+        if name:
+            parent = element.getparent()
+            words = plain(element) or (plain(parent) if parent is not None and parent is not text else "")
+            yield name, words
+
+
+def escaped(words: str) -> str:
+    """A ``div`` that holds plain words."""
+    return f'<div xmlns="{XHTML}"><p>{escape(words, quote=False)}</p></div>'
+
+
+def _words(element: etree._Element) -> Iterator[str]:
+    if _local(element) in _DROPPED_WHOLE:
+        return
+    yield element.text or ""
+    for child in element.iterchildren(etree.Element):
+        yield from _words(child)
+        # Cells and lines are words apart even where the markup has no blank between them.
+        yield " " if _local(child) in {"td", "th", "br", "item", "paragraph", "tr"} else ""
+        yield child.tail or ""
+
+
+def _local(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _inner(element: etree._Element) -> Iterator[str]:
+    yield escape(element.text or "", quote=False)
+    for child in element.iterchildren(etree.Element):
+        yield from _element(child)
+        yield escape(child.tail or "", quote=False)
+
+
+def _element(element: etree._Element) -> Iterator[str]:
+    name = _local(element)
+    if name in _DROPPED_WHOLE:
+        return
+    tag = _list_tag(element) if name == "list" else _TAGS.get(name, "")
+    if not tag or (tag == "caption" and _local_parent(element) != "table"):
+        yield from _inner(element)
+    elif tag in _EMPTY:
+        yield f"<{tag}/>"
+    else:
+        yield f"<{tag}{_attributes(element, tag)}>"
+        yield from _inner(element)
+        yield f"</{tag}>"
+
+
+def _local_parent(element: etree._Element) -> str:
+    parent = element.getparent()
+    return _local(parent) if parent is not None else ""
+
+
+def _list_tag(element: etree._Element) -> str:
+    return "ol" if element.get("listType") == "ordered" else "ul"
+
+
+def _attributes(element: etree._Element, tag: str) -> str:
+    kept = {
+        "id": _if(_SAFE_ID, element.get("ID")),
+        "href": _if(_SAFE_LINK, element.get("href")) if tag == "a" else "",
+        "colspan": _if(_SPAN, element.get("colspan")),
+        "rowspan": _if(_SPAN, element.get("rowspan")),
+        "style": _style(element.get("styleCode", "")),
+    }
+    return "".join(f' {name}="{escape(value)}"' for name, value in kept.items() if value)
+
+
+def _if(pattern: re.Pattern[str], value: str | None) -> str:
+    return value if value and pattern.match(value) else ""
+
+
+def _style(codes: str) -> str:
+    return "; ".join(_STYLES[code] for code in codes.split() if code in _STYLES)

@@ -1,0 +1,29 @@
+"""HL7 v2 messages as the hospitals' systems send them, into FHIR R4.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/
+"""
+
+from adapters.contract import Message, Translation
+from adapters.draft import Draft
+from adapters.hl7v2.messages import map_message
+from adapters.hl7v2.parse import parse
+from adapters.hl7v2.read import Reading
+
+NAME = "hl7v2"
+MEDIA_TYPES = frozenset(
+    {"application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "application/edi-hl7", "text/plain"}
+)
+_STARTS = (b"MSH", b"FHS", b"BHS")
+
+
+def recognises(body: bytes) -> bool:
+    """Whether the message starts as HL7 v2 does, framed or not."""
+    return body[:64].lstrip(b"\xef\xbb\xbf\x0b\r\n \t").startswith(_STARTS)
+
+
+def translate(message: Message) -> Translation:
+    """Map one message. Raises Untranslatable with the place when it cannot be filed safely."""
+    reading = Reading(parse(message.body))
+    draft = Draft(message.hospital.name)
+    map_message(reading, message.hospital, draft)
+    return Translation(draft.bundle(), reading.tally.close(), tuple(reading.notices))

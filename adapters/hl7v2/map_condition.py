@@ -1,0 +1,92 @@
+"""DG1 to Condition, and its role in the visit.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-dg1-to-condition.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, table
+from adapters.hl7v2.datatypes import coded, entity, icd10, practitioner, time
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+
+_CATEGORY = {
+    "coding": [
+        {
+            "system": f"{TERMINOLOGY}condition-category",
+            "code": "encounter-diagnosis",
+            "display": "Encounter Diagnosis",
+        }
+    ]
+}
+_VERIFICATION = {"W": "provisional", "F": "confirmed"}
+
+
+def map_condition(scene: Scene, dg1: Segment) -> Resource:
+    key = _key(scene, dg1)
+    at = scene.at("Condition", key)
+    made = scene.add(
+        "Condition",
+        key,
+        {
+            "identifier": [entity(scene, dg1.value(20), f"{at}identifier[0]", "")],
+            "verificationStatus": _verification(dg1, at),
+            "category": [_CATEGORY],
+            "code": diagnosis_code(scene, dg1, at),
+            "subject": scene.patient(),
+            "encounter": scene.encounter(),
+            "recordedDate": time(scene, dg1.value(5), f"{at}recordedDate")
+            or time(scene, dg1.value(19), f"{at}recordedDate"),
+            "asserter": practitioner(scene, dg1.value(16), f"{at}asserter"),
+        },
+    )
+    _add_to_visit(scene, dg1, key)
+    return made
+
+
+def diagnosis_code(scene: Scene, dg1: Segment, at: str) -> Resource | None:
+    """DG1-3 with the ICD-10 of the Ministry and of WHO; DG1-4 is the older place of its text."""
+    concept = coded(scene, dg1.value(3), f"{at}code", "diagnosis")
+    text = dg1.take(4, f"{at}code.text")
+    if concept is None:
+        return {"text": text} if text else None
+    declared = dg1.peek(3, 3).upper()
+    codings = concept["coding"]
+    if codings and declared in ("", "I10", "ICD10", "ICD-10", "I10VN"):
+        standard = icd10(scene, codings[0]["code"])
+        display = codings[0].get("display")
+        concept["coding"] = [{**coding, "display": display} for coding in standard] + codings[bool(standard) :]
+    return {**concept, "text": text or concept["text"]}
+
+
+def _key(scene: Scene, dg1: Segment) -> str:
+    if dg1.peek(20):
+        return scene.key("Condition", scene.patient_key, dg1.peek(20))
+    where = scene.encounter_key or scene.patient_key
+    return scene.key("Condition", where, dg1.peek(6), dg1.peek(3) or dg1.peek(3, 2) or dg1.peek(4))
+
+
+def _verification(dg1: Segment, at: str) -> Resource | None:
+    status = "entered-in-error" if dg1.peek(21) == "D" else _VERIFICATION.get(dg1.peek(6), "")
+    if not status:
+        return None
+    dg1.take(21 if dg1.peek(21) == "D" else 6, f"{at}verificationStatus")
+    system = f"{TERMINOLOGY}condition-ver-status"
+    return {"coding": [{"system": system, "code": status}]}
+
+
+def _add_to_visit(scene: Scene, dg1: Segment, key: str) -> None:
+    """Encounter.diagnosis: which diagnosis, in what role, of which rank."""
+    if not scene.encounter_key:
+        return
+    at = scene.at("Encounter", scene.encounter_key)
+    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    listed = encounter.setdefault("diagnosis", [])
+    row = table("v2-0052").get(dg1.peek(6))
+    entry: Resource = {"condition": scene.reference("Condition", key)}
+    if row:
+        dg1.take(6, f"{at}diagnosis[{len(listed)}].use")
+        entry["use"] = {"coding": [{"system": row.system, "code": row.code, "display": row.display}]}
+    rank = dg1.peek(15)
+    if rank.isascii() and rank.isdigit() and int(rank) > 0:
+        entry["rank"] = int(dg1.take(15, f"{at}diagnosis[{len(listed)}].rank"))
+    listed.append(entry)

@@ -1,0 +1,72 @@
+"""IN1 to Coverage: the insurance card and who pays.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-in1-to-coverage.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.datatypes import absent, coded, from_table, human_name, identifier, period, type_of
+from adapters.hl7v2.map_patient import sort_of
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+
+_CARD_FIELDS = (49, 36, 2)
+
+
+def map_coverage(scene: Scene, in1: Segment) -> Resource:
+    field = next((field for field in _CARD_FIELDS if in1.peek(field)), 0)
+    card = in1.peek(field) if field in (49, 36) else ""
+    key = scene.key("Coverage", scene.patient_key, card or in1.peek(2) or in1.peek(3))
+    at = scene.at("Coverage", key)
+    holder = human_name(in1.value(16), f"{at}policyHolder.display")
+    return scene.add(
+        "Coverage",
+        key,
+        {
+            "identifier": [_card(scene, in1, at)],
+            "status": "active",
+            "type": coded(scene, in1.value(15), f"{at}type", "v2-0086"),
+            "policyHolder": {"display": holder["text"]} if holder else None,
+            "subscriberId": in1.take(36, f"{at}subscriberId") or in1.take(49, f"{at}subscriberId"),
+            "beneficiary": scene.patient(),
+            "relationship": from_table(scene, in1.value(17), f"{at}relationship", "v2-0063"),
+            "period": period(scene, in1.value(12), in1.value(13), f"{at}period"),
+            "payor": [_payor(scene, in1, at)],
+            "class": _classes(scene, in1, at),
+        },
+    )
+
+
+def _card(scene: Scene, in1: Segment, at: str) -> Resource | None:
+    """The card number: a BHYT card by its pattern, else the insurer's own number."""
+    value = in1.value(49) or in1.value(36)
+    found = identifier(scene, value, f"{at}identifier[0]")
+    if found is None:
+        return None
+    sort = sort_of("BHYT", found["value"], value.place)
+    return {**found, "type": type_of("NIIP"), "system": scene.system(sort)} if sort else found
+
+
+def _payor(scene: Scene, in1: Segment, at: str) -> Resource:
+    number = in1.value(3).peek(1)
+    title = in1.take(4, f"{at}payor[0].display")
+    if not number:
+        return {"display": title} if title else absent()
+    key = f"insurer:{number}"
+    here = scene.at("Organization", key)
+    mark = identifier(scene, in1.value(3), f"{here}identifier[0]")
+    if title:
+        in1.take(4, f"{here}name")
+    scene.add("Organization", key, {"identifier": [mark], "name": title})
+    return {**scene.reference("Organization", key), "display": title}
+
+
+def _classes(scene: Scene, in1: Segment, at: str) -> list[Resource]:
+    made: list[Resource] = []
+    for kind, field, label in (("plan", 2, 0), ("group", 8, 9)):
+        value = in1.value(field).take(1, f"{at}class[{len(made)}].value")
+        if value:
+            title = in1.take(label, f"{at}class[{len(made)}].name") if label else in1.value(2).take(2, f"{at}class")
+            system = "http://terminology.hl7.org/CodeSystem/coverage-class"
+            made.append({"type": {"coding": [{"system": system, "code": kind}]}, "value": value, "name": title})
+    return made
+

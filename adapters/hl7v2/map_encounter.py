@@ -1,0 +1,148 @@
+"""PV1 and PV2 to Encounter.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, table
+from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, time, type_of
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+
+_DOCTORS = (
+    (7, "ATND", "attender"),
+    (8, "REF", "referrer"),
+    (9, "CON", "consultant"),
+    (17, "ADM", "admitter"),
+    (52, "PART", "Participation"),
+)
+_UNKNOWN_CLASS = {"system": f"{TERMINOLOGY}v3-NullFlavor", "code": "UNK", "display": "unknown"}
+
+
+def visit_number(scene: Scene, pv1: Segment) -> str:
+    """What the hospital calls this visit; without a number, patient and admission time; else this one message."""
+    if pv1.peek(19):
+        return pv1.peek(19)
+    if pv1.peek(44):
+        return f"{scene.patient_key}@{pv1.peek(44)}"
+    return f"{scene.patient_key}@message:{scene.header.peek(10)}"
+
+
+def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
+    at = scene.at("Encounter", scene.encounter_key)
+    account = identifier(scene, pid.value(18), f"{at}account[0].identifier")
+    return scene.add(
+        "Encounter",
+        scene.encounter_key,
+        {
+            "identifier": _identifiers(scene, pv1, at),
+            "status": _status(scene, pv1, at),
+            "class": _class(pv1, at),
+            "type": [coded(scene, pv1.value(4), f"{at}type[0]", "v2-0007")],
+            "serviceType": coded(scene, pv1.value(10), f"{at}serviceType", "v2-0069"),
+            "subject": scene.patient(),
+            "participant": _participants(scene, pv1, at),
+            "period": period(scene, pv1.value(44), pv1.value(45), f"{at}period"),
+            "account": [{"identifier": account}] if account else [],
+            "hospitalization": _hospitalization(scene, pv1, at),
+            "location": _locations(scene, pv1, at),
+            "serviceProvider": facility(scene),
+        },
+    )
+
+
+def add_visit_details(scene: Scene, pv2: Segment) -> None:
+    """PV2: reason, expected times, priority, put into the Encounter of the PV1 before it."""
+    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    at = scene.at("Encounter", scene.encounter_key)
+    reasons = [coded(scene, pv2.value(3), f"{at}reasonCode[0]", "admit-reason")]
+    if pv2.peek(12):
+        reasons.append({"text": pv2.take(12, f"{at}reasonCode[1].text")})
+    made = [reason for reason in reasons if reason]
+    if made:
+        encounter["reasonCode"] = made
+    priority = coded(scene, pv2.value(25), f"{at}priority", "v2-0217")
+    if priority:
+        encounter["priority"] = priority
+    if pv2.peek(11).isdigit():
+        days = int(pv2.take(11, f"{at}length"))
+        encounter["length"] = {"value": days, "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
+
+
+def _identifiers(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
+    number = identifier(scene, pv1.value(19), f"{at}identifier[0]", scene.system("visit"))
+    other = identifier(scene, pv1.value(50), f"{at}identifier[1]")
+    visit = {"use": "official", **number, "type": type_of("VN")} if number else None
+    return [made for made in (visit, other) if made]
+
+
+def _status(scene: Scene, pv1: Segment, at: str) -> str:
+    """What the event says; else what the times say; a message that says neither leaves it unknown."""
+    if scene.event.encounter_status:
+        return scene.event.encounter_status
+    if pv1.peek(45):
+        pv1.value(45).took(1, f"{at}status")
+        return "finished"
+    if scene.event.code != "ADT":
+        return "unknown"
+    if pv1.peek(2) == "P":
+        return "planned"
+    return "in-progress" if pv1.peek(44) else "unknown"
+
+
+def _class(pv1: Segment, at: str) -> Resource:
+    row = table("v2-0004").get(pv1.peek(2).upper())
+    if row is None:
+        if pv1.peek(2):
+            pv1.notice(2, "the patient class is not known")
+        return dict(_UNKNOWN_CLASS)
+    pv1.take(2, f"{at}class")
+    return {"system": row.system, "code": row.code, "display": row.display}
+
+
+def _participants(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
+    made: list[Resource] = []
+    for field, role, display in _DOCTORS:
+        for value in pv1.values(field):
+            person = practitioner(scene, value, f"{at}participant[{len(made)}].individual")
+            kind = {"system": f"{TERMINOLOGY}v3-ParticipationType", "code": role, "display": display}
+            if person:
+                made.append({"type": [{"coding": [kind]}], "individual": person})
+    return made
+
+
+def _hospitalization(scene: Scene, pv1: Segment, at: str) -> Resource:
+    inside = f"{at}hospitalization"
+    went = pv1.value(37)
+    return {
+        "preAdmissionIdentifier": identifier(scene, pv1.value(5), f"{inside}.preAdmissionIdentifier"),
+        "admitSource": coded(scene, pv1.value(14), f"{inside}.admitSource", "v2-0023"),
+        "reAdmission": coded(scene, pv1.value(13), f"{inside}.reAdmission", "v2-0092"),
+        "dietPreference": [coded(scene, pv1.value(38), f"{inside}.dietPreference[0]", "v2-0114")],
+        "specialCourtesy": [coded(scene, pv1.value(16), f"{inside}.specialCourtesy[0]", "v2-0099")],
+        "specialArrangement": [coded(scene, pv1.value(15), f"{inside}.specialArrangement[0]", "v2-0009")],
+        "destination": {"display": went.take(1, f"{inside}.destination.display")},
+        "dischargeDisposition": coded(scene, pv1.value(36), f"{inside}.dischargeDisposition", "v2-0112"),
+    }
+
+
+def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
+    made: list[Resource] = []
+    over = scene.event.encounter_status == "finished"
+    for field, status in ((3, "completed" if over else "active"), (6, "completed"), (42, "planned")):
+        place = location(scene, pv1.value(field), f"{at}location[{len(made)}].location")
+        if place and place not in [other["location"] for other in made]:
+            made.append({"location": place, "status": status})
+    return made
+
+
+def add_event_time(scene: Scene, evn: Segment) -> None:
+    """EVN-6, when it happened: the end of the visit for a discharge whose PV1-45 is empty."""
+    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    spans = encounter.setdefault("period", {})
+    edge = {"A01": "start", "A04": "start", "A03": "end"}.get(scene.event.trigger, "")
+    if edge and edge not in spans:
+        moment = time(scene, evn.value(6), f"{scene.at('Encounter', scene.encounter_key)}period.{edge}")
+        spans.update({edge: moment} if moment else {})
+    if not spans:
+        del encounter["period"]

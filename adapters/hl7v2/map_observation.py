@@ -1,0 +1,146 @@
+"""OBX to Observation, or to the attachment of its report.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, code
+from adapters.hl7v2.datatypes import absent, coded, from_table, practitioner, time, unit
+from adapters.hl7v2.map_report import Order
+from adapters.hl7v2.numbers import reference_range
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.values import TEXT, value_of
+
+_ABSENT = {"X": "not-performed", "N": "not-performed", "I": "temp-unknown", "O": "temp-unknown"}
+_LABORATORY = frozenset({"LAB", "CH", "HM", "MB", "SR", "BLB", "BG", "CP", "SP", "TX", "VR", "MCB", "MYC", "IMM", "GE"})
+_IMAGING = frozenset({"RAD", "RX", "CT", "NMR", "NMS", "RUS", "OUS", "VUS", "CUS", "XRC", "CTH"})
+_IMPRESSION = frozenset({"19005-8", "IMP", "KETLUAN", "KL"})
+
+
+def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource:
+    key = _key(scene, obx, order)
+    at = scene.at("Observation", key)
+    scale = unit(obx.value(6), f"{at}valueQuantity") if obx.value(6) else {}
+    obx.take(2, f"{at}value")
+    value = value_of(scene, obx, at, scale)
+    concept = coded(scene, obx.value(3), f"{at}code", "observation") or absent()
+    for part in value.get("component", ()):
+        part["code"] = concept
+    made = scene.add(
+        "Observation",
+        key,
+        {
+            "basedOn": [scene.reference("ServiceRequest", order.key)] if order else [],
+            "status": _status(obx, at),
+            "category": _category(order),
+            "code": concept,
+            "subject": scene.patient(),
+            "encounter": scene.encounter(),
+            **_effective(scene, obx, at, order),
+            **value,
+            "dataAbsentReason": None if value else _reason(obx),
+            "interpretation": [
+                from_table(scene, flag, f"{at}interpretation[{n}]", "v2-0078") for n, flag in enumerate(obx.values(8))
+            ],
+            "method": coded(scene, obx.value(17), f"{at}method", "method"),
+            "bodySite": coded(scene, obx.value(20), f"{at}bodySite", "body-site"),
+            "performer": _performers(scene, obx, at),
+            "device": _device(obx, at),
+            "referenceRange": [reference_range(obx.take(7, f"{at}referenceRange[0]"), scale)]
+            if obx.peek(7)
+            else [],
+        },
+    )
+    _file(scene, obx, order, (key, made))
+    return made
+
+
+def continues(obx: Segment, before: Segment | None) -> bool:
+    """Whether a text row is one more line of the row before: same code, same sub-id, both of text type."""
+    if before is None or obx.peek(2).upper() not in TEXT or before.peek(2).upper() not in TEXT:
+        return False
+    here, there = ([row.peek(3), row.peek(3, 2), row.peek(4)] for row in (obx, before))
+    return here == there
+
+
+def add_line(scene: Scene, obx: Segment, observation: Resource) -> None:
+    """Put one more line of text under an Observation; what the row repeats of the first one went there too."""
+    at = f"Observation/{observation['id']}#"
+    lines = [value.take_text(f"{at}valueString") for value in obx.values(5)]
+    observation["valueString"] = "\n".join([observation.get("valueString", ""), *lines]).strip("\n")
+    for field, path in ((2, "value"), (3, "code"), (4, "code"), (11, "status"), (14, "effective")):
+        for value in obx.values(field):
+            value.take_all(f"{at}{path}")
+
+
+def _key(scene: Scene, obx: Segment, order: Order | None) -> str:
+    base = order.key if order else f"{scene.encounter_key or scene.patient_key}@{obx.peek(14)}"
+    return scene.key("Observation", base, obx.peek(3) or obx.peek(3, 2), obx.peek(4))
+
+
+def _status(obx: Segment, at: str) -> str:
+    status = code("v2-0085", obx.peek(11).upper())
+    if status:
+        obx.take(11, f"{at}status")
+    elif obx.peek(11):
+        obx.notice(11, "the result status is not known")
+    return status or "unknown"
+
+
+def _performers(scene: Scene, obx: Segment, at: str) -> list[Resource | None]:
+    """Who read the result (OBX-16) and the laboratory that made it (OBX-23, before 2.5.1 OBX-15)."""
+    people = [practitioner(scene, who, f"{at}performer[{n}]") for n, who in enumerate(obx.values(16))]
+    here = f"{at}performer[{len(people)}]"
+    title = obx.take(23, f"{here}.display")
+    number = obx.value(23).take(10, f"{here}.identifier")
+    if not title:
+        title, number = obx.value(15).take(2, f"{here}.display"), obx.take(15, f"{here}.identifier")
+    mark = {"system": scene.system("facility"), "value": number} if number else None
+    return [*people, {"type": "Organization", "identifier": mark, "display": title} if title or mark else None]
+
+
+def _device(obx: Segment, at: str) -> Resource | None:
+    number = obx.take(18, f"{at}device.identifier.value")
+    title = obx.value(18).take(2, f"{at}device.identifier.assigner")
+    return {"identifier": {"value": number, "assigner": {"display": title}}} if number else None
+
+
+def _category(order: Order | None) -> list[Resource]:
+    section = ""
+    if order and order.report:
+        codes = [coding["code"] for concept in order.report.get("category", ()) for coding in concept.get("coding", ())]
+        section = codes[0] if codes else ""
+    kind = "laboratory" if section in _LABORATORY else "imaging" if section in _IMAGING else ""
+    return [{"coding": [{"system": f"{TERMINOLOGY}observation-category", "code": kind}]}] if kind else []
+
+
+def _effective(scene: Scene, obx: Segment, at: str, order: Order | None) -> Resource:
+    moment = time(scene, obx.value(14), f"{at}effectiveDateTime")
+    return {"effectiveDateTime": moment} if moment else dict(order.effective) if order else {}
+
+
+def _reason(obx: Segment) -> Resource:
+    reason = _ABSENT.get(obx.peek(11), "unknown")
+    return {"coding": [{"system": f"{TERMINOLOGY}data-absent-reason", "code": reason}]}
+
+
+def _file(scene: Scene, obx: Segment, order: Order | None, made: tuple[str, Resource]) -> None:
+    """List the result in its report; an impression is also the report's conclusion."""
+    key, observation = made
+    if obx.peek(4):
+        obx.take(4, f"Observation/{observation['id']}#id")
+    if order is None or order.report is None:
+        return
+    order.report.setdefault("result", []).append(scene.reference("Observation", key))
+    codes = {coding.get("code", "").upper() for coding in observation["code"].get("coding", ())}
+    if codes & _IMPRESSION or _is_impression(obx):
+        at = f"DiagnosticReport/{order.report['id']}#conclusion"
+        for value in obx.values(5):
+            value.take_all(at)
+        order.report["conclusion"] = observation.get("valueString", "")
+
+
+def _is_impression(obx: Segment) -> bool:
+    """The suffix &IMP of an imaging report's code, or the Vietnamese word for it."""
+    return obx.value(3).peek(1, 2).upper() == "IMP" or obx.peek(3, 2).casefold() == "kết luận"

@@ -1,0 +1,232 @@
+"""PID to Patient.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pid-to-patient.html
+"""
+
+import re
+
+from adapters.contract import Resource, Untranslatable
+from adapters.hl7v2.codes import code
+from adapters.hl7v2.datatypes import (
+    address,
+    coded,
+    facility,
+    from_table,
+    identifier,
+    person_name,
+    practitioner,
+    telecom,
+    time,
+    type_of,
+)
+from adapters.hl7v2.read import Segment, Value
+from adapters.hl7v2.scene import Scene, extension
+from adapters.hl7v2.times import day, instant
+
+_EXTENSIONS = "http://hl7.org/fhir/StructureDefinition/"
+_ETHNICITY = "http://fhir.hl7.org.vn/core/StructureDefinition/vn-ext-ethnicity"
+_OWN = frozenset({"MR", "MRN", "PI", "PT"})
+_CITIZEN = frozenset({"NI", "NN", "NNVNM", "CCCD", "CMND", "CMT"})
+_INSURANCE = frozenset({"HC", "NIIP", "BHYT", "SS", "SB", "BHXH"})
+_CARD = re.compile(r"[A-Z]{2}[0-9A-Z]\d{12}")
+
+
+def patient_number(scene: Scene, pid: Segment) -> str:
+    """The hospital's own number of the patient. Raises Untranslatable when PID names no number at all."""
+    numbers = [value for value in pid.values(3) if value.peek(1)]
+    own = [value for value in numbers if kind_of(value) in _OWN]
+    ours = [value for value in own if _is_ours(scene, value)]
+    plain = [value for value in numbers if kind_of(value) not in _CITIZEN | _INSURANCE | {"PPN"}]
+    for value in (*ours, *own, *plain, pid.value(2)):
+        if value.peek(1):
+            return value.peek(1)
+    if numbers:
+        return f"{kind_of(numbers[0])}:{numbers[0].peek(1)}"
+    raise Untranslatable("the patient has no identifier", f"{pid.place}-3")
+
+
+def _is_ours(scene: Scene, value: Value) -> bool:
+    ours = {scene.hospital.name, scene.hospital.title, scene.hospital.facility_code, scene.header.peek(4), ""}
+    return value.peek(4) in ours
+
+
+def kind_of(value: Value) -> str:
+    """What sort of number a CX is: its type (CX.5), else its authority where that names a sort of number."""
+    authority = value.peek(4).upper()
+    return value.peek(5).upper() or (authority if authority in _CITIZEN | _INSURANCE else "")
+
+
+def map_patient(scene: Scene, pid: Segment) -> Resource:
+    at = scene.at("Patient", scene.patient_key)
+    names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(5))]
+    aliases = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(9), len(names))]
+    return scene.add(
+        "Patient",
+        scene.patient_key,
+        {
+            "extension": _extensions(scene, pid, at),
+            "identifier": identifiers(scene, pid, at),
+            "name": [*names, *[{**alias, "use": alias["use"] or "nickname"} for alias in aliases if alias]],
+            "telecom": _telecoms(pid, at),
+            "gender": gender(pid, 8, f"{at}gender"),
+            **_birth(scene, pid, at),
+            **_death(scene, pid, at),
+            "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(pid.values(11))],
+            "maritalStatus": from_table(scene, pid.value(16), f"{at}maritalStatus", "v2-0002"),
+            **_multiple_birth(pid, at),
+            "communication": _languages(scene, pid, at),
+            "managingOrganization": facility(scene),
+        },
+    )
+
+
+def add_primary_care(scene: Scene, pd1: Segment) -> None:
+    """PD1: the facility and the doctor the patient is registered with."""
+    patient = scene.draft.add("Patient", scene.patient_key, {})
+    at = scene.at("Patient", scene.patient_key)
+    made: list[Resource] = []
+    for value in pd1.values(3):
+        title = value.take(1, f"{at}generalPractitioner[{len(made)}].display")
+        number = value.take(10, f"{at}generalPractitioner[{len(made)}].identifier") or value.take(
+            3, f"{at}generalPractitioner[{len(made)}].identifier"
+        )
+        mark = {"system": scene.system("facility"), "value": number} if number else None
+        made.append({"type": "Organization", "identifier": mark, "display": title})
+    for value in pd1.values(4):
+        made.append(practitioner(scene, value, f"{at}generalPractitioner[{len(made)}]") or {})
+    if any(made):
+        patient["generalPractitioner"] = made
+
+
+def gender(segment: Segment, field: int, target: str) -> str:
+    """The administrative gender; a code that table 0001 and the hospitals do not know stays unmapped."""
+    source = segment.peek(field)
+    known = code("v2-0001", source) or code("v2-0001", source.upper())
+    if known:
+        segment.take(field, target)
+    elif source:
+        segment.notice(field, "the sex code is not known")
+    return known
+
+
+def identifiers(scene: Scene, pid: Segment, at: str) -> list[Resource]:
+    """All numbers of the patient, the hospital's own first met in PID-3."""
+    made: list[Resource] = []
+    for value in (*pid.values(3), *pid.values(2), *pid.values(4), *pid.values(19), *pid.values(20)):
+        found = patient_identifier(scene, value, f"{at}identifier[{len(made)}]")
+        if found and found["value"] not in [other["value"] for other in made]:
+            made.append(found)
+    return made
+
+
+def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
+    """One number with the system of its sort: the hospital's, the citizen's, the passport's, the insurance's."""
+    found = identifier(scene, value, at)
+    if found is None:
+        return None
+    kind, number = kind_of(value), found["value"]
+    if number == scene.patient_key:
+        return {"use": "usual", **found, "type": type_of("MR"), "system": scene.system("mrn")}
+    sort = sort_of(kind, number, value.place)
+    if sort:
+        typed = {"passport": "PPN", "cccd": "NI", "cmnd": "NI"}.get(sort, "NIIP")
+        use = "official" if sort == "cccd" else "secondary"
+        return {"use": use, **found, "type": type_of(typed), "system": scene.system(sort)}
+    return {"use": "secondary", **found}
+
+
+def sort_of(kind: str, number: str, place: str) -> str:
+    """The key of the identifier system, by declared type and by pattern; empty for a foreign number."""
+    if kind in _CITIZEN or "-19[" in place:
+        return {12: "cccd", 9: "cmnd"}.get(len(number), "") if number.isdigit() else ""
+    if kind == "PPN":
+        return "passport"
+    if kind in _INSURANCE or not kind:
+        if _CARD.fullmatch(number):
+            return "bhyt"
+        return "bhxh" if kind and len(number) == 10 and number.isdigit() else ""
+    return ""
+
+
+def _telecoms(pid: Segment, at: str) -> list[Resource | None]:
+    values = [(value, "home") for value in pid.values(13)] + [(value, "work") for value in pid.values(14)]
+    values += [(value, "") for value in pid.values(40)]
+    return [telecom(value, f"{at}telecom[{n}]", use) for n, (value, use) in enumerate(values)]
+
+
+def _birth(scene: Scene, pid: Segment, at: str) -> Resource:
+    """Birth date, and birth time where it is given and is not the zeros of an unknown one."""
+    text = pid.peek(7)
+    born = day(text) if text else None
+    if born is None:
+        if text:
+            pid.notice(7, "the birth date cannot be read")
+        return {}
+    pid.take(7, f"{at}birthDate")
+    moment = instant(text, scene.hospital.offset) if text[8:12].strip("0") else None
+    if moment is None:
+        return {"birthDate": born}
+    return {
+        "birthDate": born,
+        "_birthDate": {"extension": [extension(f"{_EXTENSIONS}patient-birthTime", valueDateTime=moment)]},
+    }
+
+
+def _death(scene: Scene, pid: Segment, at: str) -> Resource:
+    moment = time(scene, pid.value(29), f"{at}deceasedDateTime")
+    said = pid.peek(30).upper()
+    if moment:
+        pid.take(30, f"{at}deceasedDateTime")
+        return {"deceasedDateTime": moment}
+    if said in ("Y", "N"):
+        pid.take(30, f"{at}deceasedBoolean")
+        return {"deceasedBoolean": said == "Y"}
+    return {}
+
+
+def _multiple_birth(pid: Segment, at: str) -> Resource:
+    order, said = pid.peek(25), pid.peek(24).upper()
+    if order.isascii() and order.isdigit() and order.strip("0"):
+        pid.take(25, f"{at}multipleBirthInteger")
+        pid.take(24, f"{at}multipleBirthInteger")
+        return {"multipleBirthInteger": int(order)}
+    if said in ("Y", "N"):
+        pid.take(24, f"{at}multipleBirthBoolean")
+        return {"multipleBirthBoolean": said == "Y"}
+    return {}
+
+
+def _languages(scene: Scene, pid: Segment, at: str) -> list[Resource]:
+    language = coded(scene, pid.value(15), f"{at}communication[0].language", "language")
+    return [{"language": language, "preferred": True}] if language else []
+
+
+def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
+    made: list[Resource] = []
+
+    def here() -> str:
+        return f"{at}extension[{len(made)}]"
+
+    maiden = pid.value(6).peek(1)
+    if maiden:
+        pid.take(6, here())
+        made.append(extension(f"{_EXTENSIONS}patient-mothersMaidenName", valueString=maiden))
+    religion = coded(scene, pid.value(17), f"{here()}.value", "religion")
+    if religion:
+        made.append(extension(f"{_EXTENSIONS}patient-religion", valueCodeableConcept=religion))
+    ethnicity = coded(scene, pid.value(22), f"{here()}.value", "ethnicity")
+    if ethnicity:
+        if not pid.value(22).peek(3) and ethnicity["coding"]:
+            ethnicity["coding"][0]["system"] = scene.system("ethnicity")
+        made.append(extension(_ETHNICITY, valueCodeableConcept=ethnicity))
+    if pid.peek(23):
+        place = {"text": pid.take(23, f"{here()}.value.text")}
+        made.append(extension(f"{_EXTENSIONS}patient-birthPlace", valueAddress=place))
+    for field, name in ((26, "patient-citizenship"), (28, "patient-nationality")):
+        nation = coded(scene, pid.value(field), f"{here()}.extension[0].value", "country")
+        if nation:
+            inner = extension("code", valueCodeableConcept=nation)
+            made.append({"url": f"{_EXTENSIONS}{name}", "extension": [inner]})
+    return made
+
+

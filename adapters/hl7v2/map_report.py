@@ -1,0 +1,197 @@
+"""ORC and OBR to ServiceRequest and DiagnosticReport.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obr-to-diagnosticreport.html
+"""
+
+from dataclasses import dataclass
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, code
+from adapters.hl7v2.datatypes import absent, coded, entity, facility, from_table, practitioner, time
+from adapters.hl7v2.read import Segment, Value
+from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import instant
+
+_REPORTING = frozenset({"ORU", "OUL", "OPU"})
+_PLACER = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "PLAC", "display": "Placer Identifier"}]}
+_FILLER = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "FILL", "display": "Filler Identifier"}]}
+
+
+@dataclass(slots=True)
+class Order:
+    """The order whose results are being read: its key, its request, its report where there is one."""
+
+    key: str
+    request: Resource
+    report: Resource | None
+    effective: Resource
+
+
+def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
+    key = _key(scene, orc, obr)
+    request = _map_request(scene, (orc, obr), key)
+    effective = _effective(scene, obr, key)
+    report = None
+    if scene.event.code in _REPORTING or obr.peek(25):
+        report = _map_report(scene, (orc, obr), key, effective)
+    return Order(key, request, report, effective)
+
+
+def _key(scene: Scene, orc: Segment | None, obr: Segment) -> str:
+    """The number of the department that answers (filler), else of the one that asks, with what was asked."""
+    numbers = [obr.peek(3), orc.peek(3) if orc else "", obr.peek(2), orc.peek(2) if orc else ""]
+    number = next((number for number in numbers if number), f"{scene.patient_key}@{obr.peek(7)}")
+    return scene.key("ServiceRequest", number, obr.peek(4) or obr.peek(4, 2))
+
+
+def _numbers(scene: Scene, segments: tuple[Segment | None, Segment], at: str) -> list[Resource]:
+    orc, obr = segments
+    made: list[Resource] = []
+    for field, kind in ((2, _PLACER), (3, _FILLER)):
+        place = f"{at}identifier[{len(made)}]"
+        number = entity(scene, obr.value(field), place, scene.system("order"))
+        other = entity(scene, orc.value(field), place, scene.system("order")) if orc else None
+        if number or other:
+            made.append({"type": kind, **(number or other or {})})
+    return made
+
+
+def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: str) -> Resource:
+    orc, obr = segments
+    at = scene.at("ServiceRequest", key)
+    reasons = [coded(scene, value, f"{at}reasonCode[{n}]", "reason") for n, value in enumerate(obr.values(31))]
+    if obr.peek(13):
+        reasons.append({"text": obr.take(13, f"{at}reasonCode[{len(reasons)}].text")})
+    return scene.add(
+        "ServiceRequest",
+        key,
+        {
+            "identifier": _numbers(scene, segments, at),
+            "status": _request_status(scene, segments, at),
+            "intent": "order",
+            "priority": _priority(obr, at),
+            "code": coded(scene, obr.value(4), f"{at}code", "service"),
+            "subject": scene.patient(),
+            "encounter": scene.encounter(),
+            "occurrenceDateTime": time(scene, obr.value(6), f"{at}occurrenceDateTime"),
+            "authoredOn": time(scene, orc.value(9), f"{at}authoredOn") if orc else None,
+            "requester": _requester(scene, segments, at),
+            "reasonCode": reasons,
+        },
+    )
+
+
+def _request_status(scene: Scene, segments: tuple[Segment | None, Segment], at: str) -> str:
+    orc, obr = segments
+    status = code("v2-0038", orc.peek(5).upper()) if orc else ""
+    if orc and status:
+        orc.take(5, f"{at}status")
+        return status
+    if obr.peek(25) in ("F", "C"):
+        obr.take(25, f"{at}status")
+        return "completed"
+    if obr.peek(25) == "X":
+        obr.take(25, f"{at}status")
+        return "revoked"
+    return code("v2-0119", orc.take(1, f"{at}status").upper(), "unknown") if orc else "unknown"
+
+
+def _priority(obr: Segment, at: str) -> str:
+    """OBR-5, or the sixth component of the old timing field OBR-27."""
+    priority = code("priority", obr.peek(5).upper())
+    if priority:
+        obr.take(5, f"{at}priority")
+        return priority
+    priority = code("priority", obr.peek(27, 6).upper())
+    if priority:
+        obr.value(27).took(6, f"{at}priority")
+    return priority
+
+
+def _requester(scene: Scene, segments: tuple[Segment | None, Segment], at: str) -> Resource | None:
+    orc, obr = segments
+    values = [(obr.value(16)), *([orc.value(12)] if orc else [])]
+    people = [practitioner(scene, value, f"{at}requester") for value in values]
+    return next((person for person in people if person), None)
+
+
+def _effective(scene: Scene, obr: Segment, key: str) -> Resource:
+    at = f"{scene.at('DiagnosticReport', key)}effective"
+    start, end = time(scene, obr.value(7), at), time(scene, obr.value(8), at)
+    if start and end:
+        return {"effectivePeriod": {"start": start, "end": end}}
+    return {"effectiveDateTime": start or end}
+
+
+def _map_report(
+    scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource
+) -> Resource:
+    obr = segments[1]
+    at = scene.at("DiagnosticReport", key)
+    return scene.add(
+        "DiagnosticReport",
+        key,
+        {
+            "identifier": _numbers(scene, segments, at),
+            "basedOn": [scene.reference("ServiceRequest", key)],
+            "status": _report_status(obr, at),
+            "category": [from_table(scene, obr.value(24), f"{at}category[0]", "v2-0074")],
+            "code": coded(scene, obr.value(4), f"{at}code", "service") or absent(),
+            "subject": scene.patient(),
+            "encounter": scene.encounter(),
+            **effective,
+            "issued": _issued(scene, obr.value(22), f"{at}issued"),
+            "performer": [facility(scene)],
+            "resultsInterpreter": _interpreters(scene, obr, at),
+        },
+    )
+
+
+def _report_status(obr: Segment, at: str) -> str:
+    status = code("v2-0123", obr.peek(25).upper())
+    if status:
+        obr.take(25, f"{at}status")
+    elif obr.peek(25):
+        obr.notice(25, "the result status is not known")
+    return status or "unknown"
+
+
+def _issued(scene: Scene, value: Value, target: str) -> str | None:
+    moment = instant(value.peek(), scene.hospital.offset) if value.peek() else None
+    if moment:
+        value.took(1, target)
+    return moment
+
+
+def _interpreters(scene: Scene, obr: Segment, at: str) -> list[Resource]:
+    """OBR-32 to 35 are NDL: a person packed into the first component, then times and a place."""
+    made: list[Resource] = []
+    for field in (32, 33, 34, 35):
+        for value in obr.values(field):
+            person = packed_person(scene, value, f"{at}resultsInterpreter[{len(made)}]")
+            if person:
+                made.append(person)
+    return made
+
+
+def packed_person(scene: Scene, value: Value, at: str) -> Resource | None:
+    """The CNN of an NDL, or an XCN that stands in its place."""
+    number, family = value.peek(1), value.peek(1, 2)
+    if not family and value.peek(2):
+        return practitioner(scene, value, at)
+    own, middle = value.peek(1, 3), value.peek(1, 4)
+    text = " ".join(part for part in (family, middle, own) if part)
+    if not number and not text:
+        return None
+    if not number:
+        for sub in (2, 3, 4):
+            value.took(1, f"{at}.display", sub)
+        return {"display": text}
+    here = scene.at("Practitioner", number)
+    value.took(1, f"{here}identifier[0].value")
+    for sub in (2, 3, 4):
+        value.took(1, f"{here}name[0]", sub)
+    mark = {"system": scene.system("practitioner"), "value": number}
+    name = {"text": text, "family": family, "given": [*middle.split(), *own.split()]}
+    scene.add("Practitioner", number, {"identifier": [mark], "name": [name if text else None]})
+    return {**scene.reference("Practitioner", number), "display": text}

@@ -1,0 +1,215 @@
+"""The walk through a message: one patient after another, each segment to the function that maps it.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/message_maps.html
+"""
+
+from collections.abc import Callable
+
+from adapters.contract import Hospital, Resource, Untranslatable
+from adapters.draft import Draft
+from adapters.hl7v2.codes import rows
+from adapters.hl7v2.datatypes import annotation
+from adapters.hl7v2.map_allergy import map_allergy
+from adapters.hl7v2.map_attachment import map_attachment
+from adapters.hl7v2.map_condition import map_condition
+from adapters.hl7v2.map_coverage import map_coverage
+from adapters.hl7v2.map_encounter import add_event_time, add_visit_details, map_encounter, visit_number
+from adapters.hl7v2.map_merge import map_merge
+from adapters.hl7v2.map_observation import add_line, continues, map_observation
+from adapters.hl7v2.map_patient import add_primary_care, map_patient, patient_number
+from adapters.hl7v2.map_procedure import map_procedure
+from adapters.hl7v2.map_referral import map_referral
+from adapters.hl7v2.map_relative import map_mother, map_relative
+from adapters.hl7v2.map_report import Order, map_order
+from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source
+from adapters.hl7v2.read import IGNORED_SEGMENTS, Reading, Segment
+from adapters.hl7v2.scene import Event, Scene
+
+_EVENTS = {
+    row["event"]: Event(
+        code=row["event"].split("^")[0],
+        trigger=row["event"].split("^")[1],
+        encounter_status=row["encounter_status"],
+        required=tuple(row["required"].split()),
+        merges=bool(row["merges"]),
+        known=True,
+    )
+    for row in rows("messages")
+}
+# Rows whose mapping needs only the scene; what builds on a row before is in Walk.
+_SIMPLE: dict[str, Callable[[Scene, Segment], object]] = {
+    "NK1": map_relative,
+    "DG1": map_condition,
+    "AL1": map_allergy,
+    "IN1": map_coverage,
+    "PR1": map_procedure,
+}
+# Rows that only add to the row before: a comment after them is about that row.
+_TRANSPARENT = frozenset({"PRT", "ROL", "TQ1", "TQ2", "CTD"})
+_REFERRALS = frozenset({"I12", "I13", "I14"})
+MAPPED = frozenset(_SIMPLE) | {
+    *("MSH", "EVN", "PID", "PD1", "PV1", "PV2", "ORC", "OBR", "OBX", "SPM", "NTE", "MRG", "RF1", "PRD")
+}
+_NOTED = frozenset({"AllergyIntolerance", "Condition", "Observation", "Procedure", "ServiceRequest", "Specimen"})
+
+
+def read_event(header: Segment) -> Event:
+    """What MSH-9 says happened. Raises Untranslatable when it says nothing."""
+    code, trigger = header.peek(9).upper(), header.peek(9, 2).upper()
+    if not code:
+        raise Untranslatable("the message type is missing", "MSH-9")
+    event = _EVENTS.get(f"{code}^{trigger}")
+    if event is None:
+        header.notice(9, "this message type has no map of its own: what all messages share was mapped")
+        return Event(code, trigger)
+    return event
+
+
+def check_whole(reading: Reading, event: Event) -> None:
+    """Raises Untranslatable for a message that lacks what its type cannot do without, or breaks off."""
+    names = {segment.name for segment in reading.segments}
+    if "PID" not in names:
+        raise Untranslatable("there is no PID segment: no patient to file the message under", "PID")
+    last = reading.segments[-1]
+    if not reading.source.closed and last.name == "OBX" and not last.peek(11):
+        raise Untranslatable("the message breaks off inside this segment", f"{last.place}-11")
+    for name in event.required:
+        if name in names:
+            continue
+        if event.merges or not reading.source.closed:
+            raise Untranslatable(f"an {event.code}^{event.trigger} message needs this segment", name)
+        reading.notice(name, f"an {event.code}^{event.trigger} message should have this segment")
+
+
+def map_message(reading: Reading, hospital: Hospital, draft: Draft) -> None:
+    """Put everything the message says into the draft."""
+    header = next(segment for segment in reading.segments if segment.name == "MSH")
+    event = read_event(header)
+    check_whole(reading, event)
+    for segments in _by_patient(reading.segments):
+        Walk(Scene(hospital, reading, draft, event, header, segments=segments)).go()
+    _notice_unmapped(reading)
+
+
+def _by_patient(segments: list[Segment]) -> list[list[Segment]]:
+    """The segments from one PID to the next; what stands before the first PID is with the first."""
+    groups: list[list[Segment]] = [[]]
+    for segment in segments:
+        if segment.name == "PID" and any(other.name == "PID" for other in groups[-1]):
+            groups.append([])
+        groups[-1].append(segment)
+    return groups
+
+
+class Walk:
+    """One patient's segments in order, with what a later segment builds on."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._orc: Segment | None = None
+        self._order: Order | None = None
+        self._obx: Segment | None = None
+        self._latest: Resource | None = None
+        self._steps: dict[str, Callable[[Segment], None]] = {
+            "PID": self._patient,
+            "PD1": self._primary_care,
+            "PV1": self._visit,
+            "PV2": self._visit_details,
+            "ORC": self._order_control,
+            "OBR": self._request,
+            "OBX": self._result,
+            "SPM": self._specimen,
+            "NTE": self._note,
+        }
+
+    def go(self) -> None:
+        """Patient and visit are named first, since any segment may stand before PID or PV1 and link to them."""
+        scene = self._scene
+        pid = next(segment for segment in scene.segments if segment.name == "PID")
+        scene.patient_key = patient_number(scene, pid)
+        pv1 = self._first("PV1")
+        scene.encounter_key = visit_number(scene, pv1) if pv1 else ""
+        for segment in scene.segments:
+            step = self._steps.get(segment.name)
+            if step:
+                step(segment)
+            elif segment.name in _SIMPLE:
+                self._simple(segment)
+            elif segment.name not in _TRANSPARENT:
+                self._latest, self._obx = None, None
+        self._finish()
+
+    def _first(self, name: str) -> Segment | None:
+        return next((segment for segment in self._scene.segments if segment.name == name), None)
+
+    def _finish(self) -> None:
+        scene = self._scene
+        evn, rf1, mrg = self._first("EVN"), self._first("RF1"), self._first("MRG")
+        if evn and scene.encounter_key:
+            add_event_time(scene, evn)
+        if mrg and scene.event.merges:
+            map_merge(scene, mrg)
+        if rf1 and scene.event.code == "REF" and scene.event.trigger in _REFERRALS:
+            map_referral(scene, rf1)
+
+    def _simple(self, segment: Segment) -> None:
+        made = _SIMPLE[segment.name](self._scene, segment)
+        self._latest = made if isinstance(made, dict) else None
+        self._obx = None
+
+    def _patient(self, segment: Segment) -> None:
+        map_patient(self._scene, segment)
+        map_mother(self._scene, segment)
+        self._latest = None
+
+    def _primary_care(self, segment: Segment) -> None:
+        add_primary_care(self._scene, segment)
+        self._latest = None
+
+    def _visit(self, segment: Segment) -> None:
+        pid = self._first("PID")
+        if pid and segment is self._first("PV1"):
+            map_encounter(self._scene, segment, pid)
+        self._latest = None
+
+    def _visit_details(self, segment: Segment) -> None:
+        if self._scene.encounter_key and segment is self._first("PV2"):
+            add_visit_details(self._scene, segment)
+        self._latest = None
+
+    def _order_control(self, segment: Segment) -> None:
+        self._orc, self._order, self._obx = segment, None, None
+
+    def _request(self, segment: Segment) -> None:
+        self._order = map_order(self._scene, self._orc, segment)
+        map_specimen_source(self._scene, segment, self._order)
+        self._latest, self._obx = self._order.request, None
+        self._orc = None
+
+    def _result(self, segment: Segment) -> None:
+        if continues(segment, self._obx) and self._latest is not None:
+            add_line(self._scene, segment, self._latest)
+        elif map_attachment(self._scene, segment, self._order):
+            self._latest, self._obx = None, None
+        else:
+            self._latest, self._obx = map_observation(self._scene, segment, self._order), segment
+
+    def _specimen(self, segment: Segment) -> None:
+        self._latest, self._obx = map_specimen(self._scene, segment, self._order), None
+
+    def _note(self, segment: Segment) -> None:
+        """A comment belongs to the segment before it."""
+        if self._latest is None or self._latest["resourceType"] not in _NOTED:
+            return
+        notes = self._latest.setdefault("note", [])
+        at = f"{self._latest['resourceType']}/{self._latest['id']}#note[{len(notes)}]"
+        made = annotation(self._scene, segment, at)
+        if made:
+            notes.append(made)
+
+
+def _notice_unmapped(reading: Reading) -> None:
+    """One notice for each segment type that nothing maps."""
+    for name in dict.fromkeys(segment.name for segment in reading.segments):
+        if name not in MAPPED and name not in IGNORED_SEGMENTS:
+            reading.notice(name, "this segment has no map; its fields are listed as unmapped")

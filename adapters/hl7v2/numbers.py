@@ -1,0 +1,71 @@
+"""Numbers as laboratories write them: the decimals kept, comparators apart, nothing guessed.
+
+https://hl7.org/fhir/R4/datatypes.html#Quantity
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from adapters.contract import Coding, Resource
+from adapters.hl7v2.codes import table
+
+UCUM = "http://unitsofmeasure.org"
+_COMPARATORS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
+_NUMBER = re.compile(r"(?P<comparator><=|>=|=<|=>|[<>≤≥])?\s*(?P<sign>[+-]?)(?P<digits>\d+(?:[.,]\d*)?|[.,]\d+)")
+# 1,234 may be one and a quarter or a thousand: only a comma that cannot part thousands is a decimal comma.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
+_RANGE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~)\s*(-?\d+(?:\.\d+)?)\s*\]?")
+_LIMIT = re.compile(r"\[?\s*(<=|>=|[<>≤≥])\s*(-?\d+(?:\.\d+)?)\s*\]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number read from text; ``comma`` says that its decimal sign was a comma."""
+
+    value: Decimal
+    comparator: str = ""
+    comma: bool = False
+
+
+def number(text: str) -> Number | None:
+    """The number, or None when the text is none or may be read in two ways."""
+    found = _NUMBER.fullmatch(text.strip())
+    if not found or _THOUSANDS.fullmatch(found["digits"]):
+        return None
+    digits = found["digits"].replace(",", ".").removesuffix(".")
+    sign = "-" if found["sign"] == "-" else ""
+    return Number(Decimal(sign + digits), _COMPARATORS.get(found["comparator"] or "", ""), "," in found["digits"])
+
+
+def quantity(read: Number, unit: Resource) -> Resource:
+    return {"value": read.value, "comparator": read.comparator, **unit}
+
+
+def unit_of(text: str) -> Resource:
+    """The unit as written, with its UCUM code where the table has one."""
+    if not text:
+        return {}
+    row = table("units").get(text) or _folded_units().get(text.casefold())
+    return {"unit": text, "system": UCUM, "code": row.code} if row else {"unit": text}
+
+
+def reference_range(text: str, unit: Resource) -> Resource:
+    """The range as text, and as low and high where it reads as numbers."""
+    between, limit = _RANGE.fullmatch(text.strip()), _LIMIT.fullmatch(text.strip())
+    if between and Decimal(between[1]) <= Decimal(between[2]):
+        low, high = ({"value": Decimal(bound), **unit} for bound in between.groups())
+        return {"low": low, "high": high, "text": text}
+    if limit:
+        side = "high" if limit[1] in ("<", "<=", "≤") else "low"
+        return {side: {"value": Decimal(limit[2]), **unit}, "text": text}
+    return {"text": text}
+
+
+@cache
+def _folded_units() -> dict[str, Coding]:
+    """The unit table by case-folded text, without the units that folding would confuse (mmol/L and Mmol/L)."""
+    counts = Counter(source.casefold() for source in table("units"))
+    return {source.casefold(): row for source, row in table("units").items() if counts[source.casefold()] == 1}

@@ -1,0 +1,132 @@
+"""Bytes to segments: framing, character set, segment ends, encoding characters; knows no FHIR.
+
+https://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading13
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from adapters.contract import Untranslatable
+from adapters.hl7v2.charset import codec_of, decoded
+from adapters.hl7v2.escape import Delimiters
+
+START, END = b"\x0b", b"\x1c"
+_SEGMENT_ENDS = re.compile(rb"\r\n|\r|\n")
+_NAME = re.compile("[A-Z][A-Z0-9]{2}")
+_ENVELOPE = (b"FHS", b"BHS", b"MSH")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One segment: ``fields[n]`` is the raw text of field n; ``offset`` its first byte in the message."""
+
+    name: str
+    occurrence: int
+    fields: tuple[str, ...]
+    offset: int
+    ascii: bool
+
+    @property
+    def place(self) -> str:
+        return f"{self.name}[{self.occurrence}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A message cut into segments. ``closed`` says whether its last segment has its end mark."""
+
+    delimiters: Delimiters
+    codec: str
+    lines: tuple[Line, ...]
+    closed: bool
+    continued: tuple[str, ...]
+
+
+def parse(body: bytes) -> Source:
+    """Cut one message. Raises Untranslatable when it is no HL7 v2, is cut off, or cannot be decoded."""
+    content, start = unframed(body)
+    pieces = _pieces(content, start)
+    header = next((raw for _, raw in pieces if raw.startswith(b"MSH")), None)
+    if header is None:
+        raise Untranslatable("there is no MSH segment", "MSH")
+    delimiters = _delimiters(header)
+    codec = codec_of(_declared(header, delimiters), content)
+    lines, continued = _lines(pieces, delimiters, codec)
+    return Source(delimiters, codec, lines, content.endswith((b"\r", b"\n")), continued)
+
+
+def unframed(body: bytes) -> tuple[bytes, int]:
+    """The message without MLLP frame and byte order mark, and its start. Raises Untranslatable on half a frame."""
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Untranslatable("UTF-16 is not read; send UTF-8", "MSH-18")
+    start = len(body) - len(body.lstrip(b"\xef\xbb\xbf\r\n \t"))
+    if body[start : start + 1] != START:
+        return body[start:], start
+    end = body.find(END, start)
+    if end < 0:
+        raise Untranslatable("the MLLP frame has no end: the message is cut off", "MSH")
+    inner = body[start + 1 : end]
+    return inner.removeprefix(b"\xef\xbb\xbf"), start + 1 + 3 * inner.startswith(b"\xef\xbb\xbf")
+
+
+def _pieces(content: bytes, start: int) -> list[tuple[int, bytes]]:
+    pieces, position = [], 0
+    for found in _SEGMENT_ENDS.finditer(content):
+        pieces.append((start + position, content[position : found.start()]))
+        position = found.end()
+    pieces.append((start + position, content[position:]))
+    return [(offset, raw) for offset, raw in pieces if raw.strip()]
+
+
+def _delimiters(header: bytes) -> Delimiters:
+    signs = header[3:9].decode("latin-1")
+    separator, marks = signs[:1], signs[1:].split(signs[:1] or "|", maxsplit=1)[0]
+    used = separator + marks
+    if len(marks) < 1 or len(set(used)) != len(used) or any(c.isalnum() or c.isspace() for c in used):
+        raise Untranslatable("MSH-1 and MSH-2 do not declare distinct encoding characters", "MSH-2")
+    # Characters MSH-2 leaves out are not in use: nothing is split or escaped by them.
+    padded = [*marks, "", "", "", ""]
+    return Delimiters(separator, padded[0], padded[1], padded[2], padded[3], padded[4] or "#")
+
+
+def _declared(header: bytes, delimiters: Delimiters) -> str:
+    fields = header.decode("latin-1").split(delimiters.field)
+    declared = fields[17] if len(fields) > 17 else ""
+    return declared.split(delimiters.repetition)[0] if delimiters.repetition else declared
+
+
+def _lines(
+    pieces: list[tuple[int, bytes]], delimiters: Delimiters, codec: str
+) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    lines: list[Line] = []
+    continued: list[str] = []
+    counts: Counter[str] = Counter()
+    for offset, raw in pieces:
+        text = decoded(raw, codec)
+        name = text[:3]
+        if _NAME.fullmatch(name) and text[3:4] in (delimiters.field, ""):
+            counts[name] += 1
+            lines.append(_line(text, (counts[name], offset), delimiters))
+        elif lines and lines[-1].name != "MSH":
+            continued.append(lines[-1].place)
+            lines[-1] = _joined(lines[-1], text, delimiters)
+        else:
+            raise Untranslatable("a line that is no segment", lines[-1].place if lines else "MSH")
+    if counts["MSH"] > 1:
+        raise Untranslatable("more than one message; send them one at a time", "MSH[2]")
+    return tuple(lines), tuple(continued)
+
+
+def _line(text: str, at: tuple[int, int], delimiters: Delimiters) -> Line:
+    fields = text.split(delimiters.field)
+    if fields[0] == "MSH":
+        fields.insert(1, delimiters.field)
+    return Line(fields[0], at[0], tuple(fields), at[1], text.isascii())
+
+
+def _joined(line: Line, text: str, delimiters: Delimiters) -> Line:
+    """A line break inside a field, sent unescaped, cut the segment: put it together again."""
+    first, *rest = text.split(delimiters.field)
+    fields = (*line.fields[:-1], f"{line.fields[-1]}\n{first}", *rest)
+    return Line(line.name, line.occurrence, fields, line.offset, line.ascii and text.isascii())

@@ -1,0 +1,226 @@
+"""The reader that remembers: every non-empty leaf is in the ledger from the start; what is taken is marked."""
+
+import unicodedata
+from collections.abc import Callable
+
+from adapters.contract import Notice, Untranslatable
+from adapters.hl7v2.charset import legacy_marks
+from adapters.hl7v2.codes import rows
+from adapters.hl7v2.escape import Escapes
+from adapters.hl7v2.parse import Line, Source
+from adapters.tally import Tally
+
+NULL = '""'
+NULL_REASON = "HL7 null: the sender asks to delete the value; nothing is deleted on the word of one message"
+_IGNORED_FIELDS = {(row["segment"], int(row["field"])): row["reason"] for row in rows("ignored") if row["field"]}
+IGNORED_SEGMENTS = {row["segment"]: row["reason"] for row in rows("ignored") if not row["field"]}
+_LEGACY_LIMIT = 2
+
+
+class Reading:
+    """One reading of one message: its ledger, its notices, its way to unescape."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.tally = Tally()
+        self.notices: dict[Notice, None] = {}
+        self.escapes = Escapes(source.delimiters, source.codec)
+        self._suspects: list[str] = []
+        self.segments = [Segment(self, line) for line in source.lines]
+        for place in source.continued:
+            self.notice(place, "a line break inside a field is not escaped; the segment was put together again")
+        self._refuse_legacy_text()
+
+    def notice(self, place: str, text: str) -> None:
+        self.notices.setdefault(Notice(place, text))
+
+    def text(self, raw: str) -> str:
+        """The leaf as it is meant: unescaped, trimmed, NFC."""
+        plain = self.escapes.plain(raw).strip()
+        return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
+
+    def suspect(self, place: str, raw: str) -> None:
+        """Remember the place of text that looks like a legacy Vietnamese encoding."""
+        self._suspects.extend([place] * legacy_marks(raw))
+
+    def _refuse_legacy_text(self) -> None:
+        if len(self._suspects) >= _LEGACY_LIMIT:
+            reason = "the text is in a legacy Vietnamese encoding (TCVN3, VNI) or was encoded twice; send Unicode"
+            raise Untranslatable(reason, self._suspects[0])
+        for place in self._suspects:
+            self.notice(place, "the text may be in a legacy Vietnamese encoding")
+
+
+class Value:
+    """One repetition of a field. ``take`` reads a leaf and writes into the ledger where it went."""
+
+    __slots__ = ("_leaves", "_reading", "place")
+
+    def __init__(self, reading: Reading, place: str, leaves: dict[tuple[int, int], tuple[str, str]]) -> None:
+        self._reading = reading
+        self._leaves = leaves
+        self.place = place
+
+    def __bool__(self) -> bool:
+        return bool(self._leaves)
+
+    def peek(self, component: int = 1, sub: int = 1) -> str:
+        """The leaf's text, without taking it."""
+        leaf = self._leaves.get((component, sub))
+        return self._reading.text(leaf[1]) if leaf else ""
+
+    def take(self, component: int, target: str, sub: int = 1) -> str:
+        """The leaf's text, entered in the ledger as mapped to ``target``; empty when there is none."""
+        leaf = self._leaves.get((component, sub))
+        if leaf is None:
+            return ""
+        self._reading.tally.take(leaf[0], target)
+        return self._reading.text(leaf[1])
+
+    def take_all(self, target: str) -> list[str]:
+        """Every leaf's text in order, all mapped to ``target``."""
+        return [self.take(component, target, sub) for component, sub in self._leaves]
+
+    def take_text(self, target: str) -> str:
+        """All that the repetition says, as one text; a component sign that was not escaped stands in it again."""
+        taken = self.take_all(target)
+        if len(taken) < 2:
+            return "".join(taken)
+        d = self._reading.source.delimiters
+        parts: dict[int, dict[int, str]] = {}
+        for (component, sub), text in zip(self._leaves, taken, strict=True):
+            parts.setdefault(component, {})[sub] = text
+        return d.component.join(_spaced(parts.get(n, {}), d.subcomponent) for n in range(1, max(parts) + 1))
+
+    def took(self, component: int, target: str, sub: int = 1) -> None:
+        """Enter a leaf as mapped that was read with ``peek``."""
+        leaf = self._leaves.get((component, sub))
+        if leaf:
+            self._reading.tally.take(leaf[0], target)
+
+    def notice(self, text: str, component: int = 1) -> None:
+        leaf = self._leaves.get((component, 1))
+        self._reading.notice(leaf[0] if leaf else self.place, text)
+
+
+def _spaced(subs: dict[int, str], sign: str) -> str:
+    return sign.join(subs.get(n, "") for n in range(1, max(subs, default=0) + 1))
+
+
+class Segment:
+    """One segment with its fields by number."""
+
+    def __init__(self, reading: Reading, line: Line) -> None:
+        self.name = line.name
+        self.place = line.place
+        self.known = False
+        self._reading = reading
+        self._empty = Value(reading, line.place, {})
+        self._fields: dict[int, list[Value]] = {}
+        self._cut(line)
+
+    def value(self, number: int) -> Value:
+        """The first repetition of the field, an empty one if there is none."""
+        values = self._fields.get(number)
+        return values[0] if values else self._empty
+
+    def values(self, number: int) -> list[Value]:
+        """The repetitions of the field that hold something."""
+        return [value for value in self._fields.get(number, ()) if value]
+
+    def peek(self, number: int, component: int = 1) -> str:
+        return self.value(number).peek(component)
+
+    def take(self, number: int, target: str) -> str:
+        """The first component of the field's first repetition, mapped to ``target``."""
+        return self.value(number).take(1, target)
+
+    def notice(self, number: int, text: str) -> None:
+        self._reading.notice(f"{self.place}-{number}", text)
+
+    def _cut(self, line: Line) -> None:
+        cutter = _Cutter(self._reading, line)
+        position = line.offset + len(line.name)
+        for number, raw in enumerate(line.fields[1:], 1):
+            if line.name == "MSH" and number == 1:
+                self._fields[1] = cutter.separator(raw, position)
+                continue
+            position += 1
+            if raw:
+                self._fields[number] = cutter.field(number, raw, position)
+                position += cutter.width(raw)
+
+
+class _Cutter:
+    """Cuts the fields of one segment into leaves and enters each into the ledger with its first byte."""
+
+    def __init__(self, reading: Reading, line: Line) -> None:
+        d = reading.source.delimiters
+        codec = reading.source.codec
+        self.width: Callable[[str], int] = len if line.ascii else lambda text: len(text.encode(codec, "replace"))
+        self._reading = reading
+        self._line = line
+        self._d = d
+        self._segment_reason = IGNORED_SEGMENTS.get(line.name)
+        self._reason: str | None = None
+
+    def separator(self, raw: str, position: int) -> list[Value]:
+        """MSH-1 is the sign that parts the fields, so no sign stands before it."""
+        self._reason = _IGNORED_FIELDS["MSH", 1]
+        leaf = self.leaf(f"{self._line.place}-1[1]", raw, position)
+        return [Value(self._reading, f"{self._line.place}-1[1]", {(1, 1): leaf} if leaf else {})]
+
+    def field(self, number: int, raw: str, position: int) -> list[Value]:
+        d = self._d
+        self._reason = self._segment_reason or _IGNORED_FIELDS.get((self._line.name, number))
+        prefix = f"{self._line.place}-{number}"
+        whole = self._line.name == "MSH" and number == 2
+        if whole or not ((d.repetition and d.repetition in raw) or self._is_composite(raw)):
+            place = f"{prefix}[1]"
+            leaf = self.leaf(place, raw, position)
+            return [Value(self._reading, place, {(1, 1): leaf} if leaf else {})]
+        values = []
+        for index, text in enumerate(raw.split(d.repetition) if d.repetition else [raw], 1):
+            values.append(self._repetition(f"{prefix}[{index}]", text, position))
+            position += self.width(text) + 1
+        return values
+
+    def leaf(self, place: str, raw: str, position: int) -> tuple[str, str] | None:
+        """Enter the leaf; None for one that is blank or the HL7 null."""
+        if not raw or raw.isspace():
+            return None
+        tally = self._reading.tally
+        tally.present(place, position)
+        if raw == NULL:
+            tally.ignore(place, NULL_REASON)
+            self._reading.notice(place, NULL_REASON)
+            return None
+        if self._reason:
+            tally.ignore(place, self._reason)
+        if not raw.isascii():
+            self._reading.suspect(place, raw)
+        return place, raw
+
+    def _is_composite(self, raw: str) -> bool:
+        return self._d.component in raw or bool(self._d.subcomponent and self._d.subcomponent in raw)
+
+    def _repetition(self, place: str, raw: str, position: int) -> Value:
+        leaves: dict[tuple[int, int], tuple[str, str]] = {}
+        components = raw.split(self._d.component)
+        for number, text in enumerate(components, 1):
+            if text:
+                where = f"{place}.{number}" if len(components) > 1 else place
+                self._component(where, (number, text, position), leaves)
+            position += self.width(text) + 1
+        return Value(self._reading, place, leaves)
+
+    def _component(
+        self, place: str, part: tuple[int, str, int], leaves: dict[tuple[int, int], tuple[str, str]]
+    ) -> None:
+        number, raw, position = part
+        subs = raw.split(self._d.subcomponent) if self._d.subcomponent else [raw]
+        for index, text in enumerate(subs, 1):
+            leaf = self.leaf(f"{place}.{index}" if len(subs) > 1 else place, text, position)
+            if leaf:
+                leaves[number, index] = leaf
+            position += self.width(text) + 1

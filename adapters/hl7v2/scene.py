@@ -1,0 +1,78 @@
+"""What is known while one patient's segments are mapped: hospital, patient, visit, the Bundle being written."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from adapters.contract import Hospital, Resource
+from adapters.draft import Draft
+from adapters.hl7v2.read import Reading, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What MSH-9 says happened; the rest is the event's row in ``codes/messages.csv``."""
+
+    code: str
+    trigger: str
+    encounter_status: str = ""
+    required: tuple[str, ...] = ()
+    merges: bool = False
+    known: bool = False
+
+
+@dataclass(slots=True)
+class Scene:
+    """One patient of one message."""
+
+    hospital: Hospital
+    reading: Reading
+    draft: Draft
+    event: Event
+    header: Segment
+    patient_key: str = ""
+    encounter_key: str = ""
+    segments: list[Segment] = field(default_factory=list)
+    made: dict[str, list[Resource]] = field(default_factory=dict)
+    _ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    _uses: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def id(self, resource_type: str, key: str) -> str:
+        known = self._ids.get((resource_type, key))
+        if known is None:
+            known = self._ids[resource_type, key] = self.draft.id(resource_type, key)
+        return known
+
+    def at(self, resource_type: str, key: str) -> str:
+        """The start of a ledger target inside that resource."""
+        return f"{resource_type}/{self.id(resource_type, key)}#"
+
+    def reference(self, resource_type: str, key: str) -> Resource:
+        return {"reference": f"urn:uuid:{self.id(resource_type, key)}"}
+
+    def patient(self) -> Resource:
+        return self.reference("Patient", self.patient_key)
+
+    def encounter(self) -> Resource | None:
+        return self.reference("Encounter", self.encounter_key) if self.encounter_key else None
+
+    def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
+        """Add to the Bundle and remember that this message made it."""
+        resource = self.draft.add(resource_type, key, elements)
+        made = self.made.setdefault(resource_type, [])
+        if all(resource is not other for other in made):
+            made.append(resource)
+        return resource
+
+    def key(self, resource_type: str, *parts: str) -> str:
+        """A local key of those parts; said a second time in the message it gets a number."""
+        key = "|".join(parts)
+        self._uses[resource_type, key] += 1
+        count = self._uses[resource_type, key]
+        return key if count == 1 else f"{key}#{count}"
+
+    def system(self, name: str) -> str:
+        return self.hospital.systems.get(name, "")
+
+
+def extension(url: str, **value: object) -> Resource:
+    return {"url": url, **value}

@@ -1,0 +1,1 @@
+"""Hospitals as data: one TOML file each."""

@@ -1,0 +1,31 @@
+"""Vietnam's national XML (GIAMDINHHS of decisions 130, 4750 and 3176) as an adapter.
+
+Read README.md first, then parse.py (bytes to records), mapping.py (records to a Bundle) and one map_*.py a subject.
+"""
+
+from adapters.contract import Message, Translation
+from adapters.vn_xml.fields import ROOTS
+from adapters.vn_xml.mapping import translate_dossiers
+from adapters.vn_xml.parse import parse
+from adapters.vn_xml.records import Reading
+
+NAME = "vn_xml"
+MEDIA_TYPES = frozenset({"application/xml", "text/xml"})
+HEAD_BYTES = 4096
+_MARKS = tuple(root.encode() for root in sorted(ROOTS))
+
+__all__ = ["MEDIA_TYPES", "NAME", "recognises", "translate"]
+
+
+def recognises(body: bytes) -> bool:
+    """Whether the first bytes name a root of the national XML, in whatever encoding they are."""
+    head = body[:HEAD_BYTES].replace(b"\0", b"")
+    return any(mark in head for mark in _MARKS)
+
+
+def translate(message: Message) -> Translation:
+    """Map one file. Raises Untranslatable when nothing of it can be understood."""
+    reading = Reading()
+    dossiers = parse(message.body, reading)
+    bundle = translate_dossiers(message.hospital, dossiers, reading)
+    return Translation(bundle, reading.tally.close(), tuple(reading.notices))

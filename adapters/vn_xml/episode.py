@@ -1,0 +1,137 @@
+"""One episode of care being mapped: the keys, links and people that its tables share.
+
+The key is MA_LK: unique in its hospital, the same on every re-send.
+"""
+
+from dataclasses import dataclass, field
+
+from adapters.contract import Hospital, Resource
+from adapters.draft import Draft
+from adapters.vn_xml.codes import concept, is_listed
+from adapters.vn_xml.identifiers import staff_identity, staff_key
+from adapters.vn_xml.records import Dossier, Reading, Record
+from adapters.vn_xml.times import date_of, instant_of, time_of
+
+
+@dataclass(slots=True)
+class Episode:
+    """A dossier with its Bundle; ``head`` is the row that tells about patient and visit: XML1, else a document."""
+
+    hospital: Hospital
+    draft: Draft
+    reading: Reading
+    dossier: Dossier
+    key: str
+    head: Record
+    patient_key: str
+    has_visit: bool = True
+    labels: set[str] = field(default_factory=set)
+    made: dict[str, Resource] = field(default_factory=dict)
+    _row_keys: set[str] = field(default_factory=set)
+
+    def target(self, resource_type: str, key: str) -> str:
+        """``Type/id``, as the ledger names it."""
+        return f"{resource_type}/{self.draft.id(resource_type, key)}"
+
+    def link(self, resource_type: str, key: str, display: str | None = None) -> Resource:
+        return self.draft.reference(resource_type, key, display)
+
+    def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
+        """Add to the Bundle; what this episode made is remembered for its labels."""
+        resource = self.draft.add(resource_type, key, elements)
+        self.made[resource["id"]] = resource
+        return resource
+
+    def patient(self) -> Resource:
+        return self.link("Patient", self.patient_key)
+
+    def encounter(self) -> Resource:
+        return self.link("Encounter", self.key)
+
+    def facility(self, code: str) -> Resource:
+        """The own facility as a resource, any other by its code alone."""
+        if not code or code == self.hospital.facility_code:
+            return self.own_facility()
+        return {"type": "Organization", "identifier": {"system": self.hospital.systems["facility"], "value": code}}
+
+    def own_facility(self) -> Resource:
+        code = self.hospital.facility_code
+        key = f"facility:{code}"
+        if not self.draft.has("Organization", key):
+            number = {"system": self.hospital.systems["facility"], "value": code}
+            self.add("Organization", key, {"identifier": [number], "name": self.hospital.title})
+        return self.link("Organization", key)
+
+    def department(self, code: str, kind: str = "Organization") -> Resource:
+        """A department by its code alone; the files say nothing else of it."""
+        return {"type": kind, "identifier": {"system": "urn:vn:byt:ma-khoa", "value": code}}
+
+    def practitioner(self, code: str, name: str = "") -> Resource:
+        """The staff member of a code; a name is added when a table gives it."""
+        key = staff_key(code)
+        known = self.draft.has("Practitioner", key)
+        if name:
+            self.add("Practitioner", key, {**staff_identity(self.hospital, code), "name": [{"text": name}]})
+        elif not known:
+            self.add("Practitioner", key, staff_identity(self.hospital, code))
+        return self.link("Practitioner", key)
+
+    def staff(self, record: Record, name: str, target: str) -> list[Resource]:
+        """Everyone of a ``;`` list of staff codes."""
+        codes = [code for code in record.many(name) if code]
+        if codes:
+            record.take(name, target)
+        return [self.practitioner(code) for code in codes]
+
+    def row_key(self, record: Record) -> str:
+        """MA_LK, table and STT; a number given twice gets the place in the file as well."""
+        base = f"{self.key}|{record.table}|{record.text('STT')}"
+        key, number = base, 1
+        while key in self._row_keys:
+            number += 1
+            key = f"{base}#{number}"
+        self._row_keys.add(key)
+        return key
+
+    def begin(self, record: Record, resource_type: str, key: str) -> str:
+        """Account for the fields that became the resource's identity and its link to the visit; returns Type/id."""
+        target = self.target(resource_type, key)
+        record.take("STT", f"{target}#id")
+        record.take("MA_LK", f"{target}#{'encounter' if self.has_visit else 'id'}")
+        return target
+
+    def time(self, record: Record, name: str, target: str) -> str:
+        """A dateTime; a text that is none is told and stays unmapped."""
+        return self._timed(record, name, target, time_of(record.text(name), self.hospital.offset))
+
+    def date(self, record: Record, name: str, target: str) -> str:
+        return self._timed(record, name, target, date_of(record.text(name)))
+
+    def instant(self, record: Record, name: str, target: str) -> str:
+        return self._timed(record, name, target, instant_of(record.text(name), self.hospital.offset))
+
+    def _timed(self, record: Record, name: str, target: str, value: str) -> str:
+        if value:
+            record.take(name, target)
+        elif record.text(name):
+            record.note(name, "not a time of the form yyyyMMddHHmm; left unmapped")
+        return value
+
+    def period(self, record: Record, start: str, end: str, target: str) -> Resource:
+        """A Period of two fields; an end before its start is told and stays unmapped."""
+        begin = time_of(record.text(start), self.hospital.offset)
+        finish = time_of(record.text(end), self.hospital.offset)
+        if begin and finish and finish < begin[: len(finish)]:
+            record.note(end, f"before {start}; left unmapped")
+            return {"start": self.time(record, start, f"{target}.start")}
+        return {
+            "start": self.time(record, start, f"{target}.start"),
+            "end": self.time(record, end, f"{target}.end"),
+        }
+
+    def concept(self, record: Record, name: str, target: str, text: str = "") -> Resource:
+        """A coded field in its national list; a code that the list does not hold is kept and told."""
+        code = record.take(name, target)
+        if code and not is_listed(name, code):
+            record.note(name, "the code is not in its national list; kept as given")
+        return concept(self.hospital, name, code, text) if code or text else {}

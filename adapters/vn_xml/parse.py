@@ -1,0 +1,250 @@
+"""The GIAMDINHHS file of decisions 130, 4750 and 3176: bytes to dossiers of records. Knows no FHIR.
+
+Elements are found by name, never by position; what is not in the field table stays in the ledger as unmapped.
+"""
+
+import unicodedata
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+
+from adapters.contract import Untranslatable
+from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
+from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, Field
+from adapters.vn_xml.records import Dossier, Reading, Record
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 32
+TOO_DEEP = etree.XPath(f"boolean(/{'/'.join('*' * (MAX_DEPTH + 1))})")
+ENVELOPE = "GIAMDINHHS"
+
+Element = etree._Element
+
+#: Table, inner root, and the place of the FILEHOSO.
+File = tuple[str, Element, str]
+
+
+def safe_parse(body: bytes, where: str = "") -> Element:
+    """One hardened parse: UTF-8, no DTD, no entities, no network, bounded size and depth."""
+    if len(body) > MAX_BYTES:
+        raise Untranslatable(f"larger than {MAX_BYTES} bytes", f"{where}byte {MAX_BYTES}")
+    body = utf8(body, where)
+    refuse_doctype(body, where)
+    try:
+        root = etree.fromstring(body, _parser())
+    except etree.XMLSyntaxError as fault:
+        raise Untranslatable(_malformed(fault), f"{where}{_position(fault)}") from None
+    if root.getroottree().docinfo.internalDTD is not None or TOO_DEEP(root):
+        raise Untranslatable(f"a DTD, or elements deeper than {MAX_DEPTH}", f"{where}/{root.tag}")
+    return root
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def _malformed(fault: etree.XMLSyntaxError) -> str:
+    """The kind of fault without libxml2's own words, which may quote the record."""
+    kind = etree.ErrorTypes._getName(fault.code, "ERR_UNKNOWN")  # type: ignore[attr-defined]
+    return f"the XML is not well formed or cut off ({kind.removeprefix('ERR_').replace('_', ' ').lower()})"
+
+
+def _position(fault: etree.XMLSyntaxError) -> str:
+    line, column = fault.position
+    return f"line {line}, column {column}"
+
+
+def parse(body: bytes, reading: Reading) -> list[Dossier]:
+    """The dossiers of a file. Raises Untranslatable when it cannot be read at all."""
+    root = safe_parse(body)
+    if _name(root) == ENVELOPE:
+        return _envelope(root, reading)
+    if _name(root) in TABLE_OF_ROOT:
+        table = TABLE_OF_ROOT[_name(root)]
+        nothing = Record(ENVELOPE, "", {}, reading)
+        return [_dossier("", [(table, root, "")], nothing, reading)]
+    raise Untranslatable("neither a GIAMDINHHS file nor one of its tables", f"/{_name(root)}")
+
+
+def _envelope(root: Element, reading: Reading) -> list[Dossier]:
+    _envelope_fields(root, f"/{ENVELOPE}", reading)
+    found = [element for element in root.iter() if _name(element) == "HOSO"]
+    if not found:
+        raise Untranslatable("no HOSO in the file", f"/{ENVELOPE}")
+    _count(root, len(found), reading)
+    base = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO"
+    code = (root.findtext("{*}THONGTINDONVI/{*}MACSKCB") or "").strip()
+    sender = Record(ENVELOPE, f"/{ENVELOPE}/THONGTINDONVI", {"MACSKCB": code} if code else {}, reading)
+    return [
+        _dossier(f"{base}[{index}]", _files(hoso, index, reading), sender, reading)
+        for index, hoso in enumerate(found, 1)
+    ]
+
+
+def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
+    """Account for the envelope's own fields; dossiers and the signature's inside are not walked."""
+    for child, path in _children(element, place):
+        name = _name(child)
+        if name in ("HOSO", "NOIDUNGFILE"):
+            continue
+        if len(child) and name != "CHUKYDONVI":
+            _envelope_fields(child, path, reading)
+        elif len(child) or _text(child):
+            reading.tally.present(path)
+            _leave_out(FIELDS[ENVELOPE].get(name), path, reading)
+
+
+def _count(root: Element, found: int, reading: Reading) -> None:
+    stated = root.findtext("{*}THONGTINHOSO/{*}SOLUONGHOSO") or ""
+    if stated.strip().isdigit() and int(stated) != found:
+        reading.note(f"/{ENVELOPE}/THONGTINHOSO/SOLUONGHOSO", f"states {int(stated)} dossiers, the file has {found}")
+
+
+def _files(hoso: Element, index: int, reading: Reading) -> Iterator[File]:
+    """Table, inner root and place of each FILEHOSO; LOAIHOSO names the table, the inner root corrects it."""
+    base = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO[{index}]"
+    files = [child for child in hoso if _name(child) == "FILEHOSO"]
+    for number, file in enumerate(files, 1):
+        place = f"{base}/FILEHOSO[{number}]"
+        _envelope_fields(file, place, reading)
+        named = (file.findtext("{*}LOAIHOSO") or "").strip().upper()
+        inner = _inner(file, f"HOSO[{index}]/FILEHOSO[{number}] ({named or 'no LOAIHOSO'})")
+        if inner is None:
+            reading.note(f"{place}/NOIDUNGFILE", "the inner file is empty")
+            continue
+        yield _table(named, inner, place, reading), inner, place
+
+
+def _table(named: str, inner: Element, place: str, reading: Reading) -> str:
+    by_root = TABLE_OF_ROOT.get(_name(inner), "")
+    if by_root and named and by_root != named:
+        reading.note(f"{place}/LOAIHOSO", f"says {named} but the inner root is that of {by_root}; read as {by_root}")
+    table = by_root or named
+    if table not in FIELDS:
+        reading.note(place, "unknown table: its fields are listed as unmapped")
+    return table or _name(inner)
+
+
+def _inner(file: Element, where: str) -> Element | None:
+    """The inner root: an element as it stands, XML text, or base64 of either."""
+    content = next((child for child in file if _name(child) == "NOIDUNGFILE"), None)
+    if content is None:
+        return None
+    if len(content):
+        return content[0]
+    text = (content.text or "").strip()
+    if not text:
+        return None
+    if text.startswith("<"):
+        return safe_parse(text.encode(), f"{where}: ")
+    return safe_parse(_decoded(text, where), f"{where}: ")
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except (NotBase64, ValueError):
+        raise Untranslatable("NOIDUNGFILE is neither XML nor base64", where) from None
+
+
+def _dossier(place: str, files: Iterable[File], sender: Record, reading: Reading) -> Dossier:
+    tables: dict[str, list[Record]] = {}
+    texts: list[str] = []
+    for table, root, prefix in files:
+        for record in _records(table, root, f"{prefix}/{table}", reading):
+            tables.setdefault(table, []).append(record)
+            texts += [record.text(name) for name in record.names()]
+    if looks_legacy(" ".join(texts)):
+        reason = "the text reads like TCVN3 or VNI, not Unicode; convert it and send again"
+        raise Untranslatable(reason, place or next(iter(tables), "/"))
+    return Dossier(place, tables, sender)
+
+
+def _records(table: str, root: Element, place: str, reading: Reading) -> Iterator[Record]:
+    row_name = ROW_OF_TABLE.get(table, "")
+    rows = [element for element in root.iter() if _name(element) == row_name] or _rows_by_shape(root)
+    single = rows == [root]
+    for index, row in enumerate(rows, 1):
+        where = place if single else f"{place}/{_name(row)}[{index}]"
+        yield _record(table, row, where, reading)
+    if not single:
+        _strays(root, place, set(rows), reading)
+
+
+def _rows_by_shape(root: Element) -> list[Element]:
+    """Rows of a table whose row element is unknown: the outermost elements that have leaves."""
+    if any(not len(child) for child in root):
+        return [root]
+    return [row for child in root for row in _rows_by_shape(child)]
+
+
+def _strays(element: Element, place: str, rows: set[Element], reading: Reading) -> None:
+    """Fields standing outside every row exist too: they are listed as unmapped."""
+    for child, path in _children(element, place):
+        if child in rows:
+            continue
+        if len(child):
+            _strays(child, path, rows, reading)
+        elif _text(child):
+            reading.tally.present(path)
+
+
+def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
+    known = FIELDS.get(table, EMPTY)
+    fields: dict[str, str] = {}
+    for child, path in _children(row, place):
+        name = _name(child)
+        field = known.get(name)
+        if len(child) and field is None:
+            _strays(child, path, set(), reading)
+            continue
+        text = _text(child)
+        if not text:
+            continue
+        reading.tally.present(path)
+        if name in fields:
+            reading.note(path, "the element stands twice in one row; the second is not read")
+            continue
+        fields[name] = text
+        _leave_out(field, path, reading)
+        _measure(field, text, path, reading)
+    return Record(table, place, fields, reading)
+
+
+def _leave_out(field: Field | None, path: str, reading: Reading) -> None:
+    if field is not None and field.reason:
+        reading.tally.ignore(path, field.reason)
+
+
+def _measure(field: Field | None, text: str, path: str, reading: Reading) -> None:
+    if field is not None and field.longest and len(text) > field.longest:
+        reading.note(path, f"longer than {field.longest} characters; kept whole")
+
+
+def _children(element: Element, place: str) -> Iterator[tuple[Element, str]]:
+    """The child elements with their places; the second of a name is marked [2]."""
+    seen: dict[str, int] = {}
+    for child in element:
+        name = _name(child)
+        seen[name] = number = seen.get(name, 0) + 1
+        yield child, f"{place}/{name}" if number == 1 else f"{place}/{name}[{number}]"
+
+
+def _name(element: Element) -> str:
+    tag = element.tag
+    return tag.rpartition("}")[2] if tag[0] == "{" else tag
+
+
+def _text(element: Element) -> str:
+    """The text in NFC without outer spaces; markup that a writer forgot to escape gives its words."""
+    text = "".join(map(str, element.itertext())) if len(element) else element.text
+    return unicodedata.normalize("NFC", text.strip()) if text else ""

@@ -1,0 +1,97 @@
+"""Source records of the national XML: a dossier of tables, rows that remember which of their fields were taken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from adapters.contract import Notice
+from adapters.tally import Tally
+
+Take = Callable[[str, str], str]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is written down while one message is read: the ledger and the notices."""
+
+    tally: Tally = field(default_factory=Tally)
+    notices: list[Notice] = field(default_factory=list)
+
+    def note(self, where: str, text: str) -> None:
+        """Tell the sender about a place, in words that hold no patient data; the same thing is said once."""
+        notice = Notice(where, text)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+class Record:
+    """One row of one table: element name to text, and where each field went."""
+
+    __slots__ = ("_fields", "_reading", "place", "table", "targets")
+
+    def __init__(self, table: str, place: str, fields: dict[str, str], reading: Reading) -> None:
+        self.table = table
+        self.place = place
+        self.targets: dict[str, list[str]] = {}
+        self._fields = fields
+        self._reading = reading
+
+    def text(self, name: str) -> str:
+        """The field's text, without taking it; empty when the row has no such field."""
+        return self._fields.get(name, "")
+
+    def many(self, name: str) -> list[str]:
+        """The parts of a ``;`` list, empty ones kept so that parallel lists stay in step."""
+        text = self._fields.get(name, "")
+        return [part.strip() for part in text.split(";")] if text else []
+
+    def names(self) -> list[str]:
+        """The names of the fields that hold something."""
+        return list(self._fields)
+
+    def place_of(self, name: str) -> str:
+        return f"{self.place}/{name}"
+
+    def take(self, name: str, target: str) -> str:
+        """The field's text, recorded as gone into ``target``."""
+        text = self._fields.get(name, "")
+        if text:
+            self.targets.setdefault(name, []).append(target)
+            self._reading.tally.take(f"{self.place}/{name}", target)
+        return text
+
+    def into(self, resource: str) -> Take:
+        """A taker of fields for one resource: ``take("HO_TEN", "name[0].text")``."""
+
+        def take(name: str, path: str) -> str:
+            return self.take(name, f"{resource}#{path}")
+
+        return take
+
+    def ignore(self, name: str, reason: str) -> None:
+        """The field, if it holds something, is left out for ``reason``; a mapping recorded for it wins."""
+        if name in self._fields:
+            self._reading.tally.ignore(f"{self.place}/{name}", reason)
+
+    def ignore_rest(self, reason: str) -> None:
+        """Every field of the row that nobody took is left out for one reason."""
+        for name in self._fields:
+            self._reading.tally.ignore(f"{self.place}/{name}", reason)
+
+    def note(self, name: str, text: str) -> None:
+        self._reading.note(self.place_of(name), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One HOSO: the tables of one episode of care, and the envelope that names the sending facility."""
+
+    place: str
+    tables: dict[str, list[Record]]
+    envelope: Record
+
+    def rows(self, table: str) -> list[Record]:
+        return self.tables.get(table, [])
+
+    def first(self, *tables: str) -> Record | None:
+        """The first row of the first of these tables that the dossier has."""
+        return next((self.tables[table][0] for table in tables if self.tables.get(table)), None)

@@ -1,0 +1,109 @@
+"""POST [base]: a batch, whose entries stand alone, or a transaction, which is all or nothing.
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+from fhir_gateway.api import histories, resources, search
+from fhir_gateway.api.answer import REASONS, Answer, etag, location, of_problem, preference
+from fhir_gateway.api.door import Asked
+from fhir_gateway.api.errors import caught
+from fhir_gateway.api.negotiation import JSON_TYPES, arguments
+from fhir_gateway.api.services import Services
+from fhir_gateway.fhir.bundle import Entry, Response, batch_response, transaction_response
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.problem import BadRequest, NotSupported, Problem
+from fhir_gateway.records import journal, write
+from fhir_gateway.records.step import Step, entries, step, steps
+from fhir_gateway.records.transaction import READS, Result
+
+# A url inside JSON may hold letters that nobody percent-encoded; what is encoded or reserved stays as it is.
+RESERVED = "%&=+:/?,;$|!*'()@~[]"
+
+
+async def bundle(services: Services, asked: Asked) -> Answer:
+    """The response Bundle, its entries in the order of the request."""
+    sent = decode_resource(await asked.body(services.limits.body, JSON_TYPES))
+    if sent["resourceType"] != "Bundle":
+        raise BadRequest("only a Bundle can be posted here", "resourceType")
+    if sent.get("type") == "transaction":
+        return Answer(200, transaction_response(await _transaction(services, asked, sent)))
+    if sent.get("type") == "batch":
+        return Answer(200, batch_response(await _batch(services, asked, sent)))
+    raise BadRequest("the Bundle must be a batch or a transaction", "Bundle.type")
+
+
+async def _transaction(services: Services, asked: Asked, sent: Resource) -> list[Entry]:
+    """Writes first and together; then the reads, which see them."""
+    found = steps(sent, services.limits.entries, services.desk.base_url)
+    results = await write.run(services.desk, asked.visit, found)
+    return [await _answered(services, asked, result) for result in results]
+
+
+async def _answered(services: Services, asked: Asked, result: Result) -> Entry:
+    if result.step.method not in READS:
+        return _written(services, asked, result)
+    answer = await caught(_look(services, asked, result.step), asked.visit.request)
+    return await _failed(services, asked, answer) if isinstance(answer, Problem) else _looked(answer, result.step)
+
+
+async def _batch(services: Services, asked: Asked, sent: Resource) -> list[Entry]:
+    found = entries(sent, services.limits.entries)
+    return [await _alone(services, asked, place, entry) for place, entry in enumerate(found)]
+
+
+async def _alone(services: Services, asked: Asked, place: int, entry: dict[str, Any]) -> Entry:
+    """One entry of a batch: its failure is its own."""
+    answer = await caught(_done(services, asked, place, entry), asked.visit.request)
+    return await _failed(services, asked, answer) if isinstance(answer, Problem) else answer
+
+
+async def _done(services: Services, asked: Asked, place: int, entry: dict[str, Any]) -> Entry:
+    asked_for = step(entry, f"Bundle.entry[{place}]", services.desk.base_url)
+    if asked_for.method in READS:
+        return _looked(await _look(services, asked, asked_for), asked_for)
+    (result,) = await write.run(services.desk, asked.visit, [asked_for], write.INTERACTIONS[asked_for.method])
+    return _written(services, asked, result)
+
+
+def _written(services: Services, asked: Asked, result: Result) -> Entry:
+    version, wanted = result.version, preference(asked.headers, "return")
+    status = f"{result.status} {REASONS[result.status]}"
+    if version is None:
+        return Entry(response=Response(status))
+    response = Response(status, location(services.desk, version), etag(version), version.updated)
+    return Entry(version.body if wanted == "representation" else b"", response=response)
+
+
+async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
+    """What GET would answer to the entry's url."""
+    path, _, query = reading.url.partition("?")
+    pairs = arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
+    parts = [unquote(part) for part in path.split("/")]
+    params = dict(zip(("type", "id", "history", "version"), parts, strict=False))
+    inner = Asked(asked.visit, params, pairs)
+    match parts:
+        case [_]:
+            return await search.search(services, inner)
+        case [_, _]:
+            return await resources.read(services, inner)
+        case [_, _, "_history"]:
+            return await histories.history(services, inner)
+        case [_, _, "_history", _]:
+            return await resources.vread(services, inner)
+    raise NotSupported("a reading entry must be a read, a search or a history", f"{reading.where}.request.url")
+
+
+def _looked(answer: Answer, reading: Step) -> Entry:
+    status = f"{answer.status} {REASONS[answer.status]}"
+    body = b"" if reading.method == "HEAD" else answer.body
+    return Entry(body, response=Response(status, etag=answer.header("etag") or ""))
+
+
+async def _failed(services: Services, asked: Asked, problem: Problem) -> Entry:
+    """The entry's own outcome, after its refusal is on the audit trail."""
+    await journal.record(services.desk, asked.visit, "batch", status=problem.status)
+    return Entry(response=Response(str(problem.status), outcome=of_problem(problem).body))

@@ -1,0 +1,154 @@
+"""The door every request passes: number, caller, what they want, answer or refusal, audit, log, count.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from fhir_gateway.api.answer import Answer, of_problem
+from fhir_gateway.api.errors import caught
+from fhir_gateway.api.negotiation import Pairs, arguments, body, must_accept, must_send, wanted_format
+from fhir_gateway.api.services import Services
+from fhir_gateway.fhir.resource import is_id
+from fhir_gateway.problem import BadRequest, NotAllowed, NotFound, Problem, TooLarge, Unavailable
+from fhir_gateway.records import journal
+from fhir_gateway.records.journal import Touched, Visit
+from fhir_gateway.security.caller import Caller
+
+log = structlog.get_logger("fhir_gateway.access")
+
+NOBODY = Caller("", "", "", ())
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked, by an HTTP request or by a reading entry of a Bundle, which has no ``request``.
+
+    ``params`` are the named parts of the path, ``pairs`` the arguments in the URL.
+    """
+
+    visit: Visit
+    params: Mapping[str, str]
+    pairs: Pairs
+    headers: Headers = Headers()
+    request: Request | None = None
+
+    async def body(self, limit: int, accepted: frozenset[str]) -> bytes:
+        """The request's body in one of the media types ``accepted``."""
+        if self.request is None:
+            raise BadRequest("an entry that reads has no body")
+        must_send(self.headers.get("content-type", ""), accepted)
+        return await body(self.request, limit)
+
+
+Act = Callable[[Services, Asked], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a method does on a path: the interaction's name in the audit and the CapabilityStatement, and the code."""
+
+    interaction: str
+    act: Act
+
+
+class Door:
+    """The ASGI end of one path. ``actions`` are keyed by HTTP method; HEAD is answered as GET without a body.
+
+    An ``anonymous`` door asks for no token, and what passes it is not audited.
+    """
+
+    __slots__ = ("actions", "allowed", "anonymous", "path", "services")
+
+    def __init__(self, services: Services, path: str, actions: Mapping[str, Action], anonymous: bool = False) -> None:
+        self.services = services
+        self.anonymous = anonymous
+        self.path = path
+        self.actions = {**actions, "HEAD": actions["GET"]} if "GET" in actions else dict(actions)
+        self.allowed = ", ".join(sorted(self.actions))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        number = request_number(request)
+        visit = await caught(self._visit(request, number), number)
+        outcome = visit if isinstance(visit, Problem) else await caught(self._acted(request, visit), number)
+        if isinstance(outcome, Problem):
+            outcome = await self._refused(request, visit, outcome)
+        await outcome.send(send, ((b"x-request-id", number.encode("ascii")),), request.method == "HEAD")
+        seconds = time.perf_counter() - started
+        self.services.traffic.count(self.path, request.method, outcome.status, seconds)
+        client = "" if isinstance(visit, Problem) else visit.caller.client
+        _log(self.path, request, (number, client), outcome.status, seconds)
+
+    async def _visit(self, request: Request, number: str) -> Visit:
+        address = request.client.host if request.client else ""
+        if self.anonymous:
+            return Visit(NOBODY, number, address)
+        return Visit(self.services.tokens.caller(request.headers.get("authorization")), number, address)
+
+    async def _acted(self, request: Request, visit: Visit) -> Answer:
+        action = self.actions.get(request.method)
+        if action is None:
+            raise self._no_action()
+        limits, query = self.services.limits, request.scope["query_string"]
+        if len(request.scope["path"]) + len(query) > limits.url:
+            raise TooLarge(f"a URL may have {limits.url} bytes; send a long search by POST to _search", "url")
+        pairs = arguments(query, limits.parameters)
+        must_accept(request.headers.get("accept", ""), wanted_format(pairs))
+        return await action.act(self.services, Asked(visit, request.path_params, pairs, request.headers, request))
+
+    def _no_action(self) -> Problem:
+        if not self.actions:
+            return NotFound("there is nothing at this address")
+        return NotAllowed(f"this address answers to {self.allowed}")
+
+    async def _refused(self, request: Request, visit: Visit | Problem, problem: Problem) -> Answer:
+        """The OperationOutcome of a failure, once it is on the audit trail too."""
+        if not self.anonymous and not isinstance(visit, Problem) and not isinstance(problem, Unavailable):
+            work = journal.record(self.services.desk, visit, self._interaction(request), _named(request), problem.status)
+            problem = await caught(work, visit.request) or problem
+        answer = of_problem(problem)
+        if isinstance(problem, NotAllowed) and self.actions:
+            return Answer(answer.status, answer.body, (("allow", self.allowed),))
+        return answer
+
+    def _interaction(self, request: Request) -> str:
+        action = self.actions.get(request.method)
+        return action.interaction if action else "unknown"
+
+
+def request_number(request: Request) -> str:
+    """The client's X-Request-Id where it is harmless, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+
+
+def _named(request: Request) -> Touched:
+    """The record and the search that a refused request named."""
+    type_, identity = request.path_params.get("type", ""), request.path_params.get("id", "")
+    entities = (f"{type_}/{identity}",) if type_.isalpha() and is_id(identity) else ()
+    return Touched(entities, request.scope["query_string"].decode("latin-1")[:2000])
+
+
+def _log(route: str, request: Request, who: tuple[str, str], status: int, seconds: float) -> None:
+    """The route, not the path: an address may hold a name that somebody mistyped into it."""
+    log.info(
+        "request",
+        request=who[0],
+        client=who[1],
+        method=request.method,
+        route=route,
+        status=status,
+        milliseconds=round(seconds * 1000, 2),
+    )

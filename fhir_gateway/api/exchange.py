@@ -1,0 +1,228 @@
+"""The doors of the exchange: messages in and their receipts, cases and their moves, deliveries of partners.
+
+https://hl7.org/fhir/R4/task.html
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.routing import Route
+
+from fhir_gateway.api.answer import Answer
+from fhir_gateway.api.door import Act, Action, Asked, Door
+from fhir_gateway.api.negotiation import body
+from fhir_gateway.api.services import Services
+from fhir_gateway.exchange import arrivals, casework, inbox, outbox
+from fhir_gateway.exchange.delivery import SEALED
+from fhir_gateway.exchange.inbox import Receipt, receipt_of
+from fhir_gateway.exchange.reception import Handed, Reception
+from fhir_gateway.exchange.worker import Bell
+from fhir_gateway.fhir.codec import decode, encode
+from fhir_gateway.identity.link import unlink
+from fhir_gateway.problem import BadRequest, Conflict, Forbidden, Malformed, UnsupportedMedia
+from fhir_gateway.records import journal
+from fhir_gateway.records.desk import attempts
+from fhir_gateway.records.journal import Touched
+from fhir_gateway.records.revision import revision
+from fhir_gateway.security.access import may, may_ingest
+from fhir_gateway.security.audit import Act as Deed
+from fhir_gateway.store.port import Commit
+
+JSON = "application/json"
+LIST_LIMIT = 100
+DEFAULT_MEDIA_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeDoors:
+    """The handlers; ``outgoing`` wakes the dispatcher."""
+
+    reception: Reception
+    outgoing: Bell
+    wait_seconds: float
+
+    def routes(self, services: Services) -> list[Route]:
+        """Every path of the exchange."""
+        table: list[tuple[str, dict[str, tuple[str, Act]]]] = [
+            ("/ingest/{hospital}", {"POST": ("ingest", self.ingest), "GET": ("read", self.receipts)}),
+            ("/ingest/{hospital}/{receipt}", {"GET": ("read", self.receipt)}),
+            ("/ingest/{hospital}/{receipt}/ledger", {"GET": ("read", self.ledger)}),
+            ("/ingest/{hospital}/{receipt}/original", {"GET": ("read", self.original)}),
+            ("/exchange/cases/{task}", {"GET": ("read", self.case)}),
+            ("/exchange/cases/{task}/{move}", {"POST": ("move", self.move)}),
+            ("/exchange/teleconsults", {"POST": ("create", self.teleconsult)}),
+            ("/exchange/deliveries", {"POST": ("deliver", self.deliver), "GET": ("read", self.deliveries)}),
+            ("/exchange/persons/{person}/unlink", {"POST": ("update", self.unlink)}),
+        ]
+        return [
+            Route(path, Door(services, path, {method: Action(*action) for method, action in actions.items()}))
+            for path, actions in table
+        ]
+
+    async def ingest(self, services: Services, asked: Asked) -> Answer:
+        """``POST /ingest/{hospital}``: 202 and a receipt; with ``?wait=true`` the final state."""
+        request = asked.request
+        wait = _flag(asked, "wait")
+        media_type = request.headers.get("content-type", DEFAULT_MEDIA_TYPE)
+        content = await body(request, self.reception.inbox.limit)
+        handed = Handed(asked.path("hospital"), media_type, content, asked.visit.request, asked.visit.address)
+        seconds = self.wait_seconds if wait else 0.0
+        receipt, repeated = await self.reception.accept(asked.visit.caller, handed, seconds)
+        location = ("location", f"/ingest/{receipt.key}")
+        status = 202 if receipt.state is inbox.State.RECEIVED else _final_status(receipt)
+        return _json({**receipt.content(), "repeated": repeated}, status, (location,))
+
+    async def receipts(self, services: Services, asked: Asked) -> Answer:
+        """``GET /ingest/{hospital}?state=quarantined``: what came, for whoever looks after the interface."""
+        hospital = self._hospital(asked)
+        state = dict(asked.pairs).get("state")
+        where = {"hospital": hospital} | ({"state": state} if state else {})
+        after = dict(asked.pairs).get("after", "")
+        rows = await self.reception.house.store.notes(inbox.SHELF, where, after, LIST_LIMIT)
+        await _audited(services, asked)
+        listed = [receipt_of(content).content() for _, content in rows]
+        following = rows[-1][0] if len(rows) == LIST_LIMIT else None
+        return _json({"receipts": listed, "after": following})
+
+    async def receipt(self, services: Services, asked: Asked) -> Answer:
+        """``GET /ingest/{hospital}/{receipt}``: received, stored or quarantined, with everything known."""
+        found = await self.reception.inbox.receipt(self._hospital(asked), asked.path("receipt"))
+        await _audited(services, asked)
+        return _json(found.content())
+
+    async def ledger(self, services: Services, asked: Asked) -> Answer:
+        """``GET /ingest/{hospital}/{receipt}/ledger``: the account of every source field."""
+        found = await self.reception.inbox.receipt(self._hospital(asked), asked.path("receipt"))
+        accounts = await self.reception.inbox.ledger(found.hospital, found.receipt)
+        await _audited(services, asked)
+        return _json({"receipt": found.receipt, "counts": dict(found.ledger), "accounts": accounts})
+
+    async def original(self, services: Services, asked: Asked) -> Answer:
+        """``GET /ingest/{hospital}/{receipt}/original``: the bytes exactly as they came."""
+        media_type, content = await self.reception.inbox.original(self._hospital(asked), asked.path("receipt"))
+        await _audited(services, asked)
+        return Answer(200, bytes(content), media_type=media_type)
+
+    async def case(self, services: Services, asked: Asked) -> Answer:
+        """``GET /exchange/cases/{task}``: the Task and the moves open to the caller."""
+        seen = await casework.view(self.reception.house, asked.visit.caller, asked.path("task"))
+        await _audited(services, asked, f"Task/{asked.path('task')}")
+        return _json(seen.plain())
+
+    async def move(self, services: Services, asked: Asked) -> Answer:
+        """``POST /exchange/cases/{task}/{move}`` with the inputs the move must bring."""
+        given = await _object(asked, services.limits.body)
+        house, caller = self.reception.house, asked.visit.caller
+        seen = await casework.make_move(house, caller, asked.path("task"), asked.path("move"), given)
+        self.outgoing.ring()
+        return _json(seen.plain())
+
+    async def teleconsult(self, services: Services, asked: Asked) -> Answer:
+        """``POST /exchange/teleconsults``: ask another hospital for an opinion."""
+        given = await _object(asked, services.limits.body)
+        seen = await casework.ask_consultation(self.reception.house, asked.visit.caller, given)
+        self.outgoing.ring()
+        return _json(seen.plain(), 201, (("location", f"/exchange/cases/{seen.task['id']}"),))
+
+    async def deliver(self, services: Services, asked: Asked) -> Answer:
+        """``POST /exchange/deliveries``: a partner gateway's sealed message, taken exactly once."""
+        house, caller = self.reception.house, asked.visit.caller
+        may(caller, "deliver", "Bundle")
+        partner = house.directory.partners.get(caller.organization)
+        if partner is None:
+            raise Forbidden("this gateway is not a partner", "Authorization")
+        if asked.request.headers.get("content-type", "").split(";")[0].strip().lower() != SEALED:
+            raise UnsupportedMedia(f"a delivery is {SEALED}", "Content-Type")
+        envelope = (await body(asked.request, 4 * services.limits.body)).decode("ascii", "replace")
+        letter = arrivals.opened(house, partner, envelope)
+        deed = Deed("deliver", caller, 200, asked.visit.address, (f"Task/{letter.resources[0]['id']}",), (), "", letter.identity)
+        repeated = await self._filed(letter, deed)
+        return _json({"delivery": letter.identity, "repeated": repeated})
+
+    async def _filed(self, letter: arrivals.Letter, deed: Deed) -> bool:
+        house = self.reception.house
+        async for _ in attempts():
+            commit = await arrivals.arrival(house, letter)
+            event = house.event(deed)
+            if commit is None:
+                await house.store.append([event])
+                return True
+            with suppress(Conflict):
+                await house.store.commit(_with_event(commit, event))
+                return False
+        raise Conflict("other writers were faster every time")
+
+    async def deliveries(self, services: Services, asked: Asked) -> Answer:
+        """``GET /exchange/deliveries?state=owed``: what this gateway owes its partners, and the last trouble."""
+        may(asked.visit.caller, "read", "Task")
+        house = self.reception.house
+        own = asked.visit.caller.organization
+        state = dict(asked.pairs).get("state")
+        rows = await house.store.notes(outbox.SHELF, {"state": state} if state else {}, "", LIST_LIMIT)
+        trouble = {job.content["delivery"]: job for job in await house.store.owed(outbox.DELIVER, LIST_LIMIT)}
+        await _audited(services, asked)
+        listed = [_with_trouble(content, trouble) for _, content in rows]
+        seen = [row for row in listed if asked.visit.caller.role in ("admin", "hospital", "doctor") or row["partner"] == own]
+        return _json({"deliveries": seen})
+
+    async def unlink(self, services: Services, asked: Asked) -> Answer:
+        """``POST /exchange/persons/{person}/unlink`` {"patient": "Patient/…", "reason": "…"}: take a link back."""
+        caller = asked.visit.caller
+        may(caller, "update", "Person")
+        given = await _object(asked, services.limits.body)
+        patient, reason = given.get("patient"), given.get("reason")
+        if not isinstance(patient, str) or not isinstance(reason, str) or not reason.strip():
+            raise BadRequest("'patient' and 'reason' are needed, as text", "patient")
+        house = self.reception.house
+        linking = await unlink(house.store, house.systems, f"Person/{asked.path('person')}", patient)
+        now = house.clock()
+        changes = tuple(revision(p, f"Person/{p['id']}", version, now, ()) for p, version in linking.persons)
+        touched = tuple(change.version.reference for change in changes)
+        event = house.event(Deed("update", caller, 200, asked.visit.address, touched, (patient,), "", asked.visit.request))
+        await house.store.commit(Commit(changes=changes, claims=linking.claims, events=(event,)))
+        return _json({"persons": list(touched), "reason": reason})
+
+    def _hospital(self, asked: Asked) -> str:
+        hospital = asked.path("hospital")
+        may_ingest(asked.visit.caller, hospital)
+        return self.reception.house.directory.hospital(hospital).name
+
+
+def _final_status(receipt: Receipt) -> int:
+    return 200 if receipt.state is inbox.State.STORED else 422
+
+
+def _flag(asked: Asked, name: str) -> bool:
+    value = dict(asked.pairs).get(name, "false").lower()
+    if value not in ("true", "false"):
+        raise BadRequest("must be true or false", name)
+    return value == "true"
+
+
+def _json(value: Mapping[str, Any], status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    return Answer(status, encode(value), headers, JSON)
+
+
+async def _object(asked: Asked, limit: int) -> dict[str, Any]:
+    content = await body(asked.request, limit)
+    value = decode(content) if content.strip() else {}
+    if not isinstance(value, dict):
+        raise Malformed("the body must be a JSON object", "body")
+    return value
+
+
+async def _audited(services: Services, asked: Asked, *entities: str) -> None:
+    await journal.record(services.desk, asked.visit, "read", Touched(entities, asked.request.url.path.lstrip("/")))
+
+
+def _with_event(commit: Commit, event: Any) -> Commit:
+    return replace(commit, events=(*commit.events, event))
+
+
+def _with_trouble(content: Mapping[str, Any], jobs: Mapping[str, Any]) -> dict[str, Any]:
+    """The delivery as people see it: with the attempts so far and what went wrong last."""
+    job = jobs.get(content["delivery"])
+    waiting = {"attempts": job.attempts, "trouble": job.trouble, "due": job.due.isoformat()} if job else {}
+    return {**content, **waiting}

@@ -1,0 +1,33 @@
+"""Whether the gateway lives, whether its database answers, and its counters.
+
+The first two tell nothing but that, so probes need no token; the counters are for auditors and administrators.
+"""
+
+import orjson
+
+from fhir_gateway.api.answer import Answer
+from fhir_gateway.api.door import Asked
+from fhir_gateway.api.services import Services
+from fhir_gateway.problem import Forbidden
+
+JSON = "application/json"
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+WATCHERS = frozenset({"admin", "auditor"})
+
+
+async def live(services: Services, asked: Asked) -> Answer:
+    """200 as long as the process serves requests."""
+    return Answer(200, orjson.dumps({"status": "ok", "name": services.desk.name}), media_type=JSON)
+
+
+async def ready(services: Services, asked: Asked) -> Answer:
+    """200 when the database answers; Unavailable otherwise."""
+    await services.desk.store.ping()
+    return Answer(200, orjson.dumps({"status": "ready", "database": "ok"}), media_type=JSON)
+
+
+async def metrics(services: Services, asked: Asked) -> Answer:
+    """Counters in Prometheus' text format."""
+    if asked.visit.caller.role not in WATCHERS:
+        raise Forbidden(f"the role {asked.visit.caller.role} may not read the counters")
+    return Answer(200, services.traffic.exposition(), media_type=EXPOSITION)

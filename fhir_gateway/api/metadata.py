@@ -1,0 +1,110 @@
+"""The CapabilityStatement: what is wired, and nothing else.
+
+https://hl7.org/fhir/R4/http.html#capabilities
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from fhir_gateway.api.answer import Answer
+from fhir_gateway.api.door import Asked
+from fhir_gateway.api.services import Services
+from fhir_gateway.fhir.codec import encode
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.fhir.resource import instant
+from fhir_gateway.problem import BadRequest
+from fhir_gateway.search.registry import parameters
+
+SOFTWARE = "fhir-gateway"
+SMART = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+OF_THE_SYSTEM = frozenset({"transaction", "batch", "search-system", "history-system"})
+# Nobody writes the audit trail by REST.
+READ_ONLY = {"AuditEvent": frozenset({"read", "vread", "search-type", "history-instance"})}
+
+
+def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitable[Answer]]:
+    """The act that answers /metadata; the text is made once for each gateway."""
+
+    @cache
+    def text(base_url: str, name: str, started: str) -> bytes:
+        return encode(statement(interactions, base_url, name, started))
+
+    starts: dict[int, str] = {}
+
+    async def capabilities(services: Services, asked: Asked) -> Answer:
+        desk = services.desk
+        if any(pair == ("mode", "terminology") or pair == ("mode", "normative") for pair in asked.pairs):
+            raise BadRequest("only mode=full is offered", "mode")
+        started = starts.setdefault(id(services), instant(desk.now()))
+        return Answer(200, text(desk.base_url, desk.name, started))
+
+    return capabilities
+
+
+def statement(interactions: frozenset[str], base_url: str, name: str, date: str) -> dict[str, Any]:
+    """The CapabilityStatement of a gateway that offers ``interactions``."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": date,
+        "kind": "instance",
+        "software": {"name": SOFTWARE, "version": version(SOFTWARE)},
+        "implementation": {"description": name, "url": base_url},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(base_url),
+                "resource": [_resource(type_, interactions) for type_ in sorted(resource_types())],
+                "interaction": [{"code": code} for code in sorted(_system(interactions))],
+            }
+        ],
+    }
+
+
+def _system(interactions: frozenset[str]) -> frozenset[str]:
+    """One address takes both kinds of Bundle."""
+    return (interactions & OF_THE_SYSTEM) | ({"batch"} if "transaction" in interactions else set())
+
+
+def _security(base_url: str) -> dict[str, Any]:
+    root = base_url.removesuffix("/fhir")
+    uris = [{"url": "token", "valueUri": f"{root}/auth/token"}]
+    return {
+        "extension": [{"url": OAUTH, "extension": uris}],
+        "service": [{"coding": [{"system": SMART, "code": "SMART-on-FHIR"}]}],
+        "description": "SMART Backend Services: private_key_jwt at the token endpoint, then a bearer token",
+    }
+
+
+def _resource(type_: str, interactions: frozenset[str]) -> dict[str, Any]:
+    offered = (interactions - OF_THE_SYSTEM) & READ_ONLY.get(type_, interactions)
+    writable = "update" in offered
+    return {
+        "type": type_,
+        "interaction": [{"code": code} for code in sorted(offered)],
+        "versioning": "versioned-update" if writable else "versioned",
+        "readHistory": "history-instance" in offered,
+        "updateCreate": writable,
+        "conditionalCreate": writable,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": writable,
+        "conditionalDelete": "single" if writable else "not-supported",
+        "referencePolicy": ["literal", "logical", "local"],
+        "searchInclude": ["*", *_links(type_)],
+        "searchParam": list(_parameters(type_)),
+    }
+
+
+def _links(type_: str) -> Iterator[str]:
+    return (f"{type_}:{one.code}" for one in parameters(type_).values() if one.searchable and one.kind == "reference")
+
+
+def _parameters(type_: str) -> Iterator[dict[str, str]]:
+    for one in parameters(type_).values():
+        if one.searchable:
+            yield {"name": one.code, "definition": one.definition, "type": one.kind}

@@ -1,0 +1,150 @@
+"""One resource: read, vread, history, create, update, delete.
+
+https://hl7.org/fhir/R4/http.html#3.1.0
+"""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
+
+from starlette.datastructures import Headers
+
+from fhir_gateway.api.answer import Answer, etag, of_version, preference, written
+from fhir_gateway.api.door import Asked
+from fhir_gateway.api.negotiation import JSON_TYPES, without_presentation
+from fhir_gateway.api.services import Services
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.problem import BadRequest, NotFound, NotSupported
+from fhir_gateway.records import read as records
+from fhir_gateway.records import write
+from fhir_gateway.records.step import Step, version_number
+from fhir_gateway.store.port import Version
+
+
+async def read(services: Services, asked: Asked) -> Answer:
+    """The newest version; 304 when the client has it."""
+    type_, identity = _place(asked)
+    _no_arguments(asked)
+    version = await records.read(services.desk, asked.visit, type_, identity)
+    return unless_known(version, asked.headers)
+
+
+async def vread(services: Services, asked: Asked) -> Answer:
+    """A version by its number."""
+    type_, identity = _place(asked)
+    _no_arguments(asked)
+    number = asked.params["version"]
+    if not number.isascii() or not number.isdecimal() or len(number) > 9:
+        raise NotFound("versions are numbered 1, 2, 3 ...")
+    version = await records.vread(services.desk, asked.visit, f"{type_}/{identity}", int(number))
+    return unless_known(version, asked.headers)
+
+
+async def create(services: Services, asked: Asked) -> Answer:
+    """A new resource under an id of ours; with If-None-Exist only where nothing matches."""
+    type_ = known_type(asked.params["type"])
+    _no_arguments(asked)
+    resource = await _sent(services, asked, type_)
+    condition = asked.headers.get("if-none-exist")
+    condition = None if condition is None else condition.partition("?")[2] or condition
+    result = await write.create(services.desk, asked.visit, resource, condition)
+    assert result.version is not None
+    return written(services.desk, result.version, result.status, _wanted(asked))
+
+
+async def update(services: Services, asked: Asked) -> Answer:
+    """The next version of a resource, or its first under the client's id."""
+    type_, identity = _place(asked)
+    _no_arguments(asked)
+    resource = await _sent(services, asked, type_)
+    number = version_number(asked.headers.get("if-match"))
+    result = await write.update(services.desk, asked.visit, f"{type_}/{identity}", resource, number)
+    assert result.version is not None
+    return written(services.desk, result.version, result.status, _wanted(asked))
+
+
+async def delete(services: Services, asked: Asked) -> Answer:
+    """A deletion: the history stays."""
+    type_, identity = _place(asked)
+    _no_arguments(asked)
+    number = version_number(asked.headers.get("if-match"))
+    await write.delete(services.desk, asked.visit, f"{type_}/{identity}", number)
+    return Answer(204)
+
+
+async def update_matching(services: Services, asked: Asked) -> Answer:
+    """The next version of the one resource that meets the condition, or a new one when none does."""
+    type_ = known_type(asked.params["type"])
+    resource = await _sent(services, asked, type_)
+    number = version_number(asked.headers.get("if-match"))
+    step = Step("PUT", type_, None, _condition(asked), resource, number)
+    (result,) = await write.run(services.desk, asked.visit, [step], "update")
+    assert result.version is not None
+    return written(services.desk, result.version, result.status, _wanted(asked))
+
+
+async def delete_matching(services: Services, asked: Asked) -> Answer:
+    """The deletion of the one resource that meets the condition; nothing when none does."""
+    step = Step("DELETE", known_type(asked.params["type"]), None, _condition(asked))
+    await write.run(services.desk, asked.visit, [step], "delete")
+    return Answer(204)
+
+
+def known_type(type_: str) -> str:
+    """The type of a URL; NotFound when R4 has no such type."""
+    if type_ not in resource_types():
+        raise NotFound("FHIR R4 has no resource type of this name", "url")
+    return type_
+
+
+def unless_known(version: Version, headers: Headers) -> Answer:
+    """The version, or 304 when the client's copy is as new. If-None-Match outranks If-Modified-Since."""
+    answer = of_version(version)
+    return Answer(304, headers=answer.headers) if _known(version, headers) else answer
+
+
+def _known(version: Version, headers: Headers) -> bool:
+    tags = headers.get("if-none-match")
+    if tags is not None:
+        return tags.strip() == "*" or etag(version) in (tag.strip() for tag in tags.split(","))
+    since = headers.get("if-modified-since")
+    moment = _date(since) if since else None
+    return moment is not None and version.updated.replace(microsecond=0) <= moment
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date; None for anything else, which HTTP tells servers to ignore."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _place(asked: Asked) -> tuple[str, str]:
+    type_, identity = known_type(asked.params["type"]), asked.params["id"]
+    if not is_id(identity):
+        raise BadRequest("an id has 1 to 64 letters, digits, - and .", "url")
+    return type_, identity
+
+
+def _no_arguments(asked: Asked) -> None:
+    for name, _ in without_presentation(asked.pairs):
+        raise NotSupported("this interaction takes no parameters but _format and _pretty", name[:64])
+
+
+async def _sent(services: Services, asked: Asked, type_: str) -> Resource:
+    resource = decode_resource(await asked.body(services.limits.body, JSON_TYPES))
+    if resource["resourceType"] != type_:
+        raise BadRequest("the resource is of another type than the url", "resourceType")
+    return resource
+
+
+def _condition(asked: Asked) -> str:
+    return urlencode(without_presentation(asked.pairs))
+
+
+def _wanted(asked: Asked) -> str:
+    return preference(asked.headers, "return") or "representation"

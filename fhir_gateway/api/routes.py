@@ -1,0 +1,56 @@
+"""Every address under /fhir and what each method does there: the one table, which the CapabilityStatement is read from.
+
+https://hl7.org/fhir/R4/http.html#summary
+"""
+
+from collections.abc import Mapping
+
+from starlette.routing import Route
+
+from fhir_gateway.api import auth, bundles, health, histories, metadata, resources, search
+from fhir_gateway.api.door import Action, Door
+from fhir_gateway.api.services import Services
+
+FHIR: Mapping[str, Mapping[str, Action]] = {
+    "/fhir": {"POST": Action("transaction", bundles.bundle)},
+    "/fhir/{type}": {
+        "GET": Action("search-type", search.search),
+        "POST": Action("create", resources.create),
+        "PUT": Action("update", resources.update_matching),
+        "DELETE": Action("delete", resources.delete_matching),
+    },
+    "/fhir/{type}/_search": {"POST": Action("search-type", search.search_by_form)},
+    "/fhir/{type}/{id}": {
+        "GET": Action("read", resources.read),
+        "PUT": Action("update", resources.update),
+        "DELETE": Action("delete", resources.delete),
+    },
+    "/fhir/{type}/{id}/_history": {"GET": Action("history-instance", histories.history)},
+    "/fhir/{type}/{id}/_history/{version}": {"GET": Action("vread", resources.vread)},
+}
+ANONYMOUS: Mapping[str, Mapping[str, Action]] = {
+    "/health": {"GET": Action("health", health.live)},
+    "/health/ready": {"GET": Action("health", health.ready)},
+    "/auth/token": {"POST": Action("login", auth.token)},
+}
+INTERACTIONS = frozenset(action.interaction for actions in FHIR.values() for action in actions.values())
+METADATA = "/fhir/metadata"
+METRICS = "/metrics"
+ANYWHERE = "/{address:path}"
+
+
+def fhir_routes(services: Services) -> list[Route]:
+    """The routes of the FHIR base, tokens, health and metrics, in the order they must be tried."""
+    anonymous = [Route(path, Door(services, path, actions, anonymous=True)) for path, actions in ANONYMOUS.items()]
+    capabilities = {"GET": Action("capabilities", metadata.serving(INTERACTIONS))}
+    anonymous.append(Route(METADATA, Door(services, METADATA, capabilities, anonymous=True)))
+    known = [Route(path, Door(services, path, actions)) for path, actions in FHIR.items()]
+    known.append(Route("/fhir/", Door(services, "/fhir", FHIR["/fhir"])))
+    known.append(Route(METRICS, Door(services, METRICS, {"GET": Action("metrics", health.metrics)})))
+    return [*anonymous, *known]
+
+
+def last_route(services: Services) -> Route:
+    """Whatever no other route took: 404 as an OperationOutcome. Add it after all others."""
+    return Route(ANYWHERE, Door(services, ANYWHERE, {}))
+

@@ -1,0 +1,30 @@
+"""What the routes need of the rest of the gateway, and the limits a request has to keep."""
+
+from dataclasses import dataclass, field
+
+from fhir_gateway.api.traffic import Traffic
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.security.tokens import TokenDesk
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, the rest in pieces; each has its own refusal that names it."""
+
+    body: int = 12 * MEGABYTE
+    form: int = 64 * 1024
+    url: int = 8 * 1024
+    parameters: int = 100
+    entries: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built once in ``app.py``."""
+
+    desk: Desk
+    tokens: TokenDesk
+    limits: Limits = Limits()
+    traffic: Traffic = field(default_factory=Traffic)

@@ -1,0 +1,241 @@
+"""The composition root: settings become one running gateway. Imported by the command line alone.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+import structlog
+from fastapi import FastAPI
+
+from adapters.contract import Adapter
+from fhir_gateway.api.exchange import ExchangeDoors
+from fhir_gateway.api.mllp import Listener
+from fhir_gateway.api.routes import routes
+from fhir_gateway.api.services import Limits, Services
+from fhir_gateway.exchange import inbox, outbox
+from fhir_gateway.exchange.delivery import Courier
+from fhir_gateway.exchange.directory import Directory, load
+from fhir_gateway.exchange.house import House
+from fhir_gateway.exchange.inbox import Inbox
+from fhir_gateway.exchange.reception import Reception
+from fhir_gateway.exchange.translation import Adapters
+from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.problem import BadRequest, Conflict, Problem
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.security.caller import Client, development_clients
+from fhir_gateway.security.chain import seal_once
+from fhir_gateway.security.keys import KeyRing
+from fhir_gateway.security.tokens import TokenDesk
+from fhir_gateway.security.trail import Trail
+from fhir_gateway.settings import Settings
+from fhir_gateway.store.embedded import embedded
+from fhir_gateway.store.mongo import MongoStore
+from fhir_gateway.store.port import Commit, Note
+
+log = structlog.get_logger()
+ADAPTERS = ("hl7v2", "vn_xml", "cda")
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+ASSERTIONS = "assertions"
+
+
+def adapters() -> Adapters:
+    """The adapters that ship with the gateway, by name."""
+    modules = [import_module(f"adapters.{name}") for name in ADAPTERS]
+    return {module.NAME: cast(Adapter, module) for module in modules}
+
+
+def directory(settings: Settings) -> Directory:
+    """Who takes part, as the hospital and partner files say."""
+    partners = settings.partners or settings.data / "partners"
+    return load(settings.name, settings.organization, settings.hospitals, partners)
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The gateway's keys; made under the data folder where development clients are served."""
+    return KeyRing(settings.data / "keys", settings.name, development=settings.development_clients)
+
+
+def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Client]:
+    """Who may ask for a token: the built-in clients and the partner gateways whose keys are known."""
+    partners = {
+        partner.name: Client(partner.name, "gateway", partner.name, json.loads(partner.jwks))
+        for partner in known.partners.values()
+        if partner.jwks
+    }
+    return {**(development_clients(ring) if development else {}), **partners}
+
+
+class Replays:
+    """Remembers used assertions in the store, for all processes of the gateway."""
+
+    def __init__(self, store: MongoStore) -> None:
+        self._store = store
+
+    async def remember(self, jti: str, until: datetime) -> bool:
+        try:
+            await self._store.commit(Commit(notes=(Note(ASSERTIONS, jti, {"until": until}),)))
+        except Conflict:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
+    """The database: MongoDB where a URL is set, else the embedded engine under the data folder."""
+    async with AsyncExitStack() as stack:
+        if settings.mongo_url is not None:
+            url = settings.mongo_url.get_secret_value()
+        else:
+            url = (await stack.enter_async_context(embedded(settings.data / "database"))).url
+        store = await MongoStore.open(url, settings.database)
+        stack.callback(store.close)
+        yield store
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One running gateway, its parts wired; ``base_url`` is the address without a path."""
+
+    settings: Settings
+    base_url: str
+    store: MongoStore
+    directory: Directory
+    keys: KeyRing
+    bell: Bell = field(default_factory=Bell)
+    outgoing: Bell = field(default_factory=Bell)
+    settled: Settled = field(default_factory=Settled)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def house(self) -> House:
+        return House(self.settings.name, f"{self.base_url}/fhir", self.store, self.directory, self.keys, now)
+
+    @property
+    def reception(self) -> Reception:
+        return Reception(self.house, Inbox(self.store, self.settings.message_limit), self.settled, self.bell)
+
+    def tokens(self) -> TokenDesk:
+        known = clients(self.keys, self.directory, self.settings.development_clients)
+        url = f"{self.base_url}/auth/token"
+        return TokenDesk(known, self.keys.tokens, url, Replays(self.store), self.settings.token_seconds)
+
+    def services(self) -> Services:
+        settings = self.settings
+        desk = Desk(
+            self.store,
+            Trail(self.store),
+            now,
+            self.keys.cursor_secret,
+            settings.page_size,
+            settings.page_limit,
+            f"{self.base_url}/fhir",
+            settings.name,
+        )
+        return Services(desk, self.tokens(), Limits(body=settings.resource_limit))
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The workers and the audit sealer run while the context is open."""
+        courier = Courier(self.house)
+        translator = Translator(self.house, self.reception.inbox, adapters(), self.outgoing, self.settled)
+        dispatcher = Dispatcher(
+            self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds
+        )
+        lease = self.settings.lease_seconds
+        jobs = [
+            work(inbox.TRANSLATE, self.house, lease, self.bell, translator.do),
+            work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
+            self._seal(),
+        ]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await courier.close()
+
+    async def _seal(self) -> None:
+        """One sealer at a time orders durable events into blocks; no request ever waits for it."""
+        owner = f"{self.base_url}#{id(self)}"
+        while True:
+            with suppress(Problem):
+                if await self.store.hold("sealer", owner, 10 * self.settings.seal_seconds):
+                    while await seal_once(self.store, self.keys.gateway, now()):
+                        pass
+            await asyncio.sleep(self.settings.seal_seconds)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str | None]:
+        """The MLLP port, where one is configured; gives its ``host:port``."""
+        if self.settings.mllp is None:
+            yield None
+            return
+        hospital, host, port = mllp_address(self.settings.mllp, self.directory)
+        tls = _tls(self.settings)
+        if tls is None and host not in LOOPBACK:
+            raise BadRequest("MLLP without TLS listens on the loopback address only", "mllp")
+        caller = self.tokens().known_as(hospital)
+        listener = Listener(self.reception, caller, hospital, self.settings.wait_seconds)
+        chosen = await listener.start(host, port, tls)
+        try:
+            yield f"{host}:{chosen}"
+        finally:
+            await listener.stop()
+
+    def app(self) -> FastAPI:
+        """The HTTP application: FHIR REST and the exchange; pages of its own FastAPI has none here."""
+        services = self.services()
+        doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
+        app = FastAPI(title="FHIR gateway", openapi_url=None, docs_url=None, redoc_url=None)
+        app.router.routes[:] = [*doors.routes(services), *routes(services)]
+        return app
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def gateway(settings: Settings, base_url: str) -> AsyncIterator[Gateway]:
+    """A gateway with its database open and nothing running yet."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    async with opened_store(settings) as store:
+        yield Gateway(settings, base_url, store, directory(settings), key_ring(settings))
+
+
+def mllp_address(text: str, known: Directory) -> tuple[str, str, int]:
+    """``[hospital@]host:port``; without a hospital the first whose own format is HL7 v2."""
+    name, at, address = text.rpartition("@")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadRequest("MLLP listens on [hospital@]host:port", "mllp")
+    speakers = [hospital.name for hospital in known.hospitals.values() if hospital.adapters[:1] == ("hl7v2",)]
+    if not at and not speakers:
+        raise BadRequest("no hospital sends HL7 v2 first: name one, as hospital@host:port", "mllp")
+    return known.hospital(name if at else speakers[0]).name, host, int(port)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.mllp_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=_path(settings.mllp_client_ca))
+    context.load_cert_chain(settings.mllp_certificate)
+    if settings.mllp_client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _path(file: Path | None) -> str | None:
+    return str(file) if file is not None else None

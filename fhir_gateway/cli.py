@@ -1,0 +1,197 @@
+"""The command line: start a gateway, send it messages, try a translation, get a token, check the audit chain."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from adapters.contract import Message
+from fhir_gateway import app as root
+from fhir_gateway import logs, serving
+from fhir_gateway.exchange.delivery import MessageSender
+from fhir_gateway.exchange.translation import Translated
+from fhir_gateway.exchange.translation import translate as run_translation
+from fhir_gateway.fhir.codec import encode
+from fhir_gateway.problem import Problem
+from fhir_gateway.security.chain import verify as verify_chain
+from fhir_gateway.settings import Settings
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+audit = typer.Typer(no_args_is_help=True, help="The audit chain.")
+cli.add_typer(audit, name="audit")
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder for keys and the embedded database.")]
+HospitalName = Annotated[str, typer.Option("--hospital", help="Sender: qn-general, bai-chay, san-nhi or one of your own.")]
+MEDIA_TYPES = {".hl7": "application/hl7-v2", ".xml": "application/xml", ".json": "application/fhir+json"}
+
+
+def main() -> None:
+    """Run the command line; a Problem becomes one clear line and exit status 1."""
+    try:
+        cli()
+    except Problem as problem:
+        fail(problem)
+
+
+def fail(problem: Problem) -> NoReturn:
+    for issue in problem.issues:
+        err.print(f"[red]error[/red] {issue.where + ': ' if issue.where else ''}{issue.text}", highlight=False)
+    sys.exit(1)
+
+
+def settings_with(**given: Any) -> Settings:
+    """The settings of the environment, with what the command line says on top."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@cli.command()
+def serve(  # noqa: PLR0913 - each is a flag
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0 picks a free one.")] = None,
+    data: Data = None,
+    mllp: Annotated[str | None, typer.Option(help="[hospital@]host:port of an MLLP listener.")] = None,
+    name: Annotated[str | None, typer.Option(help="This gateway's name among its partners.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
+) -> None:
+    """Start a gateway; prints one line `ready http://HOST:PORT` when it accepts requests."""
+    settings = settings_with(host=host, port=port, data=data, mllp=mllp, name=name, log_format=log_format)
+    logs.configure(settings.log_format, settings.log_level)
+    asyncio.run(serving.serve(settings))
+
+
+@cli.command()
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep both gateways' data in this folder.")] = None,
+) -> None:
+    """Play the whole story: three hospitals, two gateways, a referral, a teleconsultation, a crash."""
+    from fhir_gateway.demo import play
+
+    sys.exit(play(as_json, keep))
+
+
+@cli.command()
+def translate(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The message.")],
+    hospital: HospitalName,
+    media_type: Annotated[str | None, typer.Option(help="Where the file's ending does not tell.")] = None,
+) -> None:
+    """Dry run: print the Bundle and the ledger of a message. Touches no database; exit status 1 when refused."""
+    body = file.read_bytes()
+    known = root.directory(Settings()).hospital(hospital)
+    message = Message(known, media_type or media_type_of(file), body, datetime.now(UTC))
+    translated = run_translation(root.adapters(), message)
+    sys.stdout.write(encode(_account(translated)).decode() + "\n")
+    sys.exit(1 if translated.faults else 0)
+
+
+def _account(translated: Translated) -> dict[str, Any]:
+    done = translated.translation
+    return {
+        "adapter": translated.adapter,
+        "problems": [{"where": f.where or "message", "text": f.text} for f in translated.faults],
+        "bundle": done.bundle if done else None,
+        "counts": translated.counts,
+        "ledger": [{**row, "fate": str(row["fate"])} for row in translated.accounts],
+        "notices": [{"where": n.where, "text": n.text} for n in done.notices] if done else [],
+    }
+
+
+def media_type_of(file: Path) -> str:
+    return MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
+
+
+@cli.command()
+def ingest(
+    files: Annotated[list[Path], typer.Argument(exists=True, help="Messages, or folders of messages.")],
+    hospital: HospitalName,
+    data: Data = None,
+    url: Annotated[str | None, typer.Option(help="A running gateway; default: the one serving --data.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipts as JSON.")] = False,
+) -> None:
+    """Send messages to a running gateway and wait for their final state; exit status 1 when one is quarantined."""
+    settings = settings_with(data=data)
+    address = url or serving.address(settings)
+    sender = MessageSender(address, serving.development_token(settings, hospital))
+    receipts = []
+    with Progress(console=err, disable=as_json) as progress:
+        for file in progress.track(_all_files(files), description=f"sending to {address}"):
+            receipts.append({"file": file.name, **sender.send(hospital, media_type_of(file), file.read_bytes())})
+    _show(receipts, as_json)
+    sys.exit(0 if all(receipt["state"] == "stored" for receipt in receipts) else 1)
+
+
+def _all_files(paths: list[Path]) -> list[Path]:
+    found = [sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] for path in paths]
+    return [file for files in found for file in files]
+
+
+def _show(receipts: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(receipts, ensure_ascii=False) + "\n")
+        return
+    table = Table("file", "receipt", "state", "resources", "place and reason")
+    for row in receipts:
+        why = "; ".join(f"{p['where']}: {p['text']}" for p in row["problems"])
+        table.add_row(row["file"], row["receipt"], row["state"], str(len(row["resources"])), why)
+    out.print(table)
+    counts = Counter(row["state"] for row in receipts)
+    out.print(", ".join(f"{n} {state}" for state, n in sorted(counts.items())) + f"; {len(receipts)} sent")
+
+
+@cli.command()
+def token(client: Annotated[str, typer.Argument(help="qn-general, bai-chay, san-nhi, bach-mai, doctor, population, auditor, admin")], data: Data = None) -> None:  # noqa: E501
+    """Print a development access token for one of the built-in clients."""
+    sys.stdout.write(serving.development_token(settings_with(data=data), client) + "\n")
+
+
+@cli.command("settings")
+def show_settings() -> None:
+    """List every setting: environment variable, value in force, meaning."""
+    values = Settings()
+    table = Table("environment", "value", "meaning")
+    for name, knob in Settings.model_fields.items():
+        table.add_row(f"FHIR_GATEWAY_{name.upper()}", str(getattr(values, name)), knob.description or "")
+    out.print(table)
+
+
+@audit.command("verify")
+def audit_verify(
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Walk the audit chain from its beginning; exit status 1 when an event was changed, removed or added."""
+    result = asyncio.run(_verified(settings_with(data=data)))
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    else:
+        verdict = "[green]whole[/green]" if result["whole"] else "[red]NOT whole[/red]"
+        out.print(f"audit chain {verdict}: {result['blocks']} blocks, {result['events']} events, {result['pending']} pending")
+        for fault in result["faults"]:
+            out.print(f"  block {fault['block']}: {fault['text']} {fault['event'] or ''}")
+        out.print(f"head {result['head']}", highlight=False)
+    sys.exit(0 if result["whole"] else 1)
+
+
+async def _verified(settings: Settings) -> dict[str, Any]:
+    async with root.opened_store(settings) as store:
+        found = await verify_chain(store, [root.key_ring(settings).authority])
+    faults = [{"block": f.block, "text": f.text, "event": f.event} for f in found.faults]
+    return {
+        "whole": found.whole,
+        "blocks": found.blocks,
+        "events": found.events,
+        "pending": found.pending,
+        "head": found.head,
+        "faults": faults,
+    }

@@ -1,0 +1,1 @@
+"""The exchange: messages in, cases between hospitals, deliveries out."""

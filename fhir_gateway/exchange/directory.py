@@ -1,0 +1,148 @@
+"""Who takes part in the exchange: the hospitals that send here and the gateways this one talks to.
+
+Both are TOML files, so that a fourth hospital costs a file and no code.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from adapters.contract import Coding, Hospital
+from fhir_gateway.problem import NotFound, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Another gateway. ``url`` is empty while its address is unknown: deliveries to it then wait, visibly."""
+
+    name: str
+    title: str
+    facilities: tuple[str, ...]
+    url: str = ""
+    jwks: str = ""
+    ca: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The participants, by name and by facility code. ``own`` is the name of the organization that runs this gateway."""
+
+    own: str
+    hospitals: Mapping[str, Hospital]
+    partners: Mapping[str, Partner]
+    own_facility: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def hospital(self, name: str) -> Hospital:
+        """Raises NotFound, naming the hospitals there are."""
+        if name not in self.hospitals:
+            raise NotFound(f"no hospital of that name; known: {', '.join(sorted(self.hospitals))}", "hospital")
+        return self.hospitals[name]
+
+    def partner_of(self, facility: str) -> Partner | None:
+        """The partner gateway that answers for a facility code."""
+        return next((p for p in self.partners.values() if facility in p.facilities), None)
+
+    def party_of(self, facility: str) -> str | None:
+        """The reader name of a facility: a hospital here, a partner, or this gateway's own organization."""
+        for hospital in self.hospitals.values():
+            if hospital.facility_code == facility:
+                return hospital.name
+        if facility and facility == self.own_facility:
+            return self.own
+        partner = self.partner_of(facility)
+        return partner.name if partner else None
+
+    def facilities_of(self, party: str) -> tuple[str, ...]:
+        """The facility codes a reader name stands for."""
+        if party in self.hospitals:
+            return (self.hospitals[party].facility_code,)
+        if party == self.own and self.own_facility:
+            return (self.own_facility,)
+        return self.partners[party].facilities if party in self.partners else ()
+
+    def is_local(self, facility: str) -> bool:
+        """Whether the facility works through this gateway, so that nothing needs to be sent to it."""
+        return facility == self.own_facility or any(h.facility_code == facility for h in self.hospitals.values())
+
+    def title_of(self, facility: str) -> str:
+        """The facility's name for people; its code where no name is known."""
+        party = self.party_of(facility)
+        return self.titles.get(party or "", facility)
+
+
+def load(own: str, own_facility: str | None, hospitals: Path | None, partners: Path) -> Directory:
+    """Read the hospital files (the province's three without a folder) and partner files (ours, then the folder's)."""
+    known = _hospitals(hospitals)
+    gateways = _partners(partners)
+    titles = {p.name: p.title for p in gateways.values()} | {h.name: h.title for h in known.values()}
+    itself = gateways.pop(own, None)
+    facility = own_facility or (itself.facilities[0] if itself and itself.facilities else "")
+    return Directory(own, known, gateways, facility, titles)
+
+
+def _hospitals(folder: Path | None) -> dict[str, Hospital]:
+    shipped = files("adapters.hospitals")
+    defaults = _toml(shipped / "defaults.toml")["systems"]
+    source = folder if folder is not None else shipped
+    found = [_hospital(_toml(f), defaults, f.name) for f in _toml_files(source) if f.name != "defaults.toml"]
+    return {hospital.name: hospital for hospital in found}
+
+
+def _toml_files(folder: Traversable) -> list[Traversable]:
+    if not folder.is_dir():
+        return []
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+
+
+def _toml(file: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as fault:
+        raise Problem(f"{file.name}: {fault}", file.name) from fault
+
+
+def _hospital(table: Mapping[str, Any], defaults: Mapping[str, str], file: str) -> Hospital:
+    missing = [key for key in ("name", "title", "facility_code", "adapters") if key not in table]
+    if missing:
+        raise Problem(f"{file}: the hospital file lacks {', '.join(missing)}", file)
+    return Hospital(
+        name=table["name"],
+        title=table["title"],
+        facility_code=table["facility_code"],
+        adapters=tuple(table["adapters"]),
+        offset=table.get("offset", "+07:00"),
+        systems={**defaults, **_own_systems(table["name"]), **table.get("systems", {})},
+        codes={
+            name: {local: Coding(**row) for local, row in rows.items()} for name, rows in table.get("codes", {}).items()
+        },
+        quirks=table.get("quirks", {}),
+    )
+
+
+def _own_systems(name: str) -> dict[str, str]:
+    return {kind: f"urn:vn:quang-ninh:{name}:{kind}" for kind in ("mrn", "visit", "order", "document")}
+
+
+def _partners(folder: Path) -> dict[str, Partner]:
+    tables: dict[str, dict[str, Any]] = {}
+    for place in (files("fhir_gateway.exchange") / "partners", folder):
+        for file in _toml_files(place):
+            table = _toml(file)
+            tables[table["name"]] = {**tables.get(table["name"], {}), **table}
+    return {name: _partner(table, folder) for name, table in tables.items()}
+
+
+def _partner(table: Mapping[str, Any], folder: Path) -> Partner:
+    return Partner(
+        name=table["name"],
+        title=table.get("title", table["name"]),
+        facilities=tuple(table.get("facilities", ())),
+        url=table.get("url", "").rstrip("/"),
+        jwks=(folder / table["jwks"]).read_text(encoding="utf-8") if "jwks" in table else "",
+        ca=(folder / table["ca"]).read_bytes() if "ca" in table else b"",
+    )

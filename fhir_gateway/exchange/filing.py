@@ -1,0 +1,220 @@
+"""From a translated message to one commit: resources folded into what is known, people linked, cases opened.
+
+https://hl7.org/fhir/R4/provenance.html
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from adapters.contract import Hospital
+from fhir_gateway.exchange import cases, inbox, parts
+from fhir_gateway.exchange.dossier import Resolve, assemble, author_of
+from fhir_gateway.exchange.house import House
+from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.exchange.translation import Translated
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.fhir.reference import rewrite
+from fhir_gateway.fhir.resource import Resource, reference
+from fhir_gateway.identity.link import Linking, link
+from fhir_gateway.problem import Issue
+from fhir_gateway.records.revision import revision
+from fhir_gateway.store.port import Change, Commit, Job, Note, Store, Version
+
+# What many messages speak of, each saying only a part: a later message completes them and never blanks what it omits.
+SHARED = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location", "Coverage", "RelatedPerson"})
+MERGED_LISTS = frozenset({"identifier", "link"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What one message asks to be committed, and its receipt afterwards."""
+
+    commit: Commit
+    receipt: Receipt
+
+
+async def changes_for(
+    store: Store, resources: Iterable[Resource], readers: tuple[str, ...], now: datetime
+) -> tuple[Change, ...]:
+    """The next version of each resource, under its own id."""
+    wanted = {reference(resource): resource for resource in resources}
+    current = await store.currents(list(wanted))
+    return tuple(revision(wanted[ref], ref, current.get(ref), now, readers) for ref in wanted)
+
+
+async def file(house: House, receipt: Receipt, translated: Translated, body: bytes) -> Filed:
+    """Everything a good message brings about. The caller commits it, and files anew on a Conflict."""
+    hospital = house.directory.hospital(receipt.hospital)
+    now = house.clock()
+    assert translated.translation is not None
+    known, current = await _folded(house.store, translated.translation.bundle, receipt.key)
+    linking = await link(house.store, house.systems, _patients(known))
+    source = parts.message_provenance(
+        receipt.key, receipt.sha256, receipt.received, _facility(hospital), [*known, *_person_references(linking)]
+    )
+    opened, notices = await _openings(house, hospital, known, (receipt, body))
+    fresh = [*(r for r in known.values() if _says_more(r, current.get(reference(r)))), source]
+    changes = [revision(r, reference(r), current.get(reference(r)), now, (hospital.name,)) for r in fresh]
+    changes += [revision(p, reference(p), version, now, (hospital.name,)) for p, version in linking.persons]
+    stored = _stored(receipt, translated, [*known, reference(source)], notices, now)
+    changes += await changes_for(house.store, _new_in_cases(opened, known), (hospital.name,), now)
+    return Filed(
+        Commit(
+            changes=tuple(changes),
+            claims=linking.claims,
+            grants=tuple(grant for effect in opened for grant in effect.grants),
+            notes=(*_receipt_notes(stored, translated), *(n for e in opened for d in e.deliveries for n in d.notes)),
+            jobs=_jobs(opened),
+            settled=(f"{inbox.TRANSLATE}/{receipt.key}",),
+        ),
+        stored,
+    )
+
+
+def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterable[Issue], now: datetime) -> Filed:
+    """The message is kept with its place and reason; nothing of it enters the records."""
+    problems = tuple({"where": f.where or "message", "text": f.text, "code": f.code} for f in faults)
+    counted = translated.counts if translated and translated.translation else {}
+    held = replace(
+        receipt,
+        state=State.QUARANTINED,
+        settled=now.isoformat(timespec="milliseconds"),
+        adapter=translated.adapter if translated else "",
+        ledger=counted,
+        problems=problems,
+    )
+    notes = _receipt_notes(held, translated if counted else None)
+    return Filed(Commit(notes=notes, settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), held)
+
+
+async def _folded(
+    store: Store, bundle: Resource, receipt: str
+) -> tuple[dict[str, Resource], Mapping[str, Version]]:
+    """The message's resources by ``Type/id``, shared ones completed with what is stored, and the current versions."""
+    entries = bundle["entry"]
+    local = {entry["fullUrl"]: reference(entry["resource"]) for entry in entries}
+    resources = [rewrite(entry["resource"], local) for entry in entries]
+    current = await store.currents([reference(resource) for resource in resources])
+    folded = [_fold(resource, current.get(reference(resource))) for resource in resources]
+    return {reference(resource): _sourced(resource, receipt) for resource in folded}, current
+
+
+def _fold(resource: Resource, current: Version | None) -> Resource:
+    if resource["resourceType"] not in SHARED or current is None or current.deleted:
+        return resource
+    stored = decode_resource(current.body)
+    merged = {**stored, **resource}
+    for name in sorted(MERGED_LISTS & stored.keys() & resource.keys()):
+        said = [_identity(row) for row in resource[name]]
+        merged[name] = [*resource[name], *(row for row in stored[name] if _identity(row) not in said)]
+    return merged
+
+
+def _identity(row: Resource) -> tuple[str, ...]:
+    """What makes two rows of ``identifier`` or ``link`` the same row."""
+    if "other" in row:
+        return row["other"].get("reference", ""), row.get("type", "")
+    return row.get("system", ""), row.get("value", "")
+
+
+def _says_more(resource: Resource, current: Version | None) -> bool:
+    """Whether a shared resource brings anything new: without this each message would rewrite its facility."""
+    if resource["resourceType"] not in SHARED or current is None or current.deleted:
+        return True
+    stored = decode_resource(current.body)
+    return {**stored, "meta": None} != {**resource, "meta": None}
+
+
+def _sourced(resource: Resource, receipt: str) -> Resource:
+    return {**resource, "meta": {**resource.get("meta", {}), "source": f"{parts.RECEIPT}:{receipt}"}}
+
+
+def _patients(known: Mapping[str, Resource]) -> dict[str, Resource]:
+    return {ref: resource for ref, resource in known.items() if resource["resourceType"] == "Patient"}
+
+
+def _person_references(linking: Linking) -> list[str]:
+    return [reference(person) for person, _ in linking.persons]
+
+
+def _facility(hospital: Hospital) -> Resource:
+    return parts.facility(hospital.facility_code, hospital.title)
+
+
+async def _openings(
+    house: House, hospital: Hospital, known: Mapping[str, Resource], message: tuple[Receipt, bytes]
+) -> tuple[list[cases.Effect], list[dict[str, str]]]:
+    """A case for each referral in the message that has none yet."""
+    requests = [r for r in known.values() if r["resourceType"] == "ServiceRequest" and cases.is_referral(r)]
+    opened, notices = [], []
+    for request in requests:
+        task = f"Task/{parts.part_id('task', request['id'])}"
+        written = _composition_of(request, known)
+        if await house.store.current(task) is not None or written is None:
+            continue
+        receiver = parts.facility_code(next(iter(request.get("performer", ())), None))
+        if house.directory.party_of(receiver) is None:
+            notices.append({"where": "ServiceRequest.performer", "text": "no gateway is known for the receiving facility"})
+        opened.append(_opened(house, hospital, (request, written, receiver), known, message))
+    return opened, notices
+
+
+def _opened(
+    house: House,
+    hospital: Hospital,
+    case: tuple[Resource, Resource, str],
+    known: Mapping[str, Resource],
+    message: tuple[Receipt, bytes],
+) -> cases.Effect:
+    request, written, receiver = case
+    receipt, body = message
+    resolve: Resolve = known.get
+    author = author_of(written, resolve, hospital.facility_code)
+    dossier = assemble(house, request["id"], written, author, resolve)
+    originals = parts.original(body, receipt.media_type, receipt.key, request["subject"])
+    return cases.open_case(house, request, (hospital.facility_code, receiver), dossier, originals)
+
+
+def _composition_of(request: Resource, known: Mapping[str, Resource]) -> Resource | None:
+    """The Composition whose event is this request."""
+    wanted = {"reference": reference(request)}
+    for resource in known.values():
+        if resource["resourceType"] == "Composition":
+            details = [d for event in resource.get("event", ()) for d in event.get("detail", ())]
+            if any(detail.get("reference") == wanted["reference"] for detail in details):
+                return resource
+    return None
+
+
+def _new_in_cases(opened: Iterable[cases.Effect], known: Mapping[str, Resource]) -> list[Resource]:
+    return [r for effect in opened for r in effect.resources if reference(r) not in known]
+
+
+def _jobs(opened: Iterable[cases.Effect]) -> tuple[Job, ...]:
+    return tuple(delivery.job for effect in opened for delivery in effect.deliveries)
+
+
+def _stored(
+    receipt: Receipt, translated: Translated, made: list[str], notices: list[dict[str, str]], now: datetime
+) -> Receipt:
+    assert translated.translation is not None
+    own = [{"where": n.where, "text": n.text} for n in translated.translation.notices]
+    return replace(
+        receipt,
+        state=State.STORED,
+        settled=now.isoformat(timespec="milliseconds"),
+        adapter=translated.adapter,
+        resources=tuple(made),
+        ledger=translated.counts,
+        notices=(*own, *notices),
+    )
+
+
+def _receipt_notes(receipt: Receipt, translated: Translated | None) -> tuple[Note, ...]:
+    content = receipt.content()
+    settled = Note(inbox.SHELF, receipt.key, content, expected={"state": str(State.RECEIVED)})
+    if translated is None:
+        return (settled,)
+    return settled, Note(inbox.LEDGERS, receipt.key, {"accounts": translated.accounts})
+

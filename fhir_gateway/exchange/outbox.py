@@ -1,0 +1,58 @@
+"""What this gateway owes its partners: each delivery a frozen message, owed until it is answered.
+
+https://build.fhir.org/ig/HL7/bser/ - the push pattern with message Bundles
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fhir_gateway.exchange import parts
+from fhir_gateway.exchange.house import House
+from fhir_gateway.fhir.codec import encode
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.store.port import Job, Note
+
+SHELF = "outbox"
+PACKAGES = "packages"
+DELIVER = "deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one partner, as it will be committed: the note people see, the frozen bytes, the work owed."""
+
+    notes: tuple[Note, ...]
+    job: Job
+
+
+def delivery(house: House, partner: str, event: str, resources: Sequence[Resource], now: datetime) -> Delivery:
+    """Owe ``resources`` (the Task first) to a partner; the same Task version and event is the same delivery."""
+    task = resources[0]
+    identity = parts.part_id("delivery", partner, task["id"], event, task["lastModified"])
+    bundle = parts.message(identity, event, (house.name, house.base_url), partner, resources)
+    summary = {
+        "delivery": identity,
+        "partner": partner,
+        "task": task["id"],
+        "event": event,
+        "created": now.isoformat(timespec="microseconds"),
+        "state": "owed",
+        "trouble": "",
+        "settled": "",
+    }
+    notes = (Note(SHELF, identity, summary), Note(PACKAGES, identity, {"body": encode(bundle)}))
+    return Delivery(notes, Job(f"{DELIVER}/{identity}", DELIVER, f"{partner}/{task['id']}", now, {"delivery": identity}))
+
+
+def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
+    """The note that ends a delivery: ``delivered`` or ``refused`` by the partner."""
+    content = {"state": state, "trouble": trouble, "settled": now.isoformat(timespec="milliseconds")}
+    return Note(SHELF, identity, content, expected={"state": "owed"})
+
+
+async def waiting_before(house: House, summary: Mapping[str, Any]) -> bool:
+    """Whether an earlier delivery of the same case is still owed: moves must arrive in order."""
+    owed = await house.store.notes(SHELF, {"task": summary["task"], "state": "owed"}, "", 100)
+    return any(note["partner"] == summary["partner"] and note["created"] < summary["created"] for _, note in owed)

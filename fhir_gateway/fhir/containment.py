@@ -1,0 +1,45 @@
+"""Contained resources: no nesting, no life of their own, and each of them used.
+
+https://hl7.org/fhir/R4/references.html#contained
+"""
+
+from collections.abc import Iterator
+
+from fhir_gateway.fhir.reference import links
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.problem import Issue
+
+
+def contained_ids(resource: Resource) -> frozenset[str]:
+    return frozenset(str(item.get("id")) for item in _contained(resource))
+
+
+def faults(path: str, resource: Resource) -> Iterator[Issue]:
+    """What a resource that contains others does against the rules of containment."""
+    used = {link.target[1:] for link in links(resource) if link.target.startswith("#")}
+    for position, item in enumerate(_contained(resource)):
+        where = f"{path}.contained[{position}]"
+        if "contained" in item:
+            yield Issue("a contained resource contains none itself (dom-2)", f"{where}.contained", "invariant")
+        if item.get("id") not in used and not _points_out(item):
+            yield Issue("a contained resource must be referred to (dom-3)", where, "invariant")
+        yield from _meta_faults(where, item)
+
+
+def _meta_faults(where: str, item: Resource) -> Iterator[Issue]:
+    meta = item.get("meta")
+    present = meta if isinstance(meta, dict) else {}
+    for name, key in (("versionId", "dom-4"), ("lastUpdated", "dom-4"), ("security", "dom-5")):
+        if name in present:
+            text = f"a contained resource has no {name} ({key})"
+            yield Issue(text, f"{where}.meta.{name}", "invariant")
+
+
+def _points_out(item: Resource) -> bool:
+    return any(link.target == "#" for link in links(item))
+
+
+def _contained(resource: Resource) -> list[Resource]:
+    contained = resource.get("contained")
+    items = contained if isinstance(contained, list) else []
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("resourceType"), str)]

@@ -1,0 +1,49 @@
+"""Facts of FHIR R4 4.0.1, trimmed from HL7's own definitions (``python -m fhir_gateway.fhir.definitions``).
+
+https://hl7.org/fhir/R4/downloads.html
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+R4B_ONLY = frozenset(
+    {
+        "AdministrableProductDefinition",
+        "Citation",
+        "ClinicalUseDefinition",
+        "EvidenceReport",
+        "Ingredient",
+        "ManufacturedItemDefinition",
+        "MedicinalProductDefinition",
+        "NutritionProduct",
+        "PackagedProductDefinition",
+        "RegulatedAuthorization",
+        "SubscriptionStatus",
+        "SubscriptionTopic",
+        "SubstanceDefinition",
+    }
+)
+
+
+@cache
+def types() -> dict[str, dict[str, Any]]:
+    """Every class (``Patient``, ``Patient.contact``, ``HumanName``) with its elements and their facts."""
+    return cast("dict[str, dict[str, Any]]", _read("types.json"))
+
+
+@cache
+def valuesets() -> dict[str, dict[str, list[str]]]:
+    """Codes by system of each value set that a required binding names and that can be enumerated."""
+    return cast("dict[str, dict[str, list[str]]]", _read("valuesets.json"))
+
+
+@cache
+def resource_types() -> frozenset[str]:
+    """The 146 concrete resource types of R4."""
+    return frozenset(name for name, facts in types().items() if facts["kind"] == "resource")
+
+
+def _read(name: str) -> Any:
+    return json.loads(files(__name__).joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,133 @@
+"""Links between resources: found, read, and pointed elsewhere.
+
+https://hl7.org/fhir/R4/references.html
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.fhir.elements import children, kind_of, members
+from fhir_gateway.fhir.resource import Resource, is_id
+
+Form = Literal["relative", "absolute", "urn", "contained", "conditional", "unknown"]
+
+_LINKING = frozenset({"uri", "url", "canonical", "oid", "uuid"})
+_NARRATIVE_LINK = re.compile(r"""(\s(?:href|src)\s*=\s*)(["'])(.*?)\2""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """``path`` names the element that holds the link; ``kind`` is Reference or the uri datatype."""
+
+    path: str
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a link's text says; ``id`` is what follows ``#`` or ``urn:uuid:``, ``base`` an absolute link's server."""
+
+    form: Form
+    type: str = ""
+    id: str = ""
+    version: str = ""
+    query: str = ""
+    base: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+def parse(text: str) -> Target:
+    """The parts of a link; form ``unknown`` when it is none that FHIR describes."""
+    if text.startswith("#"):
+        return Target("contained", id=text[1:])
+    if text.startswith(("urn:uuid:", "urn:oid:")):
+        return Target("urn", id=text.split(":", 2)[2])
+    head, mark, query = text.partition("?")
+    if mark and head in resource_types():
+        return Target("conditional", type=head, query=query)
+    return _literal(text)
+
+
+def _literal(text: str) -> Target:
+    path, _, version = text.partition("#")[0].partition("/_history/")
+    base, _, rest = ("/" + path).rpartition("/")[0].rpartition("/")
+    kind, identity = rest, path.rpartition("/")[2]
+    is_absolute = "://" in text
+    if kind in resource_types() and is_id(identity):
+        return Target("absolute" if is_absolute else "relative", kind, identity, version, base=base[1:])
+    return Target("absolute" if is_absolute else "unknown")
+
+
+def links(resource: Resource) -> Iterator[Link]:
+    """Every Reference and uri-typed element, contained resources included, entries of a Bundle not."""
+    kind = resource["resourceType"]
+    yield from _links(kind, kind, resource)
+
+
+def references(resource: Resource) -> Iterator[Link]:
+    """The links that are Reference.reference."""
+    return (link for link in links(resource) if link.kind == "Reference")
+
+
+def _links(path: str, kind: str, element: Any) -> Iterator[Link]:
+    if kind in _LINKING:
+        if isinstance(element, str):
+            yield Link(path, kind, element)
+        return
+    if not isinstance(element, dict) or kind == "Bundle":
+        return
+    if kind == "Reference" and isinstance(target := element.get("reference"), str):
+        yield Link(path, kind, target)
+    for below, child, value in children(kind, element):
+        if isinstance(value, dict) or child in _LINKING:
+            yield from _links(f"{path}.{below}", child, value)
+
+
+def rewrite(resource: Resource, mapping: Mapping[str, str]) -> Resource:
+    """A copy whose links found in ``mapping`` point to its values: references, uris, narrative links.
+
+    Strings of other datatypes (``Identifier.value``) stay, and so does a Bundle, which is a scope of its own.
+    """
+    if not mapping:
+        return resource
+    return _rewritten(resource["resourceType"], resource, mapping)  # type: ignore[no-any-return]
+
+
+def _rewritten(kind: str, value: Any, mapping: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_rewritten(kind, item, mapping) for item in value]
+    if isinstance(value, dict):
+        return _rewritten_element(kind_of(kind, value), value, mapping)
+    if not isinstance(value, str):
+        return value
+    if kind in _LINKING:
+        return _pointed(value, mapping)
+    return _narrative(value, mapping) if kind == "xhtml" else value
+
+
+def _rewritten_element(kind: str, element: Resource, mapping: Mapping[str, str]) -> Resource:
+    if kind == "Bundle":
+        return element
+    known = members(kind)
+    copy = {name: _rewritten(known[name], item, mapping) if name in known else item for name, item in element.items()}
+    if kind == "Reference" and isinstance(target := element.get("reference"), str):
+        copy["reference"] = _pointed(target, mapping)
+    return copy
+
+
+def _pointed(target: str, mapping: Mapping[str, str]) -> str:
+    if target in mapping:
+        return mapping[target]
+    head, mark, fragment = target.partition("#")
+    return f"{mapping[head]}#{fragment}" if mark and head in mapping else target
+
+
+def _narrative(div: str, mapping: Mapping[str, str]) -> str:
+    return _NARRATIVE_LINK.sub(lambda found: f"{found[1]}{found[2]}{_pointed(found[3], mapping)}{found[2]}", div)

@@ -1,0 +1,146 @@
+"""What a class of elements demands beyond its members' types: required ones, one of a choice, fitting references.
+
+https://hl7.org/fhir/R4/conformance-rules.html#cardinality, https://hl7.org/fhir/R4/formats.html#choice
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fhir_gateway.fhir.definitions import resource_types, types, valuesets
+from fhir_gateway.fhir.elements import choice, is_primitive, members
+from fhir_gateway.fhir.reference import parse
+from fhir_gateway.problem import Issue
+
+Element = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``value[x]``: the members of which at most one may be there; ``halves`` gives the choice each belongs to."""
+
+    name: str
+    halves: Mapping[str, str]
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The demands of one class. ``pairs`` are lists of primitives, ``codes`` bound CodeableConcepts."""
+
+    required: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    targets: Mapping[str, frozenset[str]]
+    codes: Mapping[str, str]
+    pairs: tuple[str, ...]
+    is_resource: bool
+
+
+@cache
+def shape(kind: str) -> Shape:
+    elements = types()[kind]["elements"]
+    plain = {name: facts for name, facts in elements.items() if not name.endswith("[x]")}
+    return Shape(
+        required=tuple(name for name, facts in plain.items() if facts.get("min")),
+        choices=tuple(_choice(name, facts) for name, facts in elements.items() if name not in plain),
+        targets={member: frozenset(facts["targets"]) for member, facts in _spelled(elements, "targets")},
+        codes={
+            member: facts["binding"]
+            for member, facts in _spelled(elements, "binding")
+            if members(kind)[member] == "CodeableConcept" and facts["binding"] in valuesets()
+        },
+        pairs=tuple(name for name, facts in plain.items() if "max" in facts and is_primitive(members(kind)[name])),
+        is_resource=types()[kind]["kind"] == "resource",
+    )
+
+
+def _choice(name: str, facts: Element) -> Choice:
+    halves = {choice(name, code): choice(name, code) for code in facts["types"]}
+    halves |= {f"_{member}": member for member in halves}
+    return Choice(name, halves, bool(facts.get("min")))
+
+
+def _spelled(elements: Mapping[str, Element], fact: str) -> Iterator[tuple[str, Element]]:
+    for name, facts in elements.items():
+        if fact not in facts:
+            continue
+        if not name.endswith("[x]"):
+            yield name, facts
+        elif fact == "targets":
+            yield choice(name, "Reference"), facts
+
+
+def faults(path: str, kind: str, element: Element) -> Iterator[Issue]:
+    """What one element, of a class that exists, does against its class's demands."""
+    demands = shape(kind)
+    for name in demands.required:
+        if name not in element and f"_{name}" not in element:
+            yield Issue(f"{name} is required", f"{path}.{name}", "required")
+    for group in demands.choices:
+        yield from _choice_faults(path, group, element)
+    if demands.targets:
+        yield from _target_faults(path, demands, element)
+    for name in demands.codes.keys() & element.keys():
+        yield from _code_faults(f"{path}.{name}", demands.codes[name], element[name])
+    for name in demands.pairs:
+        if name in element:
+            yield from _pair_faults(f"{path}.{name}", element[name], element.get(f"_{name}"))
+    if len(element) == 1 and "id" in element and kind != "Element" and not demands.is_resource:
+        yield Issue("an element needs a value or children besides its id (ele-1)", path, "invariant")
+
+
+def _choice_faults(path: str, group: Choice, element: Element) -> Iterator[Issue]:
+    present = group.halves.keys() & element.keys()
+    if not present:
+        if group.is_required:
+            yield Issue(f"{group.name} is required", f"{path}.{group.name[:-3]}", "required")
+        return
+    if len(present) > 1 and len(chosen := sorted({group.halves[name] for name in present})) > 1:
+        yield Issue(f"only one of {', '.join(chosen)} may be present", f"{path}.{group.name[:-3]}", "structure")
+
+
+def _target_faults(path: str, demands: Shape, element: Element) -> Iterator[Issue]:
+    for name in demands.targets.keys() & element.keys():
+        allowed = demands.targets[name]
+        value = element[name]
+        for position, item in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(item, dict) and (found := target_type(item)) and found not in allowed:
+                where = f"{path}.{name}[{position}]" if isinstance(value, list) else f"{path}.{name}"
+                yield Issue(f"refers to {found}; allowed: {', '.join(sorted(allowed))}", where, "structure")
+
+
+def target_type(element: Element) -> str:
+    """The resource type a Reference says it points to, empty when it does not say."""
+    text = element.get("reference")
+    found = parse(text).type if isinstance(text, str) else ""
+    stated = element.get("type")
+    return found or (stated if isinstance(stated, str) and stated in resource_types() else "")
+
+
+def _code_faults(path: str, binding: str, concepts: Any) -> Iterator[Issue]:
+    allowed = valuesets()[binding]
+    for position, concept in enumerate(concepts if isinstance(concepts, list) else [concepts]):
+        if not isinstance(concept, dict) or any(_is_among(allowed, item) for item in _codings(concept)):
+            continue
+        where = f"{path}[{position}]" if isinstance(concepts, list) else path
+        yield Issue(f"no coding is a code of {binding}", where, "code-invalid")
+
+
+def _codings(concept: Element) -> list[Any]:
+    codings = concept.get("coding")
+    return codings if isinstance(codings, list) else []
+
+
+def _is_among(allowed: Mapping[str, list[str]], coding: Any) -> bool:
+    return isinstance(coding, dict) and coding.get("code") in allowed.get(str(coding.get("system")), [])
+
+
+def _pair_faults(path: str, values: Any, halves: Any) -> Iterator[Issue]:
+    """A null in a list of primitives stands only where ``_name`` has an extension instead."""
+    if not isinstance(values, list) or None not in values:
+        return
+    others = halves if isinstance(halves, list) else []
+    for position, value in enumerate(values):
+        if value is None and (position >= len(others) or others[position] is None):
+            yield Issue("null has no extension beside it", f"{path}[{position}]", "structure")

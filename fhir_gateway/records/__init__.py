@@ -1,0 +1,1 @@
+"""Interactions with resources: read, find, write, transaction; each leaves its AuditEvent."""

@@ -1,0 +1,60 @@
+"""Which AuditEvent each interaction leaves: one for each request, naming every record it touched.
+
+https://profiles.ihe.net/ITI/BALP/
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.search.extract import index
+from fhir_gateway.security.audit import Act, event
+from fhir_gateway.security.caller import Caller
+from fhir_gateway.store.port import Change, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: whose, its X-Request-Id, and the network address it came from."""
+
+    caller: Caller
+    request: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What an interaction was about: references of records, and the search it asked."""
+
+    entities: tuple[str, ...] = ()
+    query: str = ""
+
+
+NOTHING = Touched()
+
+
+def entry(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> Event:
+    """The AuditEvent of an interaction, to be committed with what it did."""
+    act = Act(
+        interaction,
+        visit.caller,
+        status,
+        visit.address,
+        tuple(ref for ref in touched.entities if not ref.startswith("Patient/")),
+        tuple(ref.partition("/_history")[0] for ref in touched.entities if ref.startswith("Patient/")),
+        touched.query,
+        visit.request,
+    )
+    return event(act, desk.now(), desk.name, index)
+
+
+async def record(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> None:
+    """Return when the AuditEvent is durable; only then may the answer leave."""
+    await desk.trail.record(entry(desk, visit, interaction, touched, status))
+
+
+def written(changes: Sequence[Change]) -> Touched:
+    """The versions a commit writes, and the patients they are about."""
+    versions = [f"{change.version.reference}/_history/{change.version.number}" for change in changes]
+    patients = [f"Patient/{patient}" for change in changes for patient in change.index.get("patients", ())]
+    return Touched(tuple(dict.fromkeys((*versions, *patients))))

@@ -1,0 +1,59 @@
+"""Looking at one record: its newest version, an older one, its history.
+
+https://hl7.org/fhir/R4/http.html#read
+
+What a caller may not see looks like what is not there.
+"""
+
+from fhir_gateway.problem import Gone, NotFound
+from fhir_gateway.records.desk import Author, Desk
+from fhir_gateway.records.journal import Touched, Visit, record
+from fhir_gateway.security.access import may
+from fhir_gateway.store.port import Version
+
+AUDIT = "AuditEvent"
+
+
+async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
+    """The newest version. Raises Gone when it is deleted, NotFound when there is none for this caller."""
+    version = await _visible(desk, visit, "read", f"{type_}/{identity}")
+    if version.deleted:
+        raise Gone("the resource was deleted")
+    await record(desk, visit, "read", Touched((version.reference,)))
+    return version
+
+
+async def vread(desk: Desk, visit: Visit, reference: str, number: int) -> Version:
+    """One version, which Gone says is the deletion."""
+    newest = await _visible(desk, visit, "vread", reference)
+    version = newest if newest.number == number else await desk.store.version(reference, number)
+    if version is None:
+        raise NotFound("the resource has no such version")
+    if version.deleted:
+        raise Gone("this version is the deletion")
+    await record(desk, visit, "vread", Touched((f"{reference}/_history/{number}",)))
+    return version
+
+
+async def history(
+    desk: Desk, visit: Visit, reference: str, before: int | None, limit: int
+) -> tuple[Version, list[Version]]:
+    """The newest version, and up to ``limit`` versions newest first, starting below number ``before``."""
+    newest = await _visible(desk, visit, "history-instance", reference)
+    versions = await desk.store.versions(reference, before, limit) if limit else []
+    await record(desk, visit, "history-instance", Touched((reference,)))
+    return newest, versions
+
+
+async def _visible(desk: Desk, visit: Visit, interaction: str, reference: str) -> Version:
+    type_, _, identity = reference.partition("/")
+    access = may(visit.caller, interaction, type_)
+    version = await (_event(desk, identity) if type_ == AUDIT else desk.store.current(reference))
+    if version is None or not Author(access.reader).sees(version):
+        raise NotFound("there is no such resource")
+    return version
+
+
+async def _event(desk: Desk, identity: str) -> Version | None:
+    found = (await desk.store.events([identity])).get(identity)
+    return found and Version(AUDIT, found.id, 1, found.recorded, found.body)

@@ -1,0 +1,134 @@
+"""One thing asked of the records: a request line, its conditions and its resource, from REST or a Bundle entry.
+
+https://hl7.org/fhir/R4/bundle.html#bundle-unique
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.problem import BadRequest, Malformed, NotSupported, TooLarge
+
+# The order FHIR prescribes inside a transaction; reads see what was written.
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``condition`` is the query of a conditional interaction; ``full_url`` what others in the Bundle call the resource.
+
+    ``where`` is the FHIRPath put before the place of a fault.
+    """
+
+    method: str
+    type: str
+    id: str | None = None
+    condition: str | None = None
+    resource: Resource | None = None
+    if_match: int | None = None
+    full_url: str | None = None
+    where: str = ""
+    url: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+def version_number(etag: str | None, where: str = "If-Match") -> int | None:
+    """The version an ETag names (``W/"3"`` → 3); None without one."""
+    if etag is None or etag.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(etag.strip())
+    if found is None:
+        raise BadRequest('an entity tag looks like W/"3"', where)
+    return int(found[1])
+
+
+def entries(bundle: Resource, limit: int) -> list[dict[str, Any]]:
+    """The entries of a batch or transaction Bundle. Raises when they are none, or more than ``limit``."""
+    found = bundle.get("entry", [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise Malformed("entry must be a list of objects", "Bundle.entry")
+    if len(found) > limit:
+        raise TooLarge(f"a Bundle may have {limit} entries", "Bundle.entry")
+    return found
+
+
+def steps(bundle: Resource, limit: int, base_url: str) -> list[Step]:
+    """All entries as Steps, in request order. Raises when one is no request at all."""
+    return [step(entry, f"Bundle.entry[{place}]", base_url) for place, entry in enumerate(entries(bundle, limit))]
+
+
+def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
+    """One entry as a Step. Raises BadRequest naming the part that makes no sense."""
+    request = entry.get("request")
+    if not isinstance(request, dict):
+        raise BadRequest("an entry of a batch or transaction needs a request", f"{where}.request")
+    method, url = _text(request, "method", where), _text(request, "url", where)
+    if method not in ORDER:
+        raise NotSupported("the method must be GET, HEAD, POST, PUT or DELETE", f"{where}.request.method")
+    path, _, query = url.removeprefix(base_url).strip("/").partition("?")
+    if method in {"GET", "HEAD"}:
+        return Step(method, path.partition("/")[0], url=f"{path}?{query}" if query else path, where=where)
+    return _writing(entry, method, (path, query), where)
+
+
+def _text(request: dict[str, Any], name: str, where: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"the request has no {name}", f"{where}.request.{name}")
+    return value
+
+
+def _writing(entry: dict[str, Any], method: str, url: tuple[str, str], where: str) -> Step:
+    request = entry["request"]
+    type_, identity = _target(url[0], method, f"{where}.request.url")
+    condition = _optional(request, "ifNoneExist", where) if method == "POST" else url[1] or None
+    if method != "POST" and (identity is None) == (condition is None):
+        raise BadRequest(f"{method} needs Type/id or Type?condition", f"{where}.request.url")
+    return Step(
+        method,
+        type_,
+        identity,
+        condition.removeprefix("?") if condition else None,
+        None if method == "DELETE" else _resource(entry, type_, where),
+        version_number(_optional(request, "ifMatch", where), f"{where}.request.ifMatch"),
+        _full_url(entry, where),
+        where,
+    )
+
+
+def _optional(request: dict[str, Any], name: str, where: str) -> str | None:
+    value = request.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BadRequest(f"{name} must be a string", f"{where}.request.{name}")
+    return value
+
+
+def _target(path: str, method: str, where: str) -> tuple[str, str | None]:
+    type_, *rest = path.split("/")
+    if not _TYPE.fullmatch(type_) or len(rest) > (0 if method == "POST" else 1):
+        raise BadRequest("the url must name a resource type, and for PUT and DELETE its id", where)
+    if rest and not is_id(rest[0]):
+        raise BadRequest("an id has 1 to 64 letters, digits, - and .", where)
+    return type_, rest[0] if rest else None
+
+
+def _resource(entry: dict[str, Any], type_: str, where: str) -> Resource:
+    resource = entry.get("resource")
+    if not isinstance(resource, dict):
+        raise BadRequest("the entry has no resource", f"{where}.resource")
+    if resource.get("resourceType") != type_:
+        raise BadRequest("the resource is of another type than the url", f"{where}.resource.resourceType")
+    return resource
+
+
+def _full_url(entry: dict[str, Any], where: str) -> str | None:
+    value = entry.get("fullUrl")
+    if value is not None and not isinstance(value, str):
+        raise BadRequest("fullUrl must be a string", f"{where}.fullUrl")
+    return value

@@ -1,0 +1,84 @@
+"""Writing: one resource or many, each commit with its AuditEvent, repeated when another writer was faster.
+
+https://hl7.org/fhir/R4/http.html#create
+
+Trying again after a Conflict is safe: the plan is made anew, so If-Match then fails with 412, a condition then finds
+what the other writer made, and a blind update is, as FHIR means it, the last one.
+"""
+
+from collections.abc import Sequence
+
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.problem import BadRequest, Conflict
+from fhir_gateway.records.desk import Author, Desk, pause
+from fhir_gateway.records.gate import must_conform
+from fhir_gateway.records.journal import Touched, Visit, entry, written
+from fhir_gateway.records.step import Step
+from fhir_gateway.records.transaction import READS, Plan, Result, planned
+from fhir_gateway.security.access import may
+from fhir_gateway.store.port import Commit
+
+ATTEMPTS = 60
+INTERACTIONS = {"POST": "create", "PUT": "update", "DELETE": "delete", "GET": "read", "HEAD": "read"}
+
+
+async def create(desk: Desk, visit: Visit, resource: Resource, condition: str | None = None) -> Result:
+    """Store a new resource; with ``condition`` (If-None-Exist) only where nothing matches it."""
+    step = Step("POST", resource["resourceType"], condition=condition, resource=resource)
+    return (await run(desk, visit, [step], "create"))[0]
+
+
+async def update(desk: Desk, visit: Visit, reference: str, resource: Resource, if_match: int | None = None) -> Result:
+    """Replace a resource or create it under the client's id; PreconditionFailed unless it is at ``if_match``."""
+    type_, _, identity = reference.partition("/")
+    step = Step("PUT", type_, identity, resource=resource, if_match=if_match)
+    return (await run(desk, visit, [step], "update"))[0]
+
+
+async def delete(desk: Desk, visit: Visit, reference: str, if_match: int | None = None) -> Result:
+    """Delete a resource; its history stays."""
+    type_, _, identity = reference.partition("/")
+    return (await run(desk, visit, [Step("DELETE", type_, identity, if_match=if_match)], "delete"))[0]
+
+
+async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str = "transaction") -> tuple[Result, ...]:
+    """All steps or none; reads among them are permitted and left for the caller to answer."""
+    author = _author(visit, steps)
+    _must_be_itself(steps)
+    must_conform(steps)
+    for attempt in range(ATTEMPTS):
+        try:
+            return (await _committed(desk, visit, steps, author, interaction)).results
+        except Conflict:
+            await pause(attempt)
+    raise Conflict("other writers were faster every time; try again")
+
+
+async def _committed(desk: Desk, visit: Visit, steps: Sequence[Step], author: Author, interaction: str) -> Plan:
+    plan = await planned(desk.store, steps, author, desk.now())
+    touched = written(plan.changes) if plan.changes else _found(plan)
+    event = entry(desk, visit, interaction, touched, plan.results[0].status if len(steps) == 1 else 200)
+    if plan.changes or plan.claims:
+        await desk.store.commit(Commit(plan.changes, plan.claims, events=(event,)))
+    else:
+        await desk.trail.record(event)
+    return plan
+
+
+def _found(plan: Plan) -> Touched:
+    return Touched(tuple(result.version.reference for result in plan.results if result.version))
+
+
+def _author(visit: Visit, steps: Sequence[Step]) -> Author:
+    """The caller's right to all the steps; a role is confined to the same reader in every type it may write."""
+    accesses = [may(visit.caller, INTERACTIONS[step.method], step.type) for step in steps if step.method not in READS]
+    owner = visit.caller.organization
+    confined = next((access.reader for access in accesses if access.reader is not None), None)
+    return Author(confined, (owner,) if owner else ())
+
+
+def _must_be_itself(steps: Sequence[Step]) -> None:
+    for step in steps:
+        if step.method == "PUT" and step.id is not None and step.resource and step.resource.get("id") != step.id:
+            place = f"{step.where}.resource.id" if step.where else "id"
+            raise BadRequest("the resource's id must be the id of the url", place)

@@ -1,0 +1,109 @@
+"""What a search asks of a record's search keys, in terms that no database knows.
+
+https://hl7.org/fhir/R4/search.html
+
+A record carries ``keys`` (strings ``parameter:value...``, indexed) and ``spans`` (per parameter: the ranges of its
+dates, numbers and quantities, not indexed). A choice is an interval of keys, which an index answers, and, where the
+interval alone promises too much, an exact check.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+END = "\U0010ffff"
+"""Sorts behind every character a key can hold."""
+
+UNIT = "\x1f"
+"""Separates the parts of a key; no FHIR string may contain it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``edge`` (``lo`` or ``hi``) of a span compared by ``operator`` (a MongoDB word without the dollar)."""
+
+    edge: str
+    operator: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One span of parameter ``key`` meets all ``limits`` (or one of them, if ``either``) and has the named unit."""
+
+    key: str
+    limits: tuple[Limit, ...]
+    either: bool = False
+    unit: str | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Keys from ``start`` up to but without ``stop``; exactly ``start`` (or ``also``) where ``stop`` is None."""
+
+    start: str
+    stop: str | None = None
+    pattern: str | None = None
+    span: Span | None = None
+    also: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether equality of one key says all."""
+        return self.stop is None and self.pattern is None and self.span is None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One parameter as asked: any of its choices will do, or with ``absent`` none may hold.
+
+    ``rank`` says how few records it leaves: 0 one, 9 nearly all.
+    """
+
+    choices: tuple[Choice, ...]
+    rank: int = 5
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The record is one of ``references`` (``Type/id``)."""
+
+    references: tuple[str, ...]
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One interval of ``_lastUpdated``: from ``start`` (included) to ``stop`` (excluded); ``outside`` it, for ``ne``."""
+
+    start: datetime | None = None
+    stop: datetime | None = None
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The version was written in any of ``moments``."""
+
+    moments: tuple[Moment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """The record belongs to the compartment of one of the patients (ids)."""
+
+    patients: tuple[str, ...]
+
+
+Criterion = Condition | Ids | Updated | Compartment
+
+
+def whole(key: str) -> tuple[str, str]:
+    """The interval of all keys of one parameter."""
+    return f"{key}:", f"{key}:{END}"
+
+
+def prefixed(key: str, start: str) -> tuple[str, str]:
+    """The interval of the parameter's keys that begin with ``start``."""
+    return f"{key}:{start}", f"{key}:{start}{END}"

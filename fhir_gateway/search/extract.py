@@ -1,0 +1,121 @@
+"""What a record is found by: the search keys of a resource, from the definitions alone.
+
+https://hl7.org/fhir/R4/search.html#table
+
+``keys`` (indexed strings), ``spans`` (dates, numbers and quantities as intervals, for the exact check and for sorting)
+and ``patients`` (the ids of the patients whose compartment the record is in). Each key costs on every write.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.search.criteria import UNIT
+from fhir_gateway.search.entries import Entries
+from fhir_gateway.search.kinds import date, number, quantity, reference, text, token, uri
+from fhir_gateway.search.paths import Path, is_choice
+from fhir_gateway.search.registry import compartment, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that both collections of records carry; every field ascending."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+INDEXES = (
+    Index("keys", ("type", "keys", "_id")),
+    Index("updated", ("type", "updated", "_id")),
+    Index("patients", ("patients", "type", "_id")),
+    Index("readers", ("readers", "type", "_id")),
+)
+"""``_id`` ends each, so that a page of an exact search is read in order and stops when it is full."""
+
+IN_THE_RECORD = frozenset({"_id", "_lastUpdated"})
+"""Parameters whose values are fields of the record itself."""
+
+_PATIENT = f"{UNIT}Patient"
+
+IndexValue = Callable[[str, Any, Entries], None]
+
+_KINDS: dict[str, IndexValue] = {
+    "token": token.index,
+    "string": text.index,
+    "reference": reference.index,
+    "uri": uri.index,
+    "date": date.index,
+    "number": number.index,
+    "quantity": quantity.index,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One branch of one parameter's expression, and what becomes of the values it finds."""
+
+    key: str
+    path: Path
+    index: IndexValue
+
+
+class Rules:
+    """The rules of a type, by the member of the resource that they begin at."""
+
+    def __init__(self, type_: str) -> None:
+        makers = [one for one in parameters(type_).values() if one.searchable and one.key == one.code]
+        self._rules = [
+            Rule(one.key, path, _KINDS[one.kind])
+            for one in makers
+            if one.code not in IN_THE_RECORD
+            for path in one.paths
+        ]
+        self._known: dict[str, tuple[Rule, ...]] = {}
+        self.defaults = tuple(rule for rule in self._rules if rule.path.otherwise is not None)
+
+    def of(self, member: str) -> tuple[Rule, ...]:
+        rules = self._known.get(member)
+        if rules is None:
+            rules = tuple(rule for rule in self._rules if _begins(rule.path, member))
+            # Only members of the type are remembered: what a caller invents must not fill the memory.
+            if rules or len(self._known) < 500:
+                self._known[member] = rules
+        return rules
+
+
+def _begins(path: Path, member: str) -> bool:
+    return path.field == member or (not path.exact and is_choice(member, path.field))
+
+
+@cache
+def _rules(type_: str) -> Rules:
+    return Rules(type_)
+
+
+def index(resource: Resource) -> dict[str, Any]:
+    """The fields of a record that search needs; everything is derived from the resource and its definitions."""
+    type_ = resource["resourceType"]
+    entries = Entries()
+    rules = _rules(type_)
+    for member, child in resource.items():
+        for rule in rules.of(member):
+            for value in rule.path.values(child):
+                rule.index(rule.key, value, entries)
+    for rule in rules.defaults:
+        if not any(_begins(rule.path, member) for member in resource):
+            rule.index(rule.key, rule.path.otherwise, entries)
+    fields: dict[str, Any] = {"keys": list(entries.keys), "patients": _patients(resource, entries)}
+    return fields | {"spans": entries.spans} if entries.spans else fields
+
+
+def _patients(resource: Resource, entries: Entries) -> list[str]:
+    type_ = resource["resourceType"]
+    own = [resource["id"]] if type_ == "Patient" and "id" in resource else []
+    wanted = compartment(type_)
+    if not wanted:
+        return own
+    split = (key[: -len(_PATIENT)].split(":", 1) for key in entries.keys if key.endswith(_PATIENT))
+    return sorted({*own, *(id_ for code, id_ in split if code in wanted)})

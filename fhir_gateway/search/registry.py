@@ -1,0 +1,135 @@
+"""Every search parameter of every R4 resource type, from the published definitions: what is not here cannot be searched.
+
+https://hl7.org/fhir/R4/searchparameter-registry.html
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.search.paths import Path, compile_paths
+
+INDEXED = frozenset({"token", "reference", "date", "string", "uri", "quantity", "number"})
+"""Kinds that have a module under ``kinds/``."""
+
+NOT_COMPILED = {
+    "item-subject": "needs hasExtension(), of an extension pack",
+}
+"""The parameters whose expressions are left out, each with the reason; any other that fails stops the start."""
+
+_PARTS = frozenset("text family given prefix suffix line city district state postalCode country".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of one type. ``key`` names its keys in a record, which another parameter may have made.
+
+    ``part`` then picks among them: the target type of a reference, the contact system, the element of a name.
+    """
+
+    code: str
+    kind: str
+    definition: str
+    key: str
+    part: str = ""
+    targets: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+    @property
+    def searchable(self) -> bool:
+        return bool(self.paths) and self.kind in INDEXED
+
+
+@cache
+def parameters(type_: str) -> Mapping[str, Parameter]:
+    """By code, in alphabetical order; empty for an unknown type."""
+    if type_ not in resource_types():
+        return {}
+    found = [_parameter(url, facts, type_) for url, facts in _definitions().items() if _applies(facts, type_)]
+    return {one.code: one for one in sorted(_shared(found), key=lambda one: one.code)}
+
+
+def nearest(type_: str, name: str) -> str | None:
+    """The parameter that was probably meant."""
+    return next(iter(difflib.get_close_matches(name, [*parameters(type_), *_CONTROLS], 1, 0.5)), None)
+
+
+_CONTROLS = ("_count", "_sort", "_include", "_revinclude", "_total", "_summary")
+
+
+@cache
+def compartment(type_: str) -> frozenset[str]:
+    """Keys of the reference parameters that put a record of the type into a Patient's compartment."""
+    codes = _read("compartments.json")["Patient"].get(type_, ())
+    known = parameters(type_)
+    return frozenset(known[code].key for code in codes if code in known)
+
+
+def check() -> int:
+    """Compile all of it, as a start does; returns how many parameters can be searched."""
+    return sum(one.searchable for type_ in resource_types() for one in parameters(type_).values())
+
+
+@cache
+def _definitions() -> dict[str, dict[str, Any]]:
+    definitions: dict[str, dict[str, Any]] = _read("search-parameters.json")
+    return definitions
+
+
+def _read(name: str) -> Any:
+    return json.loads(files(__package__).joinpath("definitions", name).read_text(encoding="utf-8"))
+
+
+def _applies(facts: Mapping[str, Any], type_: str) -> bool:
+    return not {type_, "Resource", "DomainResource"}.isdisjoint(facts.get("base", ()))
+
+
+def _parameter(url: str, facts: Mapping[str, Any], type_: str) -> Parameter:
+    code = facts["code"]
+    paths: tuple[Path, ...] = ()
+    if facts["type"] in INDEXED and "expression" in facts and code not in NOT_COMPILED:
+        paths = compile_paths(facts["expression"], type_)
+    return Parameter(code, facts["type"], url, code, "", _targets(facts, paths), paths)
+
+
+def _targets(facts: Mapping[str, Any], paths: tuple[Path, ...]) -> tuple[str, ...]:
+    narrowed = {path.target for path in paths if path.target}
+    return tuple(sorted(narrowed or facts.get("target", ())))
+
+
+def _shared(found: list[Parameter]) -> list[Parameter]:
+    """Let a parameter that finds a part of what another finds use the other's keys: a key is paid on every write."""
+    makers = {(one.kind, _signature(one)): one for one in reversed(found) if one.paths and not _narrow(one)}
+    return [_borrowed(one, makers) if one.paths else one for one in found]
+
+
+def _borrowed(one: Parameter, makers: Mapping[tuple[str, frozenset[str]], Parameter]) -> Parameter:
+    maker = makers.get((one.kind, _signature(one)))
+    if maker is not None and maker is not one:
+        return replace(one, key=maker.key, part=_narrow(one))
+    outer, part = _outer(one)
+    maker = makers.get((one.kind, frozenset({outer})))
+    if one.kind == "string" and part in _PARTS and maker is not None:
+        return replace(one, key=maker.key, part=part)
+    return one
+
+
+def _signature(one: Parameter) -> frozenset[str]:
+    return frozenset(path.text for path in one.paths)
+
+
+def _narrow(one: Parameter) -> str:
+    """The one target type or contact system that the parameter's paths all ask for."""
+    asked = {path.target or path.system or "" for path in one.paths}
+    return asked.pop() if len(asked) == 1 else "several" if any(asked) else ""
+
+
+def _outer(one: Parameter) -> tuple[str, str]:
+    text = one.paths[0].text if len(one.paths) == 1 else ""
+    outer, _, part = text.rpartition(".name:")
+    return outer, part

@@ -1,0 +1,55 @@
+"""Who is asking: the registered clients, and the caller a request turns out to come from.
+
+https://hl7.org/fhir/smart-app-launch/backend-services.html#registering-a-smart-backend-service-communicating-public-keys
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_gateway.security.keys import KeyRing
+
+EVERY_SCOPE = "system/*.cruds"
+SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]+)\.(\*|read|write|(?=[cruds])c?r?u?d?s?)")
+
+# The clients of the embedded default: name, role, organization (empty: it belongs to no hospital).
+DEVELOPMENT_CLIENTS = (
+    ("qn-general", "hospital", "qn-general"),
+    ("bai-chay", "hospital", "bai-chay"),
+    ("san-nhi", "hospital", "san-nhi"),
+    ("bach-mai", "central", "bach-mai"),
+    ("doctor", "doctor", "qn-general"),
+    ("population", "population", ""),
+    ("auditor", "auditor", ""),
+    ("admin", "admin", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client: ``keys`` is its public JWK set, ``organization`` the reader it acts for."""
+
+    name: str
+    role: str
+    organization: str
+    keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes this request; ``token`` is its access token's id, empty where it showed a certificate."""
+
+    client: str
+    role: str
+    organization: str
+    scopes: tuple[str, ...] = (EVERY_SCOPE,)
+    token: str = ""
+
+
+def development_clients(ring: KeyRing) -> dict[str, Client]:
+    """The built-in clients, with keys made on the ring where they are missing."""
+    return {
+        name: Client(name, role, organization, ring.client_keys(name))
+        for name, role, organization in DEVELOPMENT_CLIENTS
+    }

@@ -1,0 +1,90 @@
+"""A gateway as a process: the socket, the line that says it is ready, the note that tells others where it is."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from fhir_gateway import app as root
+from fhir_gateway.problem import NotFound, Unavailable
+from fhir_gateway.security.tokens import TokenDesk
+from fhir_gateway.settings import Settings
+
+NOTE = "serving.json"
+TOKEN_SECONDS = 3600
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Raises Unavailable when the port is taken or the database does not come up."""
+    listening = _bound(settings.host, settings.port)
+    port = listening.getsockname()[1]
+    base_url = settings.base_url or f"http://{settings.host}:{port}"
+    async with root.gateway(settings, base_url.rstrip("/")) as gateway:
+        async with gateway.working(), gateway.listening() as mllp:
+            config = uvicorn.Config(
+                gateway.app(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
+            )
+            server = _Announcing(config, f"ready {base_url}")
+            with _noted(settings.data, {"url": base_url, "mllp": mllp}):
+                await server.serve(sockets=[listening])
+
+
+class _Announcing(uvicorn.Server):
+    """Prints its one line when requests are accepted, and not before."""
+
+    def __init__(self, config: uvicorn.Config, line: str) -> None:
+        super().__init__(config)
+        self._line = line
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._line, flush=True)  # noqa: T201 - the contract with whoever started us
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as fault:
+        listening.close()
+        raise Unavailable(f"cannot listen on {host}:{port}: {fault.strerror}", "port") from fault
+    listening.set_inheritable(True)
+    return listening
+
+
+@contextlib.contextmanager
+def _noted(data: Path, where: dict[str, Any]) -> Iterator[None]:
+    file = data / NOTE
+    file.write_text(json.dumps(where), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def address(settings: Settings) -> str:
+    """Where the gateway of this data folder answers. Raises NotFound when none is running."""
+    file = settings.data / NOTE
+    if not file.exists():
+        raise NotFound(f"no gateway is serving {settings.data}: start one with 'fhir-gateway serve'", "--data")
+    return str(json.loads(file.read_text(encoding="utf-8"))["url"])
+
+
+def development_token(settings: Settings, client: str) -> str:
+    """An access token for a built-in client, for whoever may read the key folder."""
+    ring = root.key_ring(settings)
+    known = root.clients(ring, root.directory(settings), settings.development_clients)
+    return TokenDesk(known, ring.tokens, "", _NoReplays(), TOKEN_SECONDS).development_token(client)
+
+
+class _NoReplays:
+    """Issuing needs no memory of assertions."""
+
+    async def remember(self, jti: str, until: Any) -> bool:
+        raise NotImplementedError

@@ -1,0 +1,224 @@
+"""A search as stages of an aggregation: pure, so that what runs can be read and tested without a database.
+
+https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
+
+One condition a stage, the most selective first: MongoDB joins consecutive ``$match`` stages and picks its index itself,
+the embedded engine takes the index of the first. It also leaves its index for ``$or``, ``$regex``, ``$elemMatch`` and for
+a field that the index lacks: these come in stages of their own, behind one that the index answers.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from fhir_gateway.search.criteria import (
+    END,
+    UNIT,
+    Choice,
+    Compartment,
+    Condition,
+    Criterion,
+    Ids,
+    Limit,
+    Moment,
+    Span,
+    Updated,
+    whole,
+)
+from fhir_gateway.search.query import Query, Sort
+
+Stage = dict[str, Any]
+
+_INDEX_FIELDS = ("keys", "spans", "patients")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stages(query: Query, reader: str | None) -> list[Stage]:
+    """One page: at most ``query.size`` records, in order, after the query's position, without their search keys."""
+    order = _order(query)
+    computed = {name: _value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
+    return [
+        *_matches(query, reader),
+        *([{"$set": computed}] if computed else []),
+        *_following(query, order),
+        {"$sort": {name: -1 if sort.descending else 1 for name, sort in order.items()}},
+        {"$limit": max(query.size, 1)},
+        {"$project": dict.fromkeys((*_INDEX_FIELDS, *computed), 0)},
+    ]
+
+
+def count_stages(query: Query, reader: str | None) -> list[Stage]:
+    """One document ``{"n": number}``, or none where nothing matches; the query's position does not count."""
+    return [*_matches(replace(query, after=()), reader), {"$count": "n"}]
+
+
+def _matches(query: Query, reader: str | None) -> list[Stage]:
+    found: list[Stage] = []
+    for criterion in sorted(query.criteria, key=_rank):
+        found += _TRANSLATE[type(criterion)](criterion)
+    if not query.criteria or _rank(min(query.criteria, key=_rank)) > _INDEXED_RANK:
+        found = [*_all_of_type(query, reader), *found]
+    first = {"type": query.type, **found[0]} if "_id" not in found[0] else found[0]
+    if set(first) == {"type", "keys"} and isinstance(first["keys"], str):
+        first |= _after_id(query)
+    rest = [{"deleted": False}, *([{"readers": reader}] if reader is not None else [])]
+    return [{"$match": match} for match in [first, *found[1:], *rest]]
+
+
+def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
+    """Nothing that selects: what the reader may see, else the type in the order that is asked for."""
+    if reader is not None:
+        return [{"readers": reader}]
+    if query.order[0].field == "updated":
+        return [{"updated": {"$gte": _EPOCH}}]
+    # MongoDB walks its own _id index and stops when the page is full; the embedded engine takes the type from another.
+    return [{}, {"_id": {"$gte": f"{query.type}/", "$lt": f"{query.type}0"}}]
+
+
+_INDEXED_RANK = 8
+
+
+def _rank(criterion: Criterion) -> int:
+    match criterion:
+        case Condition():
+            return 9 if criterion.absent else criterion.rank
+        case Ids():
+            return 9 if criterion.absent else 0
+        case Compartment():
+            return 2
+    return 6 if _one_interval(criterion) else 9
+
+
+def _condition(condition: Condition) -> list[Stage]:
+    choices = condition.choices
+    if all(choice.exact for choice in choices):
+        return [{"keys": _any_of(choices, absent=condition.absent)}]
+    checks = [_check(choice) for choice in choices]
+    if condition.absent:
+        return [{"$nor": checks}]
+    bounds = {
+        "$gte": min(choice.start for choice in choices),
+        "$lt": max(choice.stop or choice.start + END for choice in choices),
+    }
+    tight = {"keys": {"$elemMatch": bounds}}
+    rest = [] if checks == [tight] else checks if len(checks) == 1 else [{"$or": checks}]
+    return [{"keys": bounds}, tight, *rest]
+
+
+def _any_of(choices: tuple[Choice, ...], *, absent: bool) -> Any:
+    values = [key for choice in choices for key in (choice.start, choice.also) if key is not None]
+    if absent:
+        return {"$nin": values}
+    return values[0] if len(values) == 1 else {"$in": values}
+
+
+def _check(choice: Choice) -> Stage:
+    """Whether one record meets the choice, without regard to indexes."""
+    if choice.span is not None:
+        return _span(choice.span)
+    if choice.pattern is not None:
+        return {"keys": {"$regex": choice.pattern}}
+    if choice.exact:
+        return {"keys": _any_of((choice,), absent=False)}
+    return {"keys": {"$elemMatch": {"$gte": choice.start, "$lt": choice.stop}}}
+
+
+def _span(span: Span) -> Stage:
+    if span.either:
+        return {"$or": [_one_span(span, (limit,)) for limit in span.limits]}
+    return _one_span(span, span.limits)
+
+
+def _one_span(span: Span, limits: tuple[Limit, ...]) -> Stage:
+    wanted: Stage = {limit.edge: {f"${limit.operator}": limit.value} for limit in limits}
+    wanted |= {name: text for name, text in (("unit", span.unit), ("system", span.system)) if text is not None}
+    return {f"spans.{span.key}": {"$elemMatch": wanted}}
+
+
+def _ids(ids: Ids) -> list[Stage]:
+    if ids.absent:
+        return [{"_id": {"$nin": list(ids.references)}}]
+    return [{"_id": ids.references[0] if len(ids.references) == 1 else {"$in": list(ids.references)}}]
+
+
+def _compartment(compartment: Compartment) -> list[Stage]:
+    patients = compartment.patients
+    return [{"patients": patients[0] if len(patients) == 1 else {"$in": list(patients)}}]
+
+
+def _updated(updated: Updated) -> list[Stage]:
+    moments = [_moment(moment) for moment in updated.moments]
+    return moments if len(moments) == 1 else [{"$or": moments}]
+
+
+def _one_interval(updated: Updated) -> bool:
+    return len(updated.moments) == 1 and not updated.moments[0].outside
+
+
+def _moment(moment: Moment) -> Stage:
+    start = {} if moment.start is None else {"$gte": moment.start}
+    stop = {} if moment.stop is None else {"$lt": moment.stop}
+    if moment.outside:
+        return {"$nor": [{"updated": start | stop}]}
+    return {"updated": start | stop}
+
+
+_TRANSLATE: dict[type, Callable[[Any], list[Stage]]] = {
+    Condition: _condition,
+    Ids: _ids,
+    Compartment: _compartment,
+    Updated: _updated,
+}
+
+
+def _order(query: Query) -> dict[str, Sort]:
+    """The record's fields to sort by; values of search parameters are computed into ``_sort0`` and so on."""
+    stored = {"id": "_id", "updated": "updated"}
+    return {stored.get(sort.field, f"_sort{at}"): sort for at, sort in enumerate(query.order)}
+
+
+def _value(sort: Sort) -> Stage:
+    edge = "$max" if sort.descending else "$min"
+    if sort.field == "spans":
+        values: Any = f"$spans.{sort.key}.lo"
+    else:
+        values = {"$filter": {"input": "$keys", "cond": _of_parameter(sort)}}
+    return {"$ifNull": [{edge: values}, sort.missing]}
+
+
+def _of_parameter(sort: Sort) -> Stage:
+    start, stop = whole(sort.key)
+    within: list[Stage] = [{"$gte": ["$$this", start]}, {"$lt": ["$$this", stop]}]
+    if sort.part:
+        within.append({"$regexMatch": {"input": "$$this", "regex": f"{UNIT}{re.escape(sort.part)}$"}})
+    return {"$and": within}
+
+
+def _after_id(query: Query) -> Stage:
+    """Where the order is the id alone, the position is one more field of the first stage."""
+    if not query.after or len(query.order) > 1:
+        return {}
+    return {"_id": {"$lt" if query.order[0].descending else "$gt": query.after[0]}}
+
+
+def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
+    """Behind the position: a later value, or the same and a later value in the next field."""
+    if not query.after:
+        return []
+    steps = [
+        (name, sort, _stored(sort, value))
+        for (name, sort), value in zip(order.items(), query.after, strict=True)
+    ]
+    later: list[Stage] = []
+    for at, (name, sort, value) in enumerate(steps):
+        equal = {before: known for before, _, known in steps[:at]}
+        later.append({**equal, name: {"$lt" if sort.descending else "$gt": value}})
+    name, sort, value = steps[0]
+    first = {"$match": {name: {"$lte" if sort.descending else "$gte": value}}}
+    return [first, {"$match": {"$or": later}}] if len(later) > 1 else [{"$match": later[0]}]
+
+
+def _stored(sort: Sort, value: str | float) -> Any:
+    return _EPOCH + timedelta(milliseconds=cast(int, value)) if sort.field == "updated" else value

@@ -1,0 +1,136 @@
+"""The way to the database: how it is opened, what its collections are found by, and what its errors mean.
+
+https://www.mongodb.com/docs/manual/reference/read-concern-majority/
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.errors import InvalidDocument
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from fhir_gateway.problem import BadRequest, Problem, TooLarge, Unavailable
+from fhir_gateway.search.extract import INDEXES
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+
+COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
+WRITE_CONFLICT, DUPLICATE = 112, 11000
+
+# A job's ``turn`` is unique: the database itself keeps two workers out of one group.
+OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
+    "notes": (IndexModel([("found", ASCENDING), ("_id", ASCENDING)], name="found"),),
+    "jobs": (
+        IndexModel([("turn", ASCENDING)], name="turn", unique=True, sparse=True),
+        IndexModel([("queue", ASCENDING), ("ready", ASCENDING), ("order", ASCENDING)], name="ready"),
+        IndexModel([("queue", ASCENDING), ("order", ASCENDING)], name="order"),
+    ),
+    "events": (IndexModel([("block", ASCENDING), ("updated", ASCENDING)], name="block"),),
+}
+
+
+def connect(url: str) -> AsyncIOMotorClient[Document]:
+    """A client whose acknowledged writes are on the journals of a majority; bound to the running event loop."""
+    try:
+        return AsyncIOMotorClient(
+            url,
+            tz_aware=True,
+            w="majority",
+            journal=True,
+            readConcernLevel="majority",
+            serverSelectionTimeoutMS=5_000,
+            connectTimeoutMS=5_000,
+            socketTimeoutMS=30_000,
+            maxIdleTimeMS=300_000,
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise BadRequest("the address of the database cannot be read", "FHIR_GATEWAY_MONGO_URL") from error
+
+
+async def prepare(database: AsyncIOMotorDatabase[Document]) -> None:
+    """Create what is missing: a transaction may not create a collection on every server."""
+    there = set(await database.list_collection_names())
+    for name in COLLECTIONS:
+        if name not in there:
+            await _create(database, name)
+        if models := _indexes(name):
+            await database[name].create_indexes(models)
+
+
+async def _create(database: AsyncIOMotorDatabase[Document], name: str) -> None:
+    try:
+        await database.create_collection(name)
+    except PyMongoError as error:
+        # Another gateway process was first: that is what we wanted.
+        if getattr(error, "code", None) != 48 and "already exists" not in str(error):
+            raise
+
+
+def _indexes(name: str) -> list[IndexModel]:
+    own = list(OWN_INDEXES.get(name, ()))
+    if name not in ("resources", "events"):
+        return own
+    return own + [IndexModel([(key, ASCENDING) for key in index.keys], name=index.name) for index in INDEXES]
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """Turns what the driver raises into the problem that callers know."""
+    try:
+        yield
+    except (PyMongoError, InvalidDocument) as error:
+        raise meaning(error) from error
+
+
+def meaning(error: Exception) -> Problem:
+    if isinstance(error, DocumentTooLarge):
+        return TooLarge("more than the 16 MB that the database keeps in one document")
+    if lost(error) or raced(error) or isinstance(error, (ExecutionTimeout, WTimeoutError)):
+        return Unavailable("the database does not answer; try again")
+    return Problem(f"the database refused a request: {type(error).__name__}, code {getattr(error, 'code', None)}")
+
+
+def lost(error: Exception) -> bool:
+    """Whether it is unknown if the database did what it was asked."""
+    unknown = isinstance(error, PyMongoError) and error.has_error_label("UnknownTransactionCommitResult")
+    return unknown or isinstance(error, (ConnectionFailure, WTimeoutError))
+
+
+def raced(error: Exception) -> bool:
+    """Whether another writer was in the way and the same transaction, run again, may succeed."""
+    if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
+        return True
+    return WRITE_CONFLICT in _codes(error)
+
+
+def duplicate(error: Exception) -> bool:
+    return DUPLICATE in _codes(error)
+
+
+def _codes(error: Exception) -> set[int | None]:
+    if isinstance(error, BulkWriteError):
+        return {fault.get("code") for fault in error.details.get("writeErrors", ())}
+    return {error.code} if isinstance(error, OperationFailure) else set()
+
+
+def now() -> datetime:
+    return milliseconds(datetime.now(UTC))
+
+
+def milliseconds(moment: datetime) -> datetime:
+    """The moment as the database keeps it; so that what was written equals what is read."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
