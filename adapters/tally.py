@@ -15,6 +15,10 @@ class Tally:
         """A source field that holds something exists at ``place``."""
         self._offsets.setdefault(place, offset)
 
+    def holds(self, place: str) -> bool:
+        """Whether a source field was seen at ``place``."""
+        return place in self._offsets
+
     def take(self, place: str, target: str) -> None:
         """The field went into ``target`` (``Type/id#path``); a field may go to several places."""
         self.present(place)

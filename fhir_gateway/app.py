@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from adapters.contract import Adapter
 from fhir_gateway.api.exchange import ExchangeDoors
 from fhir_gateway.api.mllp import Listener
-from fhir_gateway.api.routes import routes
+from fhir_gateway.api.routes import fhir_routes, last_route
 from fhir_gateway.api.services import Limits, Services
 from fhir_gateway.exchange import inbox, outbox
 from fhir_gateway.exchange.delivery import Courier
@@ -30,15 +30,15 @@ from fhir_gateway.exchange.inbox import Inbox
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
-from fhir_gateway.problem import BadRequest, Conflict, Problem
+from fhir_gateway.problem import BadRequest, Conflict, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
+from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import Client, development_clients
 from fhir_gateway.security.chain import seal_once
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.security.tokens import TokenDesk
-from fhir_gateway.security.trail import Trail
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.embedded import embedded
+from fhir_gateway.store.embedded import embedded, running
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Commit, Note
 
@@ -90,15 +90,38 @@ class Replays:
 
 
 @asynccontextmanager
+async def shared_store(settings: Settings) -> AsyncIterator[MongoStore]:
+    """The database beside a gateway that may be running on it: its embedded engine is used, not started again."""
+    url = _running(settings)
+    if url is None:
+        async with opened_store(settings) as store:
+            yield store
+        return
+    store = await MongoStore.open(url, settings.database)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _running(settings: Settings) -> str | None:
+    if settings.mongo_url is not None:
+        return None
+    with suppress(Unavailable):
+        return running(settings.data / "database")
+    return None
+
+
+@asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
     """The database: MongoDB where a URL is set, else the embedded engine under the data folder."""
     async with AsyncExitStack() as stack:
-        if settings.mongo_url is not None:
-            url = settings.mongo_url.get_secret_value()
+        if settings.mongo_url is None:
+            url = await stack.enter_async_context(embedded(settings.data / "database"))
         else:
-            url = (await stack.enter_async_context(embedded(settings.data / "database"))).url
+            url = settings.mongo_url.get_secret_value()
         store = await MongoStore.open(url, settings.database)
-        stack.callback(store.close)
+        stack.push_async_callback(store.close)
         yield store
 
 
@@ -148,9 +171,7 @@ class Gateway:
         """The workers and the audit sealer run while the context is open."""
         courier = Courier(self.house)
         translator = Translator(self.house, self.reception.inbox, adapters(), self.outgoing, self.settled)
-        dispatcher = Dispatcher(
-            self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds
-        )
+        dispatcher = Dispatcher(self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds)
         lease = self.settings.lease_seconds
         jobs = [
             work(inbox.TRANSLATE, self.house, lease, self.bell, translator.do),
@@ -199,12 +220,14 @@ class Gateway:
         services = self.services()
         doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
         app = FastAPI(title="FHIR gateway", openapi_url=None, docs_url=None, redoc_url=None)
-        app.router.routes[:] = [*doors.routes(services), *routes(services)]
+        app.router.routes[:] = [*doors.routes(services), *fhir_routes(services), last_route(services)]
         return app
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    """The time to the millisecond: as much as FHIR instants and the database keep."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @asynccontextmanager

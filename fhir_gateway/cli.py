@@ -31,7 +31,9 @@ out = Console()
 err = Console(stderr=True)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for keys and the embedded database.")]
-HospitalName = Annotated[str, typer.Option("--hospital", help="Sender: qn-general, bai-chay, san-nhi or one of your own.")]
+HospitalName = Annotated[
+    str, typer.Option("--hospital", help="Sender: qn-general, bai-chay, san-nhi or one of your own.")
+]
 MEDIA_TYPES = {".hl7": "application/hl7-v2", ".xml": "application/xml", ".json": "application/fhir+json"}
 
 
@@ -150,7 +152,12 @@ def _show(receipts: list[dict[str, Any]], as_json: bool) -> None:
 
 
 @cli.command()
-def token(client: Annotated[str, typer.Argument(help="qn-general, bai-chay, san-nhi, bach-mai, doctor, population, auditor, admin")], data: Data = None) -> None:  # noqa: E501
+def token(
+    client: Annotated[
+        str, typer.Argument(help="qn-general, bai-chay, san-nhi, bach-mai, doctor, population, auditor, admin")
+    ],
+    data: Data = None,
+) -> None:  # noqa: E501
     """Print a development access token for one of the built-in clients."""
     sys.stdout.write(serving.development_token(settings_with(data=data), client) + "\n")
 
@@ -176,7 +183,9 @@ def audit_verify(
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     else:
         verdict = "[green]whole[/green]" if result["whole"] else "[red]NOT whole[/red]"
-        out.print(f"audit chain {verdict}: {result['blocks']} blocks, {result['events']} events, {result['pending']} pending")
+        out.print(
+            f"audit chain {verdict}: {result['blocks']} blocks, {result['events']} events, {result['pending']} pending"
+        )
         for fault in result["faults"]:
             out.print(f"  block {fault['block']}: {fault['text']} {fault['event'] or ''}")
         out.print(f"head {result['head']}", highlight=False)
@@ -184,7 +193,7 @@ def audit_verify(
 
 
 async def _verified(settings: Settings) -> dict[str, Any]:
-    async with root.opened_store(settings) as store:
+    async with root.shared_store(settings) as store:
         found = await verify_chain(store, [root.key_ring(settings).authority])
     faults = [{"block": f.block, "text": f.text, "event": f.event} for f in found.faults]
     return {

@@ -23,14 +23,13 @@ async def serve(settings: Settings) -> None:
     listening = _bound(settings.host, settings.port)
     port = listening.getsockname()[1]
     base_url = settings.base_url or f"http://{settings.host}:{port}"
-    async with root.gateway(settings, base_url.rstrip("/")) as gateway:
-        async with gateway.working(), gateway.listening() as mllp:
-            config = uvicorn.Config(
-                gateway.app(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
-            )
-            server = _Announcing(config, f"ready {base_url}")
-            with _noted(settings.data, {"url": base_url, "mllp": mllp}):
-                await server.serve(sockets=[listening])
+    async with root.gateway(settings, base_url.rstrip("/")) as gateway, gateway.working(), gateway.listening() as mllp:
+        config = uvicorn.Config(
+            gateway.app(), log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+        )
+        server = _Announcing(config, f"ready {base_url}")
+        with _noted(settings.data, {"url": base_url, "mllp": mllp}):
+            await server.serve(sockets=[listening])
 
 
 class _Announcing(uvicorn.Server):

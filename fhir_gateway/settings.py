@@ -12,29 +12,41 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FHIR_GATEWAY_", frozen=True, extra="ignore")
 
-    name: str = Field("quang-ninh", description="name of this gateway in the directory of partners")
-    data: Path = Field(Path("data"), description="folder for keys and, without mongo_url, the embedded database")
-    mongo_url: SecretStr | None = Field(None, description="MongoDB replica set; unset starts the embedded engine")
-    database: str = Field("fhir_gateway", description="database name on MongoDB")
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="HTTP port; 0 picks a free one")
-    base_url: str | None = Field(None, description="public address, where it differs from http://host:port")
-    mllp: str | None = Field(None, description="[hospital@]host:port of the MLLP listener; unset: none")
-    mllp_certificate: Path | None = Field(None, description="PEM certificate and key: MLLP over TLS")
-    mllp_client_ca: Path | None = Field(None, description="PEM CA that MLLP clients must present a certificate of")
-    hospitals: Path | None = Field(None, description="folder of hospital TOML files; unset: the three of the province")
-    partners: Path | None = Field(None, description="folder of partner TOML files (other gateways); default DATA/partners")
-    organization: str | None = Field(None, description="identifier value of the facility that runs this gateway")
-    development_clients: bool = Field(True, description="serve the built-in clients with keys under DATA/keys")
-    token_seconds: int = Field(300, ge=30, le=3600, description="life of an access token")
-    message_limit: int = Field(10 * 2**20, description="bytes of one ingested message")
-    resource_limit: int = Field(12 * 2**20, description="bytes of one FHIR request body")
-    page_size: int = Field(20, ge=1, le=1000, description="resources on a search page when _count is not given")
-    page_limit: int = Field(1000, ge=1, description="largest _count honoured")
-    wait_seconds: float = Field(30.0, description="longest ?wait=true on an ingest")
-    lease_seconds: float = Field(30.0, description="how long a worker may hold a message or a delivery")
-    retry_seconds: float = Field(1.0, description="first delay of a failed delivery; doubles each time")
-    retry_limit_seconds: float = Field(3600.0, description="longest delay between two tries of a delivery")
-    seal_seconds: float = Field(1.0, description="pause between two runs of the audit sealer")
-    log_format: Literal["json", "text"] = Field("json", description="one JSON object a line, or readable text")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING, ERROR")
+    name: str = Field(default="quang-ninh", description="name of this gateway in the directory of partners")
+    data: Path = Field(
+        default=Path("data"), description="folder for keys and, without mongo_url, the embedded database"
+    )
+    mongo_url: SecretStr | None = Field(
+        default=None, description="MongoDB replica set; unset starts the embedded engine"
+    )
+    database: str = Field(default="fhir_gateway", description="database name on MongoDB")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 picks a free one")
+    base_url: str | None = Field(default=None, description="public address, where it differs from http://host:port")
+    mllp: str | None = Field(default=None, description="[hospital@]host:port of the MLLP listener; unset: none")
+    mllp_certificate: Path | None = Field(default=None, description="PEM certificate and key: MLLP over TLS")
+    mllp_client_ca: Path | None = Field(
+        default=None, description="PEM CA that MLLP clients must present a certificate of"
+    )
+    hospitals: Path | None = Field(
+        default=None, description="folder of hospital TOML files; unset: the three of the province"
+    )
+    partners: Path | None = Field(
+        default=None, description="folder of partner TOML files (other gateways); default DATA/partners"
+    )
+    organization: str | None = Field(
+        default=None, description="identifier value of the facility that runs this gateway"
+    )
+    development_clients: bool = Field(default=True, description="serve the built-in clients with keys under DATA/keys")
+    token_seconds: int = Field(default=300, ge=30, le=3600, description="life of an access token")
+    message_limit: int = Field(default=10 * 2**20, description="bytes of one ingested message")
+    resource_limit: int = Field(default=12 * 2**20, description="bytes of one FHIR request body")
+    page_size: int = Field(default=20, ge=1, le=1000, description="resources on a search page when _count is not given")
+    page_limit: int = Field(default=1000, ge=1, description="largest _count honoured")
+    wait_seconds: float = Field(default=30.0, description="longest ?wait=true on an ingest")
+    lease_seconds: float = Field(default=30.0, description="how long a worker may hold a message or a delivery")
+    retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")
+    retry_limit_seconds: float = Field(default=3600.0, description="longest delay between two tries of a delivery")
+    seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")
+    log_format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or readable text")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR")

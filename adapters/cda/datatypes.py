@@ -27,11 +27,14 @@ def absent(reason: str = "unknown") -> Resource:
 
 def absence(node: Node, spot: Spot) -> Resource:
     """The reason the sender gives for having no value; empty when it gives none."""
-    flavor = node.get("nullFlavor")
-    if not flavor:
-        return {}
-    spot.attribute(node, "nullFlavor", "extension[0].valueCode")
-    return absent(translated("absent", flavor) or "unknown")
+    reason = absence_code(node, spot, "extension[0].valueCode")
+    return absent(reason) if reason else {}
+
+
+def absence_code(node: Node, spot: Spot, path: str = "") -> str:
+    """The sender's reason as FHIR's code for it; empty when it gives none."""
+    flavor = spot.attribute(node, "nullFlavor", path)
+    return (translated("absent", flavor) or "unknown") if flavor else ""
 
 
 def root_uri(root: str) -> str:
@@ -54,9 +57,11 @@ def coding(node: Node, spot: Spot) -> Resource:
     code = spot.attribute(node, "code", "code")
     if not code:
         return {}
-    root = spot.attribute(node, "codeSystem", "system")
+    system = system_uri(spot.chart, node.get("codeSystem"))
+    if system:
+        spot.attribute(node, "codeSystem", "system")
     return {
-        "system": system_uri(spot.chart, root),
+        "system": system,
         "version": spot.attribute(node, "codeSystemVersion", "version"),
         "code": code,
         "display": spot.attribute(node, "displayName", "display"),
@@ -64,30 +69,32 @@ def coding(node: Node, spot: Spot) -> Resource:
 
 
 def concept(node: Node, spot: Spot) -> Resource:
+    """A coded value, or the reason the sender gives for having none."""
+    return known_concept(node, spot) or absence(node, spot)
+
+
+def known_concept(node: Node, spot: Spot) -> Resource:
     """A coded value: source coding, its translations, the standard code where a table has one, and the text."""
     codings = [coding(node, spot.at("coding[0]"))]
-    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), 1)]
+    first = 1 if codings[0] else 0
+    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), first)]
     codings += _standard(spot.chart, node, codings)
     text = words(node.first("originalText"), spot.at("text")) or codings[0].get("display", "")
     if not codings[0] and not text:
         text = spot.attribute(node, "displayName", "text")
     found = [item for item in codings if item]
-    if found or text:
-        return {"coding": found, "text": text}
-    return absence(node, spot)
+    return {"coding": found, "text": text} if found or text else {}
 
 
 def required_concept(node: Node, spot: Spot, fallback: Node = NOTHING) -> Resource:
     """A coded value that FHIR demands: else the words of ``fallback``, else the reason it is absent."""
-    value = concept(node, spot)
-    if "coding" in value or "text" in value:
-        return value
-    text = words(fallback, spot.at("text"))
-    return {"text": text} if text else value or absent()
+    value = known_concept(node, spot)
+    text = "" if value else words(fallback, spot.at("text"))
+    return value or ({"text": text} if text else absence(node, spot) or absent())
 
 
 def _translations(node: Node) -> list[Node]:
-    return node.all("translation")
+    return [node for node in node.all("translation") if node.get("code")]
 
 
 def _standard(chart: Chart, node: Node, codings: list[Resource]) -> list[Resource]:
@@ -157,7 +164,7 @@ def period(node: Node, spot: Spot) -> Resource:
         end = _moved(low, width, spot.at("end"), "")
     elif end and not low:
         low = _moved(end, width, spot.at("start"), "-")
-    return {"start": low, "end": end} if low or end else {}
+    return {name: bound for name, bound in (("start", low), ("end", end)) if bound}
 
 
 def _moved(time_: str, width: Node, spot: Spot, sign: str) -> str:

@@ -104,10 +104,10 @@ def address(node: Node, spot: Spot) -> Resource:
     return {"use": use, **parts, "period": period(node.first("useablePeriod"), spot.at("period"))}
 
 
-def telecoms(nodes: list[Node], spot: Spot) -> list[Resource]:
+def telecoms(nodes: list[Node], spot: Spot, name: str = "telecom") -> list[Resource]:
     found: list[Resource] = []
     for node in nodes:
-        one = _telecom(node, spot.at(f"telecom[{len(found)}]"))
+        one = _telecom(node, spot.at(f"{name}[{len(found)}]"))
         if one:
             found.append(one)
     return found

@@ -9,18 +9,25 @@ from adapters.cda import times
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import time
 from adapters.cda.identifiers import identifiers, number_of
-from adapters.cda.map_staff import party
-from adapters.cda.node import Node
+from adapters.cda.map_staff import PERSON, PROVIDER, party
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import SectionKind, translated
 from adapters.contract import Resource
+
+PART = "says which part of the enclosing statement this is; the part itself is mapped there"
+TRACKING = "the record of following up a concern, which the guide leaves out: the concern itself is mapped"
+OBSERVING = "the status of the act of observing; the status of what was observed is mapped"
+
+_SHELL = ("id", "code", "statusCode", "text")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a statement stands: the kind of its section, and the narrative that shows it to a reader."""
+    """Where a statement stands: its section, the narrative that shows it to a reader, the concern that tracks it."""
 
     section: SectionKind
     narrative: Spot
+    concern: Node = NOTHING
 
 
 def open_fact(chart: Chart, resource_type: str, statement: Node, code: Node) -> tuple[Link, Spot, Resource]:
@@ -53,27 +60,35 @@ def status(statement: Node, table: str, spot: Spot, path: str = "status") -> str
     return found or "unknown"
 
 
-def is_negated(statement: Node, spot: Spot, path: str) -> bool:
+def is_negated(statement: Node, spot: Spot, path: str = "") -> bool:
     """Whether the sender states that it is not so; the flag goes where ``path`` says that."""
     return spot.attribute(statement, "negationInd", path) == "true"
 
 
-def author(statement: Node, spot: Spot, path: str) -> Resource:
-    """Who wrote the statement: its first author."""
-    return party(statement.first("author", "assignedAuthor"), spot.at(path))
+def author(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> Resource:
+    """The person who wrote the statement: its first author, else that of the concern around it."""
+    writer = statement.first("author", "assignedAuthor") or concern.first("author", "assignedAuthor")
+    return party(writer, spot.at(path), PERSON)
 
 
-def authored(statement: Node, spot: Spot, path: str) -> str:
+def authored(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> str:
     """The earliest time any author gives."""
-    stamps = [node.first("time") for node in statement.all("author")]
+    stamps = [node.first("time") for node in statement.all("author") or concern.all("author")]
     earliest = min((node for node in stamps if node.get("value")), key=lambda node: node.get("value"), default=None)
     return time(earliest, spot.at(path)) if earliest is not None else ""
+
+
+def issued(statement: Node, spot: Spot) -> str:
+    """When it was written, if that is known to the minute, which FHIR demands here."""
+    stamps = [node.first("time").get("value") for node in statement.all("author")]
+    exact = any(times.is_instant(times.moment(stamp, spot.chart.hospital.offset)) for stamp in stamps[:1])
+    return time(statement.first("author", "time"), spot.at("issued")) if exact else ""
 
 
 def performers(statement: Node, spot: Spot, path: str) -> list[Resource]:
     """References to all who did it."""
     entities = [node.first("assignedEntity") for node in statement.all("performer")]
-    found = (party(entity, spot.at(f"{path}[{n}]")) for n, entity in enumerate(entities))
+    found = (party(entity, spot.at(f"{path}[{n}]"), PROVIDER) for n, entity in enumerate(entities))
     return [one for one in found if one]
 
 
@@ -98,11 +113,27 @@ def related(statement: Node, element: str = "observation") -> list[Node]:
 def with_template(statement: Node, *roots: str) -> Node:
     """The first nested observation that follows one of the templates."""
     for nested in related(statement):
-        if any(template.get("root") in roots for template in nested.all("templateId")):
+        if follows(nested, *roots):
             return nested
-    return Node()
+    return NOTHING
 
 
-def instant(moment: str) -> str:
-    """The time if it is exact enough to be an instant."""
-    return moment if times.is_instant(moment) else ""
+def follows(node: Node, *roots: str) -> bool:
+    """Whether the statement follows one of the templates."""
+    return any(template.get("root") in roots for template in node.all("templateId"))
+
+
+def set_aside(node: Node, spot: Spot, reason: str) -> None:
+    """Enter the shell of a statement (number, kind, status, narrative link) as left out; what was mapped stays so."""
+    tally = spot.chart.document.tally
+    for shell in (part for name in _SHELL for part in node.all(name)):
+        for field in shell.walk():
+            for name in field.attributes:
+                tally.ignore(f"{field.place}/@{name}", reason)
+
+
+def set_status_aside(statement: Node, spot: Spot) -> None:
+    """The status of observing a problem is always that it was observed: the problem's own status stands elsewhere."""
+    node = statement.first("statusCode")
+    for name in node.attributes:
+        spot.chart.document.tally.ignore(f"{node.place}/@{name}", OBSERVING)

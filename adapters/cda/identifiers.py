@@ -13,6 +13,8 @@ from adapters.contract import Resource
 
 TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
+ABSENT_ID = "names a number that the sender states it does not have"
+
 _PERSONAL = frozenset({"cccd", "cmnd", "passport"})
 _INSURANCE = frozenset({"bhyt", "bhxh"})
 
@@ -28,19 +30,23 @@ def key_of(chart: Chart, node: Node) -> str:
     if key in _PERSONAL:
         return _personal(value)
     if key in _INSURANCE:
-        return "bhxh" if re.fullmatch(r"\d{10}", value) else "bhyt"
+        return "bhxh" if re.fullmatch(r"[0-9]{10}", value) else "bhyt"
     return key
 
 
 def _personal(value: str) -> str:
-    if re.fullmatch(r"\d{12}", value):
+    if re.fullmatch(r"[0-9]{12}", value):
         return "cccd"
-    return "cmnd" if re.fullmatch(r"\d{9}", value) else "passport"
+    return "cmnd" if re.fullmatch(r"[0-9]{9}", value) else "passport"
 
 
 def identifier(node: Node, spot: Spot) -> Resource:
-    """One identifier; a root alone is its own value."""
+    """One identifier; a root alone is its own value, and one with a reason for being absent has none."""
     root = node.get("root")
+    if node.get("nullFlavor"):
+        if root:
+            spot.chart.document.tally.ignore(f"{node.place}/@root", ABSENT_ID)
+        return {}
     extension = spot.attribute(node, "extension", "value")
     if not extension:
         uri = root_uri(root)
@@ -48,10 +54,12 @@ def identifier(node: Node, spot: Spot) -> Resource:
             spot.attribute(node, "root", "value")
         return {"system": "urn:ietf:rfc:3986", "value": uri} if uri else {}
     key = key_of(spot.chart, node)
-    spot.attribute(node, "root", "system")
+    system = spot.chart.hospital.systems.get(key) or system_uri(spot.chart, root)
+    if system:
+        spot.attribute(node, "root", "system")
     return {
         **_type(key),
-        "system": spot.chart.hospital.systems.get(key) or system_uri(spot.chart, root),
+        "system": system,
         "value": extension,
         "assigner": {"display": spot.attribute(node, "assigningAuthorityName", "assigner.display")},
     }
@@ -69,6 +77,8 @@ def identifiers(nodes: list[Node], spot: Spot) -> list[Resource]:
 
 def number_of(node: Node) -> str:
     """An id as one string that tells it from all others; empty when it names nothing."""
+    if node.get("nullFlavor"):
+        return ""
     root, extension = node.get("root"), node.get("extension")
     return f"{root}^{extension}" if extension else root
 

@@ -4,19 +4,23 @@ https://hl7.org/fhir/R4/allergyintolerance.html
 """
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, required_concept, start
+from adapters.cda.datatypes import known_concept, required_concept, start
 from adapters.cda.facts import (
+    PART,
     Setting,
     author,
     authored,
+    follows,
     inline_note,
     is_negated,
     keep_text,
     open_fact,
     related,
+    set_aside,
+    set_status_aside,
     with_template,
 )
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
@@ -43,13 +47,26 @@ def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "code": _code(statement, kind, substance, spot.at("code")),
         "patient": chart.subject(),
         "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
-        "recordedDate": authored(statement, spot, "recordedDate"),
-        "recorder": author(statement, spot, "recorder"),
+        "recordedDate": authored(statement, spot, "recordedDate", setting.concern),
+        "recorder": author(statement, spot, "recorder", setting.concern),
         "reaction": _reactions(statement, spot),
         "note": inline_note(statement, spot),
     }
+    _set_parts_aside(statement, spot)
     chart.draft.add(*link, elements)
     return [link]
+
+
+def _set_parts_aside(statement: Node, spot: Spot) -> None:
+    for part in related(statement):
+        if follows(part, _STATUS, _REACTION, _SEVERITY, _CRITICALITY):
+            set_aside(part, spot, PART)
+            _set_parts_aside(part, spot)
+    kind = statement.first("code")
+    if kind.get("code") == "ASSERTION":
+        for name in kind.attributes:
+            spot.chart.document.tally.ignore(f"{kind.place}/@{name}", PART)
+    set_status_aside(statement, spot)
 
 
 def _substance(statement: Node) -> Node:
@@ -57,7 +74,7 @@ def _substance(statement: Node) -> Node:
         entity = participant.first("participantRole", "playingEntity")
         if entity.first("code") or entity.first("name"):
             return entity.first("code") or entity.first("name")
-    return Node()
+    return NOTHING
 
 
 def _clinical(statement: Node, spot: Spot) -> str:
@@ -78,12 +95,11 @@ def _coded(observation: Node, table: str, spot: Spot, path: str) -> str:
 
 
 def _code(statement: Node, kind: Node, substance: Node, spot: Spot) -> Resource:
-    if is_negated(statement, spot, "coding[0].code"):
+    if is_negated(statement, spot, ""):
         return _none_known(kind, substance, spot)
     if substance.name == "name":
         return {"text": spot.text(substance, "text")}
-    found = concept(substance, spot)
-    return found if "coding" in found or "text" in found else required_concept(kind, spot, statement.first("text"))
+    return known_concept(substance, spot) or required_concept(kind, spot, statement.first("text"))
 
 
 def _none_known(kind: Node, substance: Node, spot: Spot) -> Resource:
@@ -100,20 +116,18 @@ def _none_known(kind: Node, substance: Node, spot: Spot) -> Resource:
 
 def _reactions(statement: Node, spot: Spot) -> list[Resource]:
     """Each reaction with its severity; a severity of the whole allergy goes to the first."""
-    nested = [node for node in related(statement) if _is(node, _REACTION)]
+    nested = [node for node in related(statement) if follows(node, _REACTION)]
     found = []
     for n, node in enumerate(nested):
         place = spot.at(f"reaction[{n}]")
-        severity = with_template(node, _SEVERITY) or (with_template(statement, _SEVERITY) if n == 0 else Node())
+        severity = with_template(node, _SEVERITY) or (with_template(statement, _SEVERITY) if n == 0 else NOTHING)
         found.append(
             {
-                "manifestation": [required_concept(node.first("value"), place.at("manifestation[0]"), node.first("text"))],
+                "manifestation": [
+                    required_concept(node.first("value"), place.at("manifestation[0]"), node.first("text"))
+                ],
                 "onset": start(node.first("effectiveTime"), place.at("onset")),
                 "severity": _coded(severity, "severity", place, "severity"),
             }
         )
     return found
-
-
-def _is(node: Node, root: str) -> bool:
-    return any(template.get("root") == root for template in node.all("templateId"))

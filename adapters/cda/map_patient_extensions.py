@@ -4,9 +4,9 @@ https://hl7.org/fhir/R4/patient-profiles.html
 """
 
 from adapters.cda.chart import Spot
-from adapters.cda.datatypes import coding, concept
+from adapters.cda.datatypes import coding, concept, known_concept
 from adapters.cda.demographics import address
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.contract import Resource
 
 _VN_ETHNICITY = "http://fhir.hl7.org.vn/core/StructureDefinition/vn-ext-ethnicity"
@@ -36,10 +36,9 @@ def _ethnic_group(person: Node, spot: Spot) -> Resource:
     groups = person.all("ethnicGroupCode") + person.all("sdtc:ethnicGroupCode")
     if any(node.get("codeSystem") == _CDC for node in groups):
         return _american("ethnicity", groups, spot)
-    group = next((node for node in groups if node.get("code") or node.text), None)
-    if group is None:
-        return {}
-    return {"url": _VN_ETHNICITY, "valueCodeableConcept": concept(group, spot.at("valueCodeableConcept"))}
+    group = next((node for node in groups if node.get("code") or node.get("displayName")), NOTHING)
+    value = concept(group, spot.at("valueCodeableConcept"))
+    return {"url": _VN_ETHNICITY, "valueCodeableConcept": value} if value else {}
 
 
 def _american(kind: str, codes: list[Node], spot: Spot) -> Resource:
@@ -57,8 +56,8 @@ def _american(kind: str, codes: list[Node], spot: Spot) -> Resource:
 
 
 def _religion(person: Node, spot: Spot) -> Resource:
-    value = concept(person.first("religiousAffiliationCode"), spot.at("valueCodeableConcept"))
-    return {"url": _RELIGION, "valueCodeableConcept": value} if "coding" in value else {}
+    value = known_concept(person.first("religiousAffiliationCode"), spot.at("valueCodeableConcept"))
+    return {"url": _RELIGION, "valueCodeableConcept": value} if value else {}
 
 
 def _birth_place(person: Node, spot: Spot) -> Resource:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/patient.html
 """
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -127,7 +128,7 @@ def _death(person: Node, spot: Spot) -> dict[str, Any]:
 
 def _multiple_birth(person: Node, spot: Spot) -> dict[str, Any]:
     order = person.first("sdtc:multipleBirthOrderNumber")
-    if order.get("value").isdecimal():
+    if re.fullmatch(r"[1-9][0-9]?", order.get("value")):
         return {"multipleBirthInteger": int(spot.attribute(order, "value", "multipleBirthInteger"))}
     return _flag(person.first("sdtc:multipleBirthInd"), spot, "multipleBirthBoolean")
 

@@ -4,19 +4,23 @@ https://hl7.org/fhir/R4/condition.html
 """
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, required_concept, start, time
+from adapters.cda.datatypes import concept, known_concept, required_concept, start, time
 from adapters.cda.facts import (
+    PART,
     Setting,
     author,
     authored,
+    follows,
     inline_note,
     is_negated,
     keep_text,
     open_fact,
     related,
+    set_aside,
+    set_status_aside,
     with_template,
 )
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
@@ -46,23 +50,27 @@ def condition(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "code": required_concept(value, spot.at("code"), statement.first("text")),
         "subject": chart.subject(),
         "encounter": _encounter(chart, setting),
-        "onsetDateTime": start(_beginning(statement), spot.at("onsetDateTime")),
+        "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
         "abatementDateTime": ended,
-        "recordedDate": _recorded(statement, spot),
-        "recorder": author(statement, spot, "recorder"),
+        "recordedDate": _recorded(statement, setting, spot),
+        "recorder": author(statement, spot, "recorder", setting.concern),
         "note": inline_note(statement, spot),
     }
+    _set_parts_aside(statement, spot)
     chart.draft.add(*link, elements)
     return [link]
 
 
-def _beginning(statement: Node) -> Node:
-    return statement.first("effectiveTime")
+def _set_parts_aside(statement: Node, spot: Spot) -> None:
+    for part in related(statement):
+        if follows(part, _STATUS, _DIAGNOSED, _SEVERITY):
+            set_aside(part, spot, PART)
+    set_status_aside(statement, spot)
 
 
-def _recorded(statement: Node, spot: Spot) -> str:
+def _recorded(statement: Node, setting: Setting, spot: Spot) -> str:
     diagnosed = start(with_template(statement, _DIAGNOSED).first("effectiveTime"), spot.at("recordedDate"))
-    return diagnosed or authored(statement, spot, "recordedDate")
+    return diagnosed or authored(statement, spot, "recordedDate", setting.concern)
 
 
 def _encounter(chart: Chart, setting: Setting) -> Resource:
@@ -91,7 +99,7 @@ def _course(statement: Node, spot: Spot) -> tuple[str, str]:
 def _status_node(statement: Node) -> Node:
     templated = with_template(statement, _STATUS)
     coded = (node for node in related(statement) if node.first("code").get("code") == "33999-4")
-    return (templated or next(coded, Node())).first("value")
+    return (templated or next(coded, NOTHING)).first("value")
 
 
 def _categories(statement: Node, spot: Spot, setting: Setting) -> list[Resource]:
@@ -99,5 +107,5 @@ def _categories(statement: Node, spot: Spot, setting: Setting) -> list[Resource]
     fixed = setting.section.category
     known = fixed in {"problem-list-item", "encounter-diagnosis", "health-concern"}
     categories = [{"coding": [{"system": CATEGORY, "code": fixed}]}] if known else []
-    own = concept(statement.first("code"), spot.at(f"category[{len(categories)}]"))
-    return [*categories, own] if "coding" in own or "text" in own else categories
+    own = known_concept(statement.first("code"), spot.at(f"category[{len(categories)}]"))
+    return [*categories, own] if own else categories

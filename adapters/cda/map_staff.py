@@ -10,19 +10,34 @@ from adapters.cda.identifiers import identifier, identifiers, key_of, number_of
 from adapters.cda.node import Node
 from adapters.contract import Resource
 
+ANYONE = frozenset({"Patient", "Practitioner", "Device", "Organization"})
+PERSON = frozenset({"Patient", "Practitioner"})
+PROVIDER = frozenset({"Practitioner", "Organization"})
+STAFF = frozenset({"Practitioner"})
 
-def party(entity: Node, spot: Spot) -> Resource:
-    """A reference to whoever an assignedAuthor or assignedEntity is: the patient, staff, a device, an organisation."""
-    chart = spot.chart
-    if not entity:
+
+def party(entity: Node, spot: Spot, allowed: frozenset[str] = ANYONE) -> Resource:
+    """A reference to whoever an assignedAuthor or assignedEntity is, if FHIR allows that kind there."""
+    kind = _kind_of_party(entity, spot.chart)
+    if kind not in allowed:
         return {}
-    if _is_patient(entity, chart):
+    if kind == "Patient":
         return _patient_again(entity, spot)
-    if entity.first("assignedAuthoringDevice"):
-        return chart.link(_device(entity, chart, spot))
-    if entity.first("assignedPerson") or any(number_of(node) for node in entity.all("id")):
+    if kind == "Device":
+        return spot.chart.link(_device(entity, spot.chart))
+    if kind == "Practitioner":
         return _practitioner(entity, spot)
     return organization(entity.first("representedOrganization"), spot)
+
+
+def _kind_of_party(entity: Node, chart: Chart) -> str:
+    if _is_patient(entity, chart):
+        return "Patient"
+    if entity.first("assignedAuthoringDevice"):
+        return "Device"
+    if entity.first("assignedPerson") or any(number_of(node) for node in entity.all("id")):
+        return "Practitioner"
+    return "Organization" if entity.first("representedOrganization") else ""
 
 
 def _is_patient(entity: Node, chart: Chart) -> bool:
@@ -77,7 +92,7 @@ def _role(entity: Node, practitioner: Link, chart: Chart) -> None:
         chart.draft.add(*link, {"practitioner": chart.link(practitioner), "organization": where})
 
 
-def _device(entity: Node, chart: Chart, spot: Spot) -> Link:
+def _device(entity: Node, chart: Chart) -> Link:
     device = entity.first("assignedAuthoringDevice")
     model, software = device.first("manufacturerModelName"), device.first("softwareName")
     link = ("Device", f"{model.text}|{software.text}")
@@ -92,7 +107,7 @@ def _device(entity: Node, chart: Chart, spot: Spot) -> Link:
         "identifier": identifiers(entity.all("id"), place),
         "deviceName": named,
         "owner": owner,
-        "contact": telecoms(entity.all("telecom"), place),
+        "contact": telecoms(entity.all("telecom"), place, "contact"),
     }
     chart.draft.add(*link, elements)
     return link

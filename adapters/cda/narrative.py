@@ -24,7 +24,7 @@ _EMPTY = frozenset({"br", "col"})
 _STYLES = {"Bold": "font-weight: bold", "Italics": "font-style: italic", "Underline": "text-decoration: underline"}
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|#)[^\s\"'<>]*\Z", re.IGNORECASE)
 _SAFE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_SPAN = re.compile(r"[1-9]\d{0,2}\Z")
+_SPAN = re.compile(r"[1-9][0-9]{0,2}\Z")
 
 
 def xhtml(text: etree._Element) -> str:

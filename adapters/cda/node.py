@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 # Not frozen: a 100 kB document makes 3,000 of these, and frozen construction alone would take a tenth of its time.
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
     """One element; falsy when the document does not have it, so that a missing branch reads as empty."""
 

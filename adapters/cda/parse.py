@@ -62,9 +62,9 @@ def safe_parse(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as fault:
-        raise Untranslatable(_fault(fault), f"line {fault.lineno or 1}, column {fault.offset or 1}") from fault
+        raise Untranslatable(_fault(fault), f"line {fault.lineno or 1}, column {fault.offset or 1}") from None
     # A declaration in an encoding whose bytes do not show it, such as UTF-16.
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise Untranslatable("a document type declaration is refused: no DTD, no entities", "line 1, column 1")
     return root
 
@@ -108,7 +108,7 @@ def _position(body: bytes, at: int) -> str:
 
 def _fault(fault: etree.XMLSyntaxError) -> str:
     """The parser's own name for the fault: its full sentence may quote the document."""
-    last = fault.error_log.last_error if fault.error_log else None
+    last = fault.error_log.last_error  # type: ignore[attr-defined]
     name = last.type_name if last is not None else "ERR_DOCUMENT_EMPTY"
     return f"the XML is cut off or not well-formed ({name})"
 
@@ -171,7 +171,7 @@ class _Reading:
         self._anchors.update((name, _clean(words)) for name, words in narrative.anchors(element))
         if node.narrative:
             self._tally.present(node.place)
-        elif "".join(element.itertext()).strip():
+        elif "".join(map(str, element.itertext())).strip():
             self._tally.ignore(node.place, "active content, which no reader is meant to see")
 
     def _enter(self, place: str, reason: str | None) -> None:

@@ -14,8 +14,8 @@ from adapters.contract import Resource
 
 UCUM = "http://unitsofmeasure.org"
 
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?\Z")
-_COMMA = re.compile(r"([+-]?\d{1,18}),(\d{1,18})\Z")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
+_COMMA = re.compile(r"([+-]?[0-9]{1,18}),([0-9]{1,18})\Z")
 _PLAUSIBLE_UCUM = re.compile(r"[A-Za-z0-9%/*.^'\"\[\]{}()_+-]{1,40}\Z")
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 _STAMP = re.compile(
-    r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?:(?P<hour>\d\d)(?:(?P<minute>\d\d)"
-    r"(?:(?P<second>\d\d)(?P<fraction>\.\d{1,9})?\d*)?)?)?)?)?(?P<zone>Z|[+-]\d{4})?\Z"
+    r"(?P<year>[0-9]{4})(?:(?P<month>[0-9][0-9])(?:(?P<day>[0-9][0-9])(?:(?P<hour>[0-9][0-9])(?:(?P<minute>[0-9][0-9])"
+    r"(?:(?P<second>[0-9][0-9])(?P<fraction>\.[0-9]{1,9})?[0-9]*)?)?)?)?)?(?P<zone>Z|[+-][0-9]{4})?\Z"
 )
-_ISO = re.compile(r"\d{4}-\d\d(?:-\d\d(?:T[\d:.]+)?)?")
+_ISO = re.compile(r"[0-9]{4}-[0-9][0-9](?:-[0-9][0-9](?:T[0-9:.]+)?)?")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 
 
@@ -75,10 +75,10 @@ def _exists(found: re.Match[str]) -> bool:
     """Whether the calendar has this time, with a zone that the earth has."""
     part = found.groupdict()
     zone = part["zone"] or "Z"
-    if zone != "Z" and (int(zone[1:3]) > 13 and zone[1:] != "1400" or int(zone[3:]) > 59):
+    if zone != "Z" and ((int(zone[1:3]) > 13 and zone[1:] != "1400") or int(zone[3:]) > 59):
         return False
     try:
-        datetime(*(int(part[name] or low) for name, low in _LOWEST))  # type: ignore[arg-type,misc]
+        datetime(*(int(part[name] or low) for name, low in _LOWEST))  # type: ignore[arg-type]
     except ValueError:
         return False
     return True

@@ -10,9 +10,10 @@ from adapters.hl7v2.codes import rows
 
 _CODECS = {row["source"]: row["codec"] for row in rows("charsets")}
 
-# TCVN3 fonts put letters on Latin-1 symbols and capitals: a lower-case word with one in its middle ("NguyÔn V¨n").
+# TCVN3 fonts put letters on Latin-1 symbols and capitals, so words hold a sign or a capital inside ("NguyÔn V¨n Hoµ").
 _TCVN3 = re.compile(
-    "[a-z®][¨©®ª«¬\xad¯°±µ¶·¸¹»¼½¾ÆÇÈÉÊËÌÎÏÑÒÓÔÕÖ×ØÙÚÛÜÝÞ][a-zßãåæçèéëìíïñòóõö÷øùúûüýþ]|®[µ¶·¸¹×êéèëíïòóõ]"
+    "[A-Za-z®][¨©®ª«¬\xad¯°±µ¶·¸¹»¼½¾×][a-zß-ÿ]"
+    "|[a-z][ÆÇÈÉÊËÌÎÏÑÒÓÔÕÖØÙÚÛÜÝÞ][a-z]|[A-Za-z][µ¸¶]|[a-z]Þ|®[µ¶·¸¹×êéèëíïòóõ]"
 )
 # VNI puts the tone in a second character after the vowel ("Nguyeãn Vaên"): these pairs are no Vietnamese spelling.
 _VNI = re.compile("[aeiouyAEIOUY][øûïëäåüöØÛÏËÄÅÜÖ]|[aA][êâñÊÂ]|[eE][ãâåÃÂ]|[oO][ãâåÃÂ]")

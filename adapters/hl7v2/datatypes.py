@@ -16,6 +16,7 @@ ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 _ICD10 = re.compile(r"([A-Z]\d\d)(?:\.?(\d{1,2}))?[†*+]?")
 
@@ -68,7 +69,7 @@ def coded(scene: Scene, value: Value, at: str, local: str = "") -> Resource | No
         if known:
             kept.append({"system": known.system, "code": known.code, "display": known.display})
     text = value.take(9, f"{at}.text") or value.take(2, f"{at}.text") or value.take(5, f"{at}.text")
-    return {"coding": kept, "text": text or value.peek(1)} if kept or text else None
+    return {"coding": kept, "text": text} if kept or text else None
 
 
 def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource | None:
@@ -77,7 +78,8 @@ def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Reso
     if not name:
         return None
     value.took(first, f"{at}.code")
-    system = coding_system(scene, value.take(first + 2, f"{at}.system") or local)
+    named = value.take(first + 2, f"{at}.system")
+    system = coding_system(scene, local if named.upper() in _LOCAL else named)
     version = value.take(7 if first == 1 else 8, f"{at}.version")
     display = value.take(first + 1, f"{at}.display")
     return {"system": system, "version": version, "code": " ".join(name.split()), "display": display}
@@ -95,7 +97,7 @@ def from_table(scene: Scene, value: Value, at: str, name: str) -> Resource | Non
     if row is None:
         return concept
     standard = {"system": row.system, "code": row.code, "display": row.display}
-    same = (source["system"], source["code"]) == (row.system, row.code)
+    same = source["code"] == row.code and source["display"] in ("", row.display)
     return {**concept, "coding": [standard, *concept["coding"][1 if same else 0 :]]}
 
 

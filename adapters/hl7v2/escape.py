@@ -5,10 +5,11 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading50
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from adapters.hl7v2.codes import rows
 
-# Final bytes of the ISO 2022 sequences that \Cxxyy\ carries; no codec means back to the message's own set.
+# Final bytes of the ISO 2022 sequences that \Cxxyy\ carries. ASCII is in every set, so it means: back to our own.
 SWITCHES = {row["switch"]: row["codec"] for row in rows("charsets") if row["switch"]}
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_BREAKS = ("br", "sp", "ce")
@@ -43,6 +44,12 @@ class Escapes:
         )
         self._switch = re.compile(f"{mark}C([0-9A-Fa-f]{{4}}){mark}")
 
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def of(delimiters: Delimiters, charset: str) -> "Escapes":
+        """The one for these signs, kept: its patterns cost more than reading a short message."""
+        return Escapes(delimiters, charset)
+
     def plain(self, text: str) -> str:
         """The text with every known escape carried out; an unknown one stays as it stands, never lost."""
         if self.mark and self.mark in text:
@@ -59,18 +66,18 @@ class Escapes:
         out = [self._known.sub(self._meaning, first)]
         for sequence, part in zip(rest[::2], rest[1::2], strict=True):
             plain = self._known.sub(self._meaning, part)
-            known = sequence.upper() in SWITCHES
-            out.append(self._recoded(plain, SWITCHES[sequence.upper()]) if known else self._kept(sequence, plain))
+            out.append(self._recoded(plain, sequence.upper()))
         return "".join(out)
 
-    def _recoded(self, text: str, codec: str) -> str:
-        """Read again, in the set that was switched to, what was read in the message's own."""
-        if not codec or text.isascii():
+    def _recoded(self, text: str, sequence: str) -> str:
+        """Read again, in the set switched to, what was read in the message's own; kept as it came if it cannot be."""
+        codec = SWITCHES.get(sequence)
+        if codec == "ascii" or (codec and text.isascii()):
             return text
-        return text.encode(self.charset, "replace").decode(codec, "replace")
-
-    def _kept(self, sequence: str, text: str) -> str:
-        return f"{self.mark}C{sequence}{self.mark}{text}"
+        try:
+            return text.encode(self.charset).decode(codec or "")
+        except (UnicodeError, LookupError):
+            return f"{self.mark}C{sequence}{self.mark}{text}"
 
     def _meaning(self, found: re.Match[str]) -> str:
         if found["letter"]:

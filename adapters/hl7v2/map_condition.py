@@ -54,8 +54,10 @@ def diagnosis_code(scene: Scene, dg1: Segment, at: str) -> Resource | None:
     if codings and declared in ("", "I10", "ICD10", "ICD-10", "I10VN"):
         standard = icd10(scene, codings[0]["code"])
         display = codings[0].get("display")
-        concept["coding"] = [{**coding, "display": display} for coding in standard] + codings[bool(standard) :]
-    return {**concept, "text": text or concept["text"]}
+        for coding in standard[:1]:
+            coding["display"] = display
+        concept["coding"] = standard + codings[bool(standard) :]
+    return {**concept, "text": text or concept.get("text", "")}
 
 
 def _key(scene: Scene, dg1: Segment) -> str:

@@ -69,4 +69,3 @@ def _classes(scene: Scene, in1: Segment, at: str) -> list[Resource]:
             system = "http://terminology.hl7.org/CodeSystem/coverage-class"
             made.append({"type": {"coding": [{"system": system, "code": kind}]}, "value": value, "name": title})
     return made
-

@@ -5,9 +5,10 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.htm
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
-from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, time, type_of
+from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, type_of
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import date_time
 
 _DOCTORS = (
     (7, "ATND", "attender"),
@@ -141,8 +142,9 @@ def add_event_time(scene: Scene, evn: Segment) -> None:
     encounter = scene.draft.add("Encounter", scene.encounter_key, {})
     spans = encounter.setdefault("period", {})
     edge = {"A01": "start", "A04": "start", "A03": "end"}.get(scene.event.trigger, "")
-    if edge and edge not in spans:
-        moment = time(scene, evn.value(6), f"{scene.at('Encounter', scene.encounter_key)}period.{edge}")
-        spans.update({edge: moment} if moment else {})
+    said = date_time(evn.peek(6), scene.hospital.offset) if edge else None
+    if said and spans.get(edge, said) == said:
+        evn.take(6, f"{scene.at('Encounter', scene.encounter_key)}period.{edge}")
+        spans[edge] = said
     if not spans:
         del encounter["period"]

@@ -47,9 +47,7 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
             "bodySite": coded(scene, obx.value(20), f"{at}bodySite", "body-site"),
             "performer": _performers(scene, obx, at),
             "device": _device(obx, at),
-            "referenceRange": [reference_range(obx.take(7, f"{at}referenceRange[0]"), scale)]
-            if obx.peek(7)
-            else [],
+            "referenceRange": [reference_range(obx.take(7, f"{at}referenceRange[0]"), scale)] if obx.peek(7) else [],
         },
     )
     _file(scene, obx, order, (key, made))

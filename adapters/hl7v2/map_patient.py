@@ -125,7 +125,7 @@ def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
     if found is None:
         return None
     kind, number = kind_of(value), found["value"]
-    if number == scene.patient_key:
+    if number == scene.patient_key or (kind in ("MR", "MRN") and _is_ours(scene, value)):
         return {"use": "usual", **found, "type": type_of("MR"), "system": scene.system("mrn")}
     sort = sort_of(kind, number, value.place)
     if sort:
@@ -207,10 +207,9 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     def here() -> str:
         return f"{at}extension[{len(made)}]"
 
-    maiden = pid.value(6).peek(1)
+    maiden = person_name(pid.value(6), f"{here()}.value")
     if maiden:
-        pid.take(6, here())
-        made.append(extension(f"{_EXTENSIONS}patient-mothersMaidenName", valueString=maiden))
+        made.append(extension(f"{_EXTENSIONS}patient-mothersMaidenName", valueString=maiden["text"]))
     religion = coded(scene, pid.value(17), f"{here()}.value", "religion")
     if religion:
         made.append(extension(f"{_EXTENSIONS}patient-religion", valueCodeableConcept=religion))
@@ -228,5 +227,3 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
             inner = extension("code", valueCodeableConcept=nation)
             made.append({"url": f"{_EXTENSIONS}{name}", "extension": [inner]})
     return made
-
-

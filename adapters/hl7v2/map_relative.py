@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-nk1-to-relatedperson
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, coded, from_table, identifier, period, person_name, telecom
+from adapters.hl7v2.datatypes import address, coded, from_table, period, person_name, telecom
 from adapters.hl7v2.map_patient import gender, patient_identifier
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
@@ -45,16 +45,31 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
 
 
 def map_mother(scene: Scene, pid: Segment) -> None:
-    """The mother's number in PID-21 (a newborn's): a person related to the patient, never the patient."""
+    """The mother's number in PID-21 (a newborn's): a person related to the patient, the one of NK1 if named there."""
     if not pid.value(21).peek(1):
+        return
+    listed = next((person for person in scene.made.get("RelatedPerson", ()) if _is_mother(person)), None)
+    if listed is not None:
+        marks = listed.setdefault("identifier", [])
+        for value in pid.values(21):
+            mark = patient_identifier(scene, value, f"RelatedPerson/{listed['id']}#identifier[{len(marks)}]")
+            marks.extend([mark] if mark else [])
         return
     key = f"{scene.patient_key}|MTH|{pid.value(21).peek(1)}"
     at = scene.at("RelatedPerson", key)
-    marks = [identifier(scene, value, f"{at}identifier[{n}]") for n, value in enumerate(pid.values(21))]
+    marks = [patient_identifier(scene, value, f"{at}identifier[{n}]") for n, value in enumerate(pid.values(21))]
     name = person_name(pid.value(6), f"{at}name[0]")
     person = {"identifier": marks, "patient": scene.patient(), "relationship": [_MOTHER], "name": [name]}
     made = scene.add("RelatedPerson", key, person)
     _mark_borrowed_name(scene, made)
+
+
+def _is_mother(person: Resource) -> bool:
+    return any(
+        coding.get("code") == "MTH"
+        for concept in person.get("relationship", ())
+        for coding in concept.get("coding", ())
+    )
 
 
 def _mark_borrowed_name(scene: Scene, mother: Resource) -> None:

@@ -123,9 +123,7 @@ def _effective(scene: Scene, obr: Segment, key: str) -> Resource:
     return {"effectiveDateTime": start or end}
 
 
-def _map_report(
-    scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource
-) -> Resource:
+def _map_report(scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource) -> Resource:
     obr = segments[1]
     at = scene.at("DiagnosticReport", key)
     return scene.add(

@@ -145,6 +145,8 @@ class Walk:
     def _finish(self) -> None:
         scene = self._scene
         evn, rf1, mrg = self._first("EVN"), self._first("RF1"), self._first("MRG")
+        for pid in (segment for segment in scene.segments if segment.name == "PID"):
+            map_mother(scene, pid)
         if evn and scene.encounter_key:
             add_event_time(scene, evn)
         if mrg and scene.event.merges:
@@ -159,7 +161,6 @@ class Walk:
 
     def _patient(self, segment: Segment) -> None:
         map_patient(self._scene, segment)
-        map_mother(self._scene, segment)
         self._latest = None
 
     def _primary_care(self, segment: Segment) -> None:

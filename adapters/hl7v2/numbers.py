@@ -14,11 +14,13 @@ from adapters.hl7v2.codes import table
 
 UCUM = "http://unitsofmeasure.org"
 _COMPARATORS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
-_NUMBER = re.compile(r"(?P<comparator><=|>=|=<|=>|[<>≤≥])?\s*(?P<sign>[+-]?)(?P<digits>\d+(?:[.,]\d*)?|[.,]\d+)")
+_NUMBER = re.compile(
+    r"(?P<comparator><=|>=|=<|=>|[<>≤≥])?\s*(?P<sign>[+-]?)(?P<digits>\d+(?:[.,]\d*)?|[.,]\d+)", re.ASCII
+)
 # 1,234 may be one and a quarter or a thousand: only a comma that cannot part thousands is a decimal comma.
-_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
-_RANGE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~)\s*(-?\d+(?:\.\d+)?)\s*\]?")
-_LIMIT = re.compile(r"\[?\s*(<=|>=|[<>≤≥])\s*(-?\d+(?:\.\d+)?)\s*\]?")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+_RANGE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~)\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
+_LIMIT = re.compile(r"\[?\s*(<=|>=|[<>≤≥])\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

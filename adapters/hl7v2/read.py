@@ -10,6 +10,9 @@ from adapters.hl7v2.escape import Escapes
 from adapters.hl7v2.parse import Line, Source
 from adapters.tally import Tally
 
+# The leaves of one repetition: (component, subcomponent) to (place, raw text).
+Leaves = dict[tuple[int, int], tuple[str, str]]
+
 NULL = '""'
 NULL_REASON = "HL7 null: the sender asks to delete the value; nothing is deleted on the word of one message"
 _IGNORED_FIELDS = {(row["segment"], int(row["field"])): row["reason"] for row in rows("ignored") if row["field"]}
@@ -24,7 +27,7 @@ class Reading:
         self.source = source
         self.tally = Tally()
         self.notices: dict[Notice, None] = {}
-        self.escapes = Escapes(source.delimiters, source.codec)
+        self.escapes = Escapes.of(source.delimiters, source.codec)
         self._suspects: list[str] = []
         self.segments = [Segment(self, line) for line in source.lines]
         for place in source.continued:
@@ -36,6 +39,8 @@ class Reading:
 
     def text(self, raw: str) -> str:
         """The leaf as it is meant: unescaped, trimmed, NFC."""
+        if self.escapes.mark not in raw and raw.isascii() and raw.isprintable():
+            return raw.strip()
         plain = self.escapes.plain(raw).strip()
         return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
 
@@ -56,7 +61,7 @@ class Value:
 
     __slots__ = ("_leaves", "_reading", "place")
 
-    def __init__(self, reading: Reading, place: str, leaves: dict[tuple[int, int], tuple[str, str]]) -> None:
+    def __init__(self, reading: Reading, place: str, leaves: Leaves) -> None:
         self._reading = reading
         self._leaves = leaves
         self.place = place
@@ -159,29 +164,28 @@ class _Cutter:
         codec = reading.source.codec
         self.width: Callable[[str], int] = len if line.ascii else lambda text: len(text.encode(codec, "replace"))
         self._reading = reading
+        self._present = reading.tally.present
         self._line = line
-        self._d = d
+        self._place = line.place
+        self._component, self._repetition, self._sub = d.component, d.repetition, d.subcomponent
         self._segment_reason = IGNORED_SEGMENTS.get(line.name)
         self._reason: str | None = None
 
     def separator(self, raw: str, position: int) -> list[Value]:
         """MSH-1 is the sign that parts the fields, so no sign stands before it."""
         self._reason = _IGNORED_FIELDS["MSH", 1]
-        leaf = self.leaf(f"{self._line.place}-1[1]", raw, position)
-        return [Value(self._reading, f"{self._line.place}-1[1]", {(1, 1): leaf} if leaf else {})]
+        return [self._simple(f"{self._place}-1[1]", raw, position)]
 
     def field(self, number: int, raw: str, position: int) -> list[Value]:
-        d = self._d
         self._reason = self._segment_reason or _IGNORED_FIELDS.get((self._line.name, number))
-        prefix = f"{self._line.place}-{number}"
-        whole = self._line.name == "MSH" and number == 2
-        if whole or not ((d.repetition and d.repetition in raw) or self._is_composite(raw)):
-            place = f"{prefix}[1]"
-            leaf = self.leaf(place, raw, position)
-            return [Value(self._reading, place, {(1, 1): leaf} if leaf else {})]
+        prefix = f"{self._place}-{number}"
+        if self._line.name == "MSH" and number == 2:
+            return [self._simple(f"{prefix}[1]", raw, position)]
+        if not (self._repetition and self._repetition in raw):
+            return [self._value(f"{prefix}[1]", raw, position)]
         values = []
-        for index, text in enumerate(raw.split(d.repetition) if d.repetition else [raw], 1):
-            values.append(self._repetition(f"{prefix}[{index}]", text, position))
+        for index, text in enumerate(raw.split(self._repetition), 1):
+            values.append(self._value(f"{prefix}[{index}]", text, position))
             position += self.width(text) + 1
         return values
 
@@ -189,38 +193,46 @@ class _Cutter:
         """Enter the leaf; None for one that is blank or the HL7 null."""
         if not raw or raw.isspace():
             return None
-        tally = self._reading.tally
-        tally.present(place, position)
+        self._present(place, position)
         if raw == NULL:
-            tally.ignore(place, NULL_REASON)
+            self._reading.tally.ignore(place, NULL_REASON)
             self._reading.notice(place, NULL_REASON)
             return None
         if self._reason:
-            tally.ignore(place, self._reason)
+            self._reading.tally.ignore(place, self._reason)
         if not raw.isascii():
             self._reading.suspect(place, raw)
         return place, raw
 
-    def _is_composite(self, raw: str) -> bool:
-        return self._d.component in raw or bool(self._d.subcomponent and self._d.subcomponent in raw)
+    def _value(self, place: str, raw: str, position: int) -> Value:
+        if self._component in raw:
+            return self._composite(place, raw, position)
+        if self._sub and self._sub in raw:
+            leaves: Leaves = {}
+            self._subcomponents(f"{place}.1", (1, raw, position), leaves)
+            return Value(self._reading, place, leaves)
+        return self._simple(place, raw, position)
 
-    def _repetition(self, place: str, raw: str, position: int) -> Value:
-        leaves: dict[tuple[int, int], tuple[str, str]] = {}
-        components = raw.split(self._d.component)
-        for number, text in enumerate(components, 1):
-            if text:
-                where = f"{place}.{number}" if len(components) > 1 else place
-                self._component(where, (number, text, position), leaves)
+    def _simple(self, place: str, raw: str, position: int) -> Value:
+        leaf = self.leaf(place, raw, position)
+        return Value(self._reading, place, {(1, 1): leaf} if leaf else {})
+
+    def _composite(self, place: str, raw: str, position: int) -> Value:
+        leaves: Leaves = {}
+        for number, text in enumerate(raw.split(self._component), 1):
+            if not text:
+                position += 1
+                continue
+            if self._sub and self._sub in text:
+                self._subcomponents(f"{place}.{number}", (number, text, position), leaves)
+            elif leaf := self.leaf(f"{place}.{number}", text, position):
+                leaves[number, 1] = leaf
             position += self.width(text) + 1
         return Value(self._reading, place, leaves)
 
-    def _component(
-        self, place: str, part: tuple[int, str, int], leaves: dict[tuple[int, int], tuple[str, str]]
-    ) -> None:
+    def _subcomponents(self, place: str, part: tuple[int, str, int], leaves: Leaves) -> None:
         number, raw, position = part
-        subs = raw.split(self._d.subcomponent) if self._d.subcomponent else [raw]
-        for index, text in enumerate(subs, 1):
-            leaf = self.leaf(f"{place}.{index}" if len(subs) > 1 else place, text, position)
-            if leaf:
+        for index, text in enumerate(raw.split(self._sub), 1):
+            if leaf := self.leaf(f"{place}.{index}", text, position):
                 leaves[number, index] = leaf
             position += self.width(text) + 1

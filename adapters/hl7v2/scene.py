@@ -33,14 +33,10 @@ class Scene:
     encounter_key: str = ""
     segments: list[Segment] = field(default_factory=list)
     made: dict[str, list[Resource]] = field(default_factory=dict)
-    _ids: dict[tuple[str, str], str] = field(default_factory=dict)
     _uses: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def id(self, resource_type: str, key: str) -> str:
-        known = self._ids.get((resource_type, key))
-        if known is None:
-            known = self._ids[resource_type, key] = self.draft.id(resource_type, key)
-        return known
+        return self.draft.id(resource_type, key)
 
     def at(self, resource_type: str, key: str) -> str:
         """The start of a ledger target inside that resource."""

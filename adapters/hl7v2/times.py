@@ -9,9 +9,10 @@ from functools import lru_cache
 
 _TIME = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)?(?P<day>\d\d)?(?P<hour>\d\d)?(?P<minute>\d\d)?(?P<second>\d\d)?"
-    r"(?P<fraction>\.\d{1,6})?(?P<zone>[+-]\d{4})?"
+    r"(?P<fraction>\.\d{1,6})?(?P<zone>[+-]\d{4})?",
+    re.ASCII,
 )
-_CLOCK = re.compile(r"(\d\d)(\d\d)(\d\d)?(\.\d+)?(?:[+-]\d{4})?")
+_CLOCK = re.compile(r"(\d\d)(\d\d)(\d\d)?(\.\d+)?(?:[+-]\d{4})?", re.ASCII)
 
 
 @lru_cache(maxsize=4096)

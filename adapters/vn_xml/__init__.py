@@ -6,7 +6,7 @@ Read README.md first, then parse.py (bytes to records), mapping.py (records to a
 from adapters.contract import Message, Translation
 from adapters.vn_xml.fields import ROOTS
 from adapters.vn_xml.mapping import translate_dossiers
-from adapters.vn_xml.parse import parse
+from adapters.vn_xml.parse import read_dossiers
 from adapters.vn_xml.records import Reading
 
 NAME = "vn_xml"
@@ -26,6 +26,6 @@ def recognises(body: bytes) -> bool:
 def translate(message: Message) -> Translation:
     """Map one file. Raises Untranslatable when nothing of it can be understood."""
     reading = Reading()
-    dossiers = parse(message.body, reading)
+    dossiers = read_dossiers(message.body, reading)
     bundle = translate_dossiers(message.hospital, dossiers, reading)
     return Translation(bundle, reading.tally.close(), tuple(reading.notices))

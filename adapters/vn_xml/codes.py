@@ -15,6 +15,7 @@ ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+ABSENT: Resource = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 ORIGINAL_TEXT = "http://hl7.org/fhir/StructureDefinition/originalText"
 
 _LISTS = {

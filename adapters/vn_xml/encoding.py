@@ -12,12 +12,16 @@ ENCODING = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 PROLOG = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 READABLE = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 
-#: Latin-1 signs that Vietnamese never uses inside a word, and vowel pairs that only the VNI font writes.
-LEGACY = re.compile(
-    r"(?<=[A-Za-z])[¨©ª«¬®¸µ¶·¹¾»¼½ÆÇËÎÏÑÖ×ØÛÜÞßäåæçëîïñö÷øûüþÿ]"
-    r"|[¨©ª«¬®¸¹¾»¼½ÆÇËÎÏÑÖØÛÞßäåæçëîïñö÷øûþÿ](?=[A-Za-z])"
-    r"|[aA][ùøûõïâêéèúëäåáàãÙØÛÕÂÊÉÈÚËÄÅÁÀÃ]|[eE][ùøûõïâáàåãäÙØÛÕÂÁÀÅÃÄ]|[oO][ùøûõïâåäÙØÛÕÂÅÄ]|[uU][øûõïØÛÕÏ]"
+#: TCVN3 in a word: signs of Latin-1, and capitals with accents after a small letter.
+_TCVN3 = r"(?<=[A-Za-z])[¨©ª«¬\xad®¸µ¶·¹¾¼½×÷]|[¨©ª¬®¸¹»×÷](?=[A-Za-z])|(?<=[a-z])[À-ÖØ-Þ]"
+#: VNI in a word: a vowel and, after it, the letter that stands for its mark.
+_VNI = (
+    r"[aA][ùøûõïâêéèúüëäåáàãÙØÛÕÂÊÉÈÚËÄÅÁÀÃ]|[eE][ùøûõïâáàåãäÙØÛÕÂÁÀÅÃÄ]"
+    r"|[oO][ùøûõïâåäÙØÛÕÂÅÄ]|[uU][øûõïØÛÕÏ]|[öÖôÔ][ùøûõïÙØÛÕÏ]"
 )
+#: Letters of other languages, which both fonts also use: they count, but alone they are only a foreign name.
+FOREIGN = re.compile(r"[ÆÇËÎÏÑÖÛÜßäåæçëîïñöûüþÿ]")
+LEGACY = re.compile(f"{_TCVN3}|{_VNI}")
 VIETNAMESE = re.compile(r"[Ă-ăĐ-đĨ-ĩŨ-ũƠ-ơƯ-ưẠ-ỹ]")
 
 
@@ -65,8 +69,11 @@ def refuse_doctype(body: bytes, where: str = "") -> None:
 
 def looks_legacy(text: str) -> bool:
     """Whether a text of a record reads like TCVN3 or VNI that passed through a Latin-1 converter."""
-    odd = LEGACY.findall(text)
-    return len(odd) >= 2 and len(odd) > len(VIETNAMESE.findall(text))
+    marks = len(LEGACY.findall(text))
+    if not marks:
+        return False
+    odd = marks + len(FOREIGN.findall(text))
+    return odd >= 2 and odd > len(VIETNAMESE.findall(text))
 
 
 def _position(body: bytes, offset: int) -> str:

@@ -15,6 +15,9 @@ from adapters.vn_xml.repeats import repeats
 DISCHARGE = Document("18842-5", "Discharge summary", "Giấy ra viện", "MA_BS", "NGAY_CT")
 SUMMARY = Document("34133-9", "Summarization of Episode Note", "Tóm tắt hồ sơ bệnh án", "", "NGAY_CT")
 
+#: In a child's letter beside its mother's episode these tell about the child.
+CHILDS_OWN = ("CHAN_DOAN_RV", "PP_DIEUTRI")
+
 
 def discharge_letters(episode: Episode) -> None:
     """Each XML7; in a multiple birth there is one per child."""
@@ -28,16 +31,18 @@ def _discharge_letter(episode: Episode, record: Record, key: str) -> None:
     child = _child(episode, record)
     if child:
         composition["subject"] = episode.link("Patient", child)
+        composition.pop("encounter", None)
+    cited = [] if child else diagnosis_links(episode)
     _signer_name(episode, record, target)
     _archive_number(episode, record, composition, target)
-    composition["section"] = sections(record, target, _discharge_sections(episode))
-    repeats(episode, record)
+    composition["section"] = sections(record, target, _discharge_sections(cited))
+    repeats(episode, record, but=CHILDS_OWN if child else ())
     _parents(episode, record, child or episode.patient_key)
 
 
-def _discharge_sections(episode: Episode) -> list[Section]:
+def _discharge_sections(cited: list[Resource]) -> list[Section]:
     return [
-        Section("Chẩn đoán ra viện", "11535-2", (("CHAN_DOAN_RV", ""),), diagnosis_links(episode)),
+        Section("Chẩn đoán ra viện", "11535-2", (("CHAN_DOAN_RV", ""),), cited),
         Section("Phương pháp điều trị", "18776-5", (("PP_DIEUTRI", ""),)),
         Section(
             "Đình chỉ thai nghén",

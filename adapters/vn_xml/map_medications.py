@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/medicationrequest.html
 """
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import concept, decimal_of, quantity
+from adapters.vn_xml.codes import ABSENT, concept, decimal_of, quantity
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.records import Record, Take
 from adapters.vn_xml.sensitivity import label_of_drug, restrict
@@ -52,7 +52,7 @@ def _drug(episode: Episode, row: Record, target: str) -> Resource:
     number = row.take("SO_DANG_KY", f"{path}.coding.code")
     if number:
         found["coding"] += concept(episode.hospital, "SO_DANG_KY", number)["coding"]
-    return found
+    return found if found["coding"] or found["text"] else ABSENT
 
 
 def _notes(take: Take) -> list[Resource]:

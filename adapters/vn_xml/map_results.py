@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/diagnosticreport.html
 """
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import concept, value_of
+from adapters.vn_xml.codes import ABSENT, concept, value_of
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_services import Services
 from adapters.vn_xml.records import Record
@@ -68,7 +68,7 @@ def _code(episode: Episode, row: Record, target: str) -> Resource:
     found["text"] = row.take("TEN_CHI_SO", f"{target}#code.text")
     if not index and not found["text"]:
         found = concept(episode.hospital, "MA_DICH_VU", row.take("MA_DICH_VU", f"{target}#code.coding[0].code"))
-    return found if found["coding"] or found["text"] else {"text": "Không rõ tên chỉ số"}
+    return found if found["coding"] or found["text"] else ABSENT
 
 
 def _value(row: Record, target: str) -> Resource:
@@ -140,7 +140,7 @@ def _report_code(episode: Episode, code: str, rows: list[Record], ordered: Recor
         row.take("MA_DICH_VU", f"{target}#code.coding[0].code")
     name = ordered.text("TEN_DICH_VU") if ordered else ""
     found = concept(episode.hospital, "MA_DICH_VU", code, name)
-    return found if found["coding"] or found["text"] else {"text": "Kết quả cận lâm sàng"}
+    return found if found["coding"] or found["text"] else ABSENT
 
 
 def _latest(episode: Episode, rows: list[Record], target: str) -> str:

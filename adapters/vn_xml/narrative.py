@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import DATA_ABSENT, LOINC
+from adapters.vn_xml.codes import ABSENT, LOINC
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_conditions import condition_keys
 from adapters.vn_xml.records import Record
@@ -95,7 +95,7 @@ def _dated(episode: Episode, record: Record, document: Document, target: str) ->
     last = own or episode.time(record, "NGAY_RA", f"{target}#date")
     if last:
         return {"date": last}
-    return {"_date": {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}}
+    return {"_date": ABSENT}
 
 
 def diagnosis_links(episode: Episode) -> list[Resource]:

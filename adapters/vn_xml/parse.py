@@ -63,7 +63,7 @@ def _position(fault: etree.XMLSyntaxError) -> str:
     return f"line {line}, column {column}"
 
 
-def parse(body: bytes, reading: Reading) -> list[Dossier]:
+def read_dossiers(body: bytes, reading: Reading) -> list[Dossier]:
     """The dossiers of a file. Raises Untranslatable when it cannot be read at all."""
     root = safe_parse(body)
     if _name(root) == ENVELOPE:
@@ -100,7 +100,9 @@ def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
             _envelope_fields(child, path, reading)
         elif len(child) or _text(child):
             reading.tally.present(path)
-            _leave_out(FIELDS[ENVELOPE].get(name), path, reading)
+            field = FIELDS[ENVELOPE].get(name)
+            if field is not None:
+                _judge(field, _text(child), path, reading)
 
 
 def _count(root: Element, found: int, reading: Reading) -> None:
@@ -171,7 +173,8 @@ def _dossier(place: str, files: Iterable[File], sender: Record, reading: Reading
 
 def _records(table: str, root: Element, place: str, reading: Reading) -> Iterator[Record]:
     row_name = ROW_OF_TABLE.get(table, "")
-    rows = [element for element in root.iter() if _name(element) == row_name] or _rows_by_shape(root)
+    rows = list(root.iter(f"{{*}}{row_name}")) if row_name else []
+    rows = rows or _rows_by_shape(root)
     single = rows == [root]
     for index, row in enumerate(rows, 1):
         where = place if single else f"{place}/{_name(row)}[{index}]"
@@ -201,32 +204,38 @@ def _strays(element: Element, place: str, rows: set[Element], reading: Reading) 
 def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
     known = FIELDS.get(table, EMPTY)
     fields: dict[str, str] = {}
-    for child, path in _children(row, place):
-        name = _name(child)
+    for child in row:
+        name, text = _name(child), _text(child)
+        if not text:
+            continue
+        path = f"{place}/{name}"
         field = known.get(name)
         if len(child) and field is None:
             _strays(child, path, set(), reading)
-            continue
-        text = _text(child)
-        if not text:
-            continue
-        reading.tally.present(path)
-        if name in fields:
-            reading.note(path, "the element stands twice in one row; the second is not read")
-            continue
-        fields[name] = text
-        _leave_out(field, path, reading)
-        _measure(field, text, path, reading)
+        elif name in fields:
+            _second(path, reading)
+        else:
+            fields[name] = text
+            reading.tally.present(path)
+            if field is not None:
+                _judge(field, text, path, reading)
     return Record(table, place, fields, reading)
 
 
-def _leave_out(field: Field | None, path: str, reading: Reading) -> None:
-    if field is not None and field.reason:
+def _second(path: str, reading: Reading) -> None:
+    """An element that stands again in one row: each has a place of its own, and none is read."""
+    number = 2
+    while reading.tally.holds(f"{path}[{number}]"):
+        number += 1
+    reading.tally.present(f"{path}[{number}]")
+    reading.note(f"{path}[{number}]", "the element stands more than once in one row; only the first is read")
+
+
+def _judge(field: Field, text: str, path: str, reading: Reading) -> None:
+    """Leave a field out for its written reason, and tell when it is longer than any official limit."""
+    if field.reason:
         reading.tally.ignore(path, field.reason)
-
-
-def _measure(field: Field | None, text: str, path: str, reading: Reading) -> None:
-    if field is not None and field.longest and len(text) > field.longest:
+    if field.longest and len(text) > field.longest:
         reading.note(path, f"longer than {field.longest} characters; kept whole")
 
 

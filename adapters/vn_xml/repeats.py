@@ -22,14 +22,13 @@ RENAMED = (
 )
 
 
-def repeats(episode: Episode, record: Record) -> None:
+def repeats(episode: Episode, record: Record, but: tuple[str, ...] = ()) -> None:
     """Account for every field that repeats the head row; nothing to do for the head row itself."""
     if record is episode.head:
         return
-    for name in SHARED:
-        _repeat(episode, record, name, name)
-    for name, original in RENAMED:
-        _repeat(episode, record, name, original)
+    for name, original in (*((name, name) for name in SHARED), *RENAMED):
+        if name not in but:
+            _repeat(episode, record, name, original)
 
 
 def _repeat(episode: Episode, record: Record, name: str, original: str) -> None:

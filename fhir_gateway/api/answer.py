@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#return
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import format_datetime
+from email.utils import formatdate
 
 from starlette.datastructures import Headers
 from starlette.types import Send
@@ -51,7 +51,7 @@ def etag(version: Version) -> str:
 
 
 def http_date(moment: datetime) -> str:
-    return format_datetime(moment, usegmt=True)
+    return formatdate(moment.timestamp(), usegmt=True)
 
 
 def of_version(version: Version, status: int = 200, with_body: bool = True) -> Answer:

@@ -6,6 +6,8 @@ https://hl7.org/fhir/R4/http.html#transaction
 from typing import Any
 from urllib.parse import quote, unquote
 
+from starlette.datastructures import Headers
+
 from fhir_gateway.api import histories, resources, search
 from fhir_gateway.api.answer import REASONS, Answer, etag, location, of_problem, preference
 from fhir_gateway.api.door import Asked
@@ -84,7 +86,7 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     pairs = arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
     parts = [unquote(part) for part in path.split("/")]
     params = dict(zip(("type", "id", "history", "version"), parts, strict=False))
-    inner = Asked(asked.visit, params, pairs)
+    inner = Asked(asked.visit, asked.request, params, pairs, Headers())
     match parts:
         case [_]:
             return await search.search(services, inner)

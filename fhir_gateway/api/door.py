@@ -19,7 +19,7 @@ from fhir_gateway.api.errors import caught
 from fhir_gateway.api.negotiation import Pairs, arguments, body, must_accept, must_send, wanted_format
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.resource import is_id
-from fhir_gateway.problem import BadRequest, NotAllowed, NotFound, Problem, TooLarge, Unavailable
+from fhir_gateway.problem import NotAllowed, NotFound, Problem, TooLarge, Unavailable
 from fhir_gateway.records import journal
 from fhir_gateway.records.journal import Touched, Visit
 from fhir_gateway.security.caller import Caller
@@ -32,21 +32,23 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked, by an HTTP request or by a reading entry of a Bundle, which has no ``request``.
+    """What is asked, by an HTTP request or by a reading entry of the Bundle it brings.
 
-    ``params`` are the named parts of the path, ``pairs`` the arguments in the URL.
+    ``params`` are the named parts of the path, ``pairs`` the arguments in the URL; an entry has no ``headers``.
     """
 
     visit: Visit
+    request: Request
     params: Mapping[str, str]
     pairs: Pairs
-    headers: Headers = Headers()
-    request: Request | None = None
+    headers: Headers
+
+    def path(self, name: str) -> str:
+        """The part of the path that the route calls ``name``."""
+        return self.params[name]
 
     async def body(self, limit: int, accepted: frozenset[str]) -> bytes:
         """The request's body in one of the media types ``accepted``."""
-        if self.request is None:
-            raise BadRequest("an entry that reads has no body")
         must_send(self.headers.get("content-type", ""), accepted)
         return await body(self.request, limit)
 
@@ -106,7 +108,7 @@ class Door:
             raise TooLarge(f"a URL may have {limits.url} bytes; send a long search by POST to _search", "url")
         pairs = arguments(query, limits.parameters)
         must_accept(request.headers.get("accept", ""), wanted_format(pairs))
-        return await action.act(self.services, Asked(visit, request.path_params, pairs, request.headers, request))
+        return await action.act(self.services, Asked(visit, request, request.path_params, pairs, request.headers))
 
     def _no_action(self) -> Problem:
         if not self.actions:
@@ -116,8 +118,10 @@ class Door:
     async def _refused(self, request: Request, visit: Visit | Problem, problem: Problem) -> Answer:
         """The OperationOutcome of a failure, once it is on the audit trail too."""
         if not self.anonymous and not isinstance(visit, Problem) and not isinstance(problem, Unavailable):
-            work = journal.record(self.services.desk, visit, self._interaction(request), _named(request), problem.status)
-            problem = await caught(work, visit.request) or problem
+            interaction, touched = self._interaction(request), _named(request)
+            work = journal.record(self.services.desk, visit, interaction, touched, problem.status)
+            unwritten = await caught(work, visit.request)
+            problem = problem if unwritten is None else unwritten
         answer = of_problem(problem)
         if isinstance(problem, NotAllowed) and self.actions:
             return Answer(answer.status, answer.body, (("allow", self.allowed),))

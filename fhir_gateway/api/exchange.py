@@ -137,7 +137,9 @@ class ExchangeDoors:
             raise UnsupportedMedia(f"a delivery is {SEALED}", "Content-Type")
         envelope = (await body(asked.request, 4 * services.limits.body)).decode("ascii", "replace")
         letter = arrivals.opened(house, partner, envelope)
-        deed = Deed("deliver", caller, 200, asked.visit.address, (f"Task/{letter.resources[0]['id']}",), (), "", letter.identity)
+        deed = Deed(
+            "deliver", caller, 200, asked.visit.address, (f"Task/{letter.resources[0]['id']}",), (), "", letter.identity
+        )
         repeated = await self._filed(letter, deed)
         return _json({"delivery": letter.identity, "repeated": repeated})
 
@@ -164,7 +166,9 @@ class ExchangeDoors:
         trouble = {job.content["delivery"]: job for job in await house.store.owed(outbox.DELIVER, LIST_LIMIT)}
         await _audited(services, asked)
         listed = [_with_trouble(content, trouble) for _, content in rows]
-        seen = [row for row in listed if asked.visit.caller.role in ("admin", "hospital", "doctor") or row["partner"] == own]
+        seen = [
+            row for row in listed if asked.visit.caller.role in ("admin", "hospital", "doctor") or row["partner"] == own
+        ]
         return _json({"deliveries": seen})
 
     async def unlink(self, services: Services, asked: Asked) -> Answer:
@@ -180,7 +184,9 @@ class ExchangeDoors:
         now = house.clock()
         changes = tuple(revision(p, f"Person/{p['id']}", version, now, ()) for p, version in linking.persons)
         touched = tuple(change.version.reference for change in changes)
-        event = house.event(Deed("update", caller, 200, asked.visit.address, touched, (patient,), "", asked.visit.request))
+        event = house.event(
+            Deed("update", caller, 200, asked.visit.address, touched, (patient,), "", asked.visit.request)
+        )
         await house.store.commit(Commit(changes=changes, claims=linking.claims, events=(event,)))
         return _json({"persons": list(touched), "reason": reason})
 

@@ -23,7 +23,7 @@ KNOWN = ("_count", BEFORE)
 
 async def history(services: Services, asked: Asked) -> Answer:
     """A page of versions; ``_before`` is the version number the page before ended with."""
-    desk, reference = services.desk, f"{known_type(asked.params['type'])}/{asked.params['id']}"
+    desk, reference = services.desk, f"{known_type(asked.path('type'))}/{asked.path('id')}"
     asked_for = _numbers(asked)
     size = min(asked_for.get("_count", desk.page_size), desk.page_limit)
     newest, versions = await records.history(desk, asked.visit, reference, asked_for.get(BEFORE), size)

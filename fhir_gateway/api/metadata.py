@@ -36,7 +36,7 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
 
     async def capabilities(services: Services, asked: Asked) -> Answer:
         desk = services.desk
-        if any(pair == ("mode", "terminology") or pair == ("mode", "normative") for pair in asked.pairs):
+        if any(name == "mode" and value != "full" for name, value in asked.pairs):
             raise BadRequest("only mode=full is offered", "mode")
         started = starts.setdefault(id(services), instant(desk.now()))
         return Answer(200, text(desk.base_url, desk.name, started))

@@ -3,7 +3,8 @@
 http://www.hl7.org/implement/standards/product_brief.cfm?product_id=55 (Transport Specification: MLLP, Release 2)
 
 A listener belongs to one hospital, as an interface port in a hospital network does; TLS adds the certificate.
-In original mode the answer waits for the outcome (AA, AE with the place); in enhanced mode it is a commit (CA).
+The answer waits for the outcome: AA, or AE with the place. A hospital whose file says ``acknowledgement = "enhanced"``
+under [quirks] gets the commit acknowledgement (CA) at once instead: senders fill MSH-15 without meaning it.
 """
 
 import asyncio
@@ -105,7 +106,8 @@ class Listener:
 
     async def _answer(self, body: bytes, address: str) -> bytes:
         header = header_of(body)
-        enhanced = header.field(15) not in ("", "NE")
+        hospital = self._reception.house.directory.hospital(self._hospital)
+        enhanced = hospital.quirks.get("acknowledgement") == "enhanced"
         handed = Handed(self._hospital, MEDIA_TYPE, body, header.field(10), address)
         try:
             receipt, _ = await self._reception.accept(self._caller, handed, 0.0 if enhanced else self._wait)
@@ -139,7 +141,7 @@ def header_of(body: bytes) -> Header:
 def acknowledgement(header: Header, verdict: Verdict, now: datetime) -> bytes:
     """MSH, MSA and an ERR for each fault, in the sender's own separators, UTF-8."""
     s, component = header.separator, header.encoding[:1] or "^"
-    trigger = (header.field(9).split(component) + [""])[1]
+    trigger = [*header.field(9).split(component), ""][1]
     kind = component.join(part for part in ("ACK", trigger, "ACK" if trigger else "") if part)
     msh = ["MSH", header.encoding, header.field(5), header.field(6), header.field(3), header.field(4)]
     msh += [now.strftime("%Y%m%d%H%M%S+0000"), "", kind, f"ACK{now.strftime('%Y%m%d%H%M%S%f')}"]

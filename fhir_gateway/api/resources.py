@@ -35,7 +35,7 @@ async def vread(services: Services, asked: Asked) -> Answer:
     """A version by its number."""
     type_, identity = _place(asked)
     _no_arguments(asked)
-    number = asked.params["version"]
+    number = asked.path("version")
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise NotFound("versions are numbered 1, 2, 3 ...")
     version = await records.vread(services.desk, asked.visit, f"{type_}/{identity}", int(number))
@@ -44,7 +44,7 @@ async def vread(services: Services, asked: Asked) -> Answer:
 
 async def create(services: Services, asked: Asked) -> Answer:
     """A new resource under an id of ours; with If-None-Exist only where nothing matches."""
-    type_ = known_type(asked.params["type"])
+    type_ = known_type(asked.path("type"))
     _no_arguments(asked)
     resource = await _sent(services, asked, type_)
     condition = asked.headers.get("if-none-exist")
@@ -76,7 +76,7 @@ async def delete(services: Services, asked: Asked) -> Answer:
 
 async def update_matching(services: Services, asked: Asked) -> Answer:
     """The next version of the one resource that meets the condition, or a new one when none does."""
-    type_ = known_type(asked.params["type"])
+    type_ = known_type(asked.path("type"))
     resource = await _sent(services, asked, type_)
     number = version_number(asked.headers.get("if-match"))
     step = Step("PUT", type_, None, _condition(asked), resource, number)
@@ -87,7 +87,7 @@ async def update_matching(services: Services, asked: Asked) -> Answer:
 
 async def delete_matching(services: Services, asked: Asked) -> Answer:
     """The deletion of the one resource that meets the condition; nothing when none does."""
-    step = Step("DELETE", known_type(asked.params["type"]), None, _condition(asked))
+    step = Step("DELETE", known_type(asked.path("type")), None, _condition(asked))
     await write.run(services.desk, asked.visit, [step], "delete")
     return Answer(204)
 
@@ -124,7 +124,7 @@ def _date(text: str) -> datetime | None:
 
 
 def _place(asked: Asked) -> tuple[str, str]:
-    type_, identity = known_type(asked.params["type"]), asked.params["id"]
+    type_, identity = known_type(asked.path("type")), asked.path("id")
     if not is_id(identity):
         raise BadRequest("an id has 1 to 64 letters, digits, - and .", "url")
     return type_, identity

@@ -163,7 +163,9 @@ def _verified_documents(house: House, letter: Letter, now: datetime) -> list[str
     return [name for names in signed.values() for name in names]
 
 
-def _signers(house: House, partner: Partner, bundle: Resource, provenance: Mapping[str, Any], now: datetime) -> list[str]:
+def _signers(
+    house: House, partner: Partner, bundle: Resource, provenance: Mapping[str, Any], now: datetime
+) -> list[str]:
     payload = canonical(bundle)
     found = []
     for row in provenance.get("signature", ()):

@@ -26,9 +26,13 @@ WORKFLOWS: Mapping[str, Workflow] = {workflow.name: workflow for workflow in (RE
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one step of a case asks to be committed; the Task comes first among the resources."""
+    """What one step of a case asks to be committed; the Task comes first among the resources.
+
+    ``contents`` are what its document holds: most is stored already, what was written for this step is not.
+    """
 
     resources: tuple[Resource, ...]
+    contents: tuple[Resource, ...] = ()
     grants: tuple[Grant, ...] = ()
     deliveries: tuple[outbox.Delivery, ...] = ()
 
@@ -81,7 +85,9 @@ def roles(directory: Directory, party: str, task: Mapping[str, Any]) -> set[str]
     return {role for role, code in ((REQUESTER, requester), (RECEIVER, receiver)) if code in own}
 
 
-def open_case(house: House, request: Resource, sides: tuple[str, str], dossier: Dossier, extra: Iterable[Resource]) -> Effect:
+def open_case(
+    house: House, request: Resource, sides: tuple[str, str], dossier: Dossier, extra: Iterable[Resource]
+) -> Effect:
     """A new case: its Task, document and signatures; owed to the receiver when it has a gateway of its own.
 
     ``request`` is the ServiceRequest, ``sides`` the facility codes of requester and receiver, ``extra`` what travels
@@ -158,7 +164,7 @@ def _effect(house: House, event: str, package: list[Resource], document: Dossier
     readers = [party for code in facilities(task) if (party := house.directory.party_of(code))]
     grants = tuple(Grant(ref, reader) for ref in shared for reader in dict.fromkeys(readers))
     deliveries = tuple(outbox.delivery(house, p.name, event, package, now) for p in _elsewhere(house, task))
-    return Effect(tuple(package), grants, deliveries)
+    return Effect(tuple(package), tuple(inside), grants, deliveries)
 
 
 def _elsewhere(house: House, task: Mapping[str, Any]) -> list[Partner]:

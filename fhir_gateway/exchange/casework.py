@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/servicerequest.html
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -93,7 +93,10 @@ async def ask_consultation(house: House, caller: Caller, asked: Mapping[str, Any
     held = await _gathered(house, caller, patient, asked.get("evidence"))
     request = _request(patient, question, sides, author, house)
     evidence = tuple(ref for ref in held if ref != patient)
-    sections = [Section("Câu hỏi hội chẩn", question, "42349-1"), Section("Hồ sơ gửi kèm", _listed(evidence), "", evidence)]
+    sections = [
+        Section("Câu hỏi hội chẩn", question, "42349-1"),
+        Section("Hồ sơ gửi kèm", _listed(evidence), "", evidence),
+    ]
     heading = Heading("57133-1", "Yêu cầu hội chẩn từ xa", patient, reference(request))
     now = house.clock()
     written = composition(request["id"], heading, author, sections, now)
@@ -101,8 +104,7 @@ async def ask_consultation(house: House, caller: Caller, asked: Mapping[str, Any
     known = {**held, reference(request): request, reference(practitioner): practitioner}
     dossier = assemble(house, request["id"], written, author, known.get)
     effect = cases.open_case(house, request, sides, dossier, [])
-    extra = replace(effect, resources=(*effect.resources, practitioner, written))
-    await _commit(house, caller, extra, "create", None)
+    await _commit(house, caller, effect, "create", None)
     return await view(house, caller, effect.task["id"])
 
 
@@ -197,7 +199,7 @@ async def _commit(house: House, caller: Caller, effect: Effect, interaction: str
     now = house.clock()
     act = Act(interaction, caller, entities=tuple(reference(r) for r in effect.resources))
     moved: tuple[Change, ...] = (revision(effect.task, reference(effect.task), task, now, readers),)
-    rest = await changes_for(house.store, effect.resources[1:], readers, now)
+    rest = await changes_for(house.store, [*effect.resources[1:], *await _unstored(house, effect)], readers, now)
     await house.store.commit(
         Commit(
             changes=moved + rest,
@@ -207,3 +209,10 @@ async def _commit(house: House, caller: Caller, effect: Effect, interaction: str
             events=(house.event(act),),
         )
     )
+
+
+async def _unstored(house: House, effect: Effect) -> list[Resource]:
+    """What the document holds and nobody stored yet: its Composition, its author."""
+    written = {reference(resource): resource for resource in effect.contents}
+    known = {*await house.store.currents(list(written)), *map(reference, effect.resources)}
+    return [resource for ref, resource in written.items() if ref not in known]

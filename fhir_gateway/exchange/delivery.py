@@ -41,7 +41,9 @@ class MessageSender:
     """Hands messages in at a gateway's HTTP door, as a hospital's system would."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=2 * TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {token}"})
+        self._client = httpx.Client(
+            base_url=url, timeout=2 * TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {token}"}
+        )
 
     def send(self, hospital: str, media_type: str, body: bytes) -> dict[str, Any]:
         """The settled receipt. Raises Undelivered when nobody answers or the message was not taken."""

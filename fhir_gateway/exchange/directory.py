@@ -36,6 +36,7 @@ class Directory:
     partners: Mapping[str, Partner]
     own_facility: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
+    systems: Mapping[str, str] = field(default_factory=dict)
 
     def hospital(self, name: str) -> Hospital:
         """Raises NotFound, naming the hospitals there are."""
@@ -76,20 +77,24 @@ class Directory:
 
 
 def load(own: str, own_facility: str | None, hospitals: Path | None, partners: Path) -> Directory:
-    """Read the hospital files (the province's three without a folder) and partner files (ours, then the folder's)."""
-    known = _hospitals(hospitals)
+    """Read the hospital files (the province's three without a folder) and partner files (ours, then the folder's).
+
+    A hospital that works through a partner's gateway does not send here.
+    """
+    shipped = files("adapters.hospitals")
+    defaults = _toml(shipped / "defaults.toml")["systems"]
+    known = _hospitals(hospitals if hospitals is not None else shipped, defaults)
     gateways = _partners(partners)
     titles = {p.name: p.title for p in gateways.values()} | {h.name: h.title for h in known.values()}
     itself = gateways.pop(own, None)
     facility = own_facility or (itself.facilities[0] if itself and itself.facilities else "")
-    return Directory(own, known, gateways, facility, titles)
+    away = {code for partner in gateways.values() for code in partner.facilities}
+    here = {name: hospital for name, hospital in known.items() if hospital.facility_code not in away}
+    return Directory(own, here, gateways, facility, titles, defaults)
 
 
-def _hospitals(folder: Path | None) -> dict[str, Hospital]:
-    shipped = files("adapters.hospitals")
-    defaults = _toml(shipped / "defaults.toml")["systems"]
-    source = folder if folder is not None else shipped
-    found = [_hospital(_toml(f), defaults, f.name) for f in _toml_files(source) if f.name != "defaults.toml"]
+def _hospitals(folder: Traversable, defaults: Mapping[str, str]) -> dict[str, Hospital]:
+    found = [_hospital(_toml(f), defaults, f.name) for f in _toml_files(folder) if f.name != "defaults.toml"]
     return {hospital.name: hospital for hospital in found}
 
 

@@ -88,9 +88,7 @@ def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterabl
     return Filed(Commit(notes=notes, settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), held)
 
 
-async def _folded(
-    store: Store, bundle: Resource, receipt: str
-) -> tuple[dict[str, Resource], Mapping[str, Version]]:
+async def _folded(store: Store, bundle: Resource, receipt: str) -> tuple[dict[str, Resource], Mapping[str, Version]]:
     """The message's resources by ``Type/id``, shared ones completed with what is stored, and the current versions."""
     entries = bundle["entry"]
     local = {entry["fullUrl"]: reference(entry["resource"]) for entry in entries}
@@ -155,7 +153,9 @@ async def _openings(
             continue
         receiver = parts.facility_code(next(iter(request.get("performer", ())), None))
         if house.directory.party_of(receiver) is None:
-            notices.append({"where": "ServiceRequest.performer", "text": "no gateway is known for the receiving facility"})
+            notices.append(
+                {"where": "ServiceRequest.performer", "text": "no gateway is known for the receiving facility"}
+            )
         opened.append(_opened(house, hospital, (request, written, receiver), known, message))
     return opened, notices
 
@@ -217,4 +217,3 @@ def _receipt_notes(receipt: Receipt, translated: Translated | None) -> tuple[Not
     if translated is None:
         return (settled,)
     return settled, Note(inbox.LEDGERS, receipt.key, {"accounts": translated.accounts})
-

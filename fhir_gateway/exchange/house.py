@@ -26,7 +26,7 @@ class House:
     @property
     def systems(self) -> Systems:
         """The identifier systems that prove identity, over all hospitals."""
-        named = [hospital.systems for hospital in self.directory.hospitals.values()]
+        named = [self.directory.systems, *(hospital.systems for hospital in self.directory.hospitals.values())]
         return Systems(
             citizen=frozenset(s["cccd"] for s in named),
             insurance=frozenset(s[kind] for s in named for kind in ("bhyt", "bhyt-temporary")),

@@ -79,7 +79,9 @@ class Inbox:
     store: Store
     limit: int
 
-    async def receive(self, hospital: str, media_type: str, body: bytes, now: datetime, event: Event) -> tuple[Receipt, bool]:
+    async def receive(
+        self, hospital: str, media_type: str, body: bytes, now: datetime, event: Event
+    ) -> tuple[Receipt, bool]:
         """Keep the message and owe its translation; a repeat gets the first receipt and True.
 
         Raises BadRequest for an empty message and TooLarge beyond the limit.

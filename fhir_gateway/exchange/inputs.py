@@ -21,7 +21,11 @@ DOCUMENTS = {
 }
 RESOURCES = ("appointment", "encounter")
 VIRTUAL = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "VR", "display": "virtual"}
-INPATIENT = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP", "display": "inpatient encounter"}
+INPATIENT = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    "code": "IMP",
+    "display": "inpatient encounter",
+}
 
 
 def brought(house: House, task: Resource, given: Mapping[str, Any], facility: str, resolve: Resolve) -> Brought:
@@ -36,7 +40,9 @@ def brought(house: House, task: Resource, given: Mapping[str, Any], facility: st
     for kind, resource in outputs:
         _check(kind, resource)
     written = [kind for kind in DOCUMENTS if kind in given]
-    document = (written[0], _document(house, written[0], task, given[written[0]], (facility, resolve))) if written else None
+    document = (
+        (written[0], _document(house, written[0], task, given[written[0]], (facility, resolve))) if written else None
+    )
     return Brought(outputs, document, _words(given.get("reason", ""), "reason"))
 
 
@@ -69,10 +75,8 @@ def _appointment(task: Resource) -> Resource:
         "id": str(uuid4()),
         "status": "booked",
         "basedOn": [task["focus"]],
-        "participant": [
-            {"actor": task["for"], "status": "accepted"},
-            {"actor": task["owner"], "status": "accepted"},
-        ],
+        "description": task["owner"].get("display", parts.facility_code(task["owner"])),
+        "participant": [{"actor": task["for"], "status": "accepted"}],
     }
 
 
@@ -110,7 +114,11 @@ def _author(kind: str, given: Mapping[str, Any], facility: str) -> Author:
     author = given.get("author")
     if not isinstance(author, Mapping) or not author.get("licence"):
         raise BadRequest("the author's licence number is needed: the document is signed in that name", f"{kind}.author")
-    return Author(_words(author["licence"], f"{kind}.author.licence"), _words(author.get("name", ""), f"{kind}.author.name"), facility)
+    return Author(
+        _words(author["licence"], f"{kind}.author.licence"),
+        _words(author.get("name", ""), f"{kind}.author.name"),
+        facility,
+    )
 
 
 def _sections(kind: str, given: Mapping[str, Any]) -> list[Section]:

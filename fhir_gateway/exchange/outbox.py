@@ -43,7 +43,9 @@ def delivery(house: House, partner: str, event: str, resources: Sequence[Resourc
         "settled": "",
     }
     notes = (Note(SHELF, identity, summary), Note(PACKAGES, identity, {"body": encode(bundle)}))
-    return Delivery(notes, Job(f"{DELIVER}/{identity}", DELIVER, f"{partner}/{task['id']}", now, {"delivery": identity}))
+    return Delivery(
+        notes, Job(f"{DELIVER}/{identity}", DELIVER, f"{partner}/{task['id']}", now, {"delivery": identity})
+    )
 
 
 def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:

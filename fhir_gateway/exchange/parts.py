@@ -162,7 +162,9 @@ def _signature(signed: Signed, when: str) -> Resource:
     }
 
 
-def message(identity: str, event: str, sender: tuple[str, str], receiver: str, resources: Sequence[Resource]) -> Resource:
+def message(
+    identity: str, event: str, sender: tuple[str, str], receiver: str, resources: Sequence[Resource]
+) -> Resource:
     """A message Bundle whose focus is the Task, the first of ``resources``. ``sender`` is name and endpoint."""
     name, endpoint = sender
     header: Resource = {

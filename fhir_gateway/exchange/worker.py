@@ -192,20 +192,24 @@ class Dispatcher:
         package = await self.house.store.note(outbox.PACKAGES, identity) or {}
         partner = self.house.directory.partners[summary["partner"]]
         answer = await self.courier.carry(partner, identity, bytes(package["body"]))
-        ended = outbox.settled(
-            identity, "delivered" if answer.taken else "refused", answer.reason, self.house.clock()
+        ended = outbox.settled(identity, "delivered" if answer.taken else "refused", answer.reason, self.house.clock())
+        await self.house.store.commit(
+            Commit(notes=(ended,), settled=(job.id,), events=(self._event(summary, answer.taken),))
         )
-        await self.house.store.commit(Commit(notes=(ended,), settled=(job.id,), events=(self._event(summary, answer.taken),)))
 
     def _event(self, summary: Mapping[str, Any], taken: bool) -> Any:
         caller = Caller(self.house.name, "gateway", summary["partner"])
         return self.house.event(
-            Act("deliver", caller, 200 if taken else 409, entities=(f"Task/{summary['task']}",), request=summary["delivery"])
+            Act(
+                "deliver",
+                caller,
+                200 if taken else 409,
+                entities=(f"Task/{summary['task']}",),
+                request=summary["delivery"],
+            )
         )
 
 
 async def _later(house: House, job: Job, trouble: str, delay: timedelta) -> None:
     with suppress(Problem):
         await house.store.postpone(job.id, house.clock() + delay, trouble)
-
-

@@ -130,7 +130,9 @@ def _malformed(body: bytes, reason: str) -> Malformed:
         return Malformed("half of a surrogate pair is not a character", place(body, surrogate.start(1)))
     if found := _BYTE.search(reason):
         text = reason[: found.start()].removeprefix("JSON is malformed: ")
-        return Malformed(f"not JSON: {text}", place(body, int(found[1])))
+        # msgspec has read one byte of what trails before it complains
+        offset = int(found[1]) - (text == "trailing characters")
+        return Malformed(f"not JSON: {text}", place(body, offset))
     if "truncated" in reason:
         return Malformed("not JSON: the text ends too early", place(body, len(body)))
     return Malformed("not JSON: a number is out of range")

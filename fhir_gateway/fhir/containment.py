@@ -3,15 +3,30 @@
 https://hl7.org/fhir/R4/references.html#contained
 """
 
+from collections import ChainMap
 from collections.abc import Iterator
 
 from fhir_gateway.fhir.reference import links
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
+Scope = ChainMap[str, str]
 
-def contained_ids(resource: Resource) -> frozenset[str]:
-    return frozenset(str(item.get("id")) for item in _contained(resource))
+
+def scope(resource: Resource, outer: Scope) -> Scope:
+    """What links inside a resource can point to without a server, by type: ``#id`` and a Bundle's fullUrls."""
+    own = {f"#{item.get('id')}": str(item["resourceType"]) for item in _contained(resource)}
+    if resource["resourceType"] == "Bundle":
+        own |= dict(_entries(resource))
+    return outer.new_child(own) if own else outer
+
+
+def _entries(bundle: Resource) -> Iterator[tuple[str, str]]:
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else []:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict) and isinstance(entry.get("fullUrl"), str):
+            yield entry["fullUrl"], str(resource.get("resourceType"))
 
 
 def faults(path: str, resource: Resource) -> Iterator[Issue]:
@@ -21,7 +36,7 @@ def faults(path: str, resource: Resource) -> Iterator[Issue]:
         where = f"{path}.contained[{position}]"
         if "contained" in item:
             yield Issue("a contained resource contains none itself (dom-2)", f"{where}.contained", "invariant")
-        if item.get("id") not in used and not _points_out(item):
+        if str(item.get("id")) not in used and not _points_out(item):
             yield Issue("a contained resource must be referred to (dom-3)", where, "invariant")
         yield from _meta_faults(where, item)
 

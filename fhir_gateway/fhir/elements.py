@@ -73,15 +73,18 @@ def nodes(path: str, kind: str, element: dict[str, Any]) -> list[Node]:
 
 def _walk(path: str, kind: str, element: dict[str, Any], found: list[Node]) -> None:
     found.append((path, kind, element))
-    if kind == "Resource":
-        return
-    known = members(kind)
+    known = _objects(kind)
     for name, value in element.items():
-        if name not in known:
-            continue
         if type(value) is dict:
-            _walk(f"{path}.{name}", known[name], value, found)
-        elif type(value) is list:
+            if name in known:
+                _walk(f"{path}.{name}", known[name], value, found)
+        elif type(value) is list and name in known:
             for position, item in enumerate(value):
                 if type(item) is dict:
                     _walk(f"{path}.{name}[{position}]", known[name], item, found)
+
+
+@cache
+def _objects(kind: str) -> Mapping[str, str]:
+    """The members that are objects; none for a resource inside, which is not entered."""
+    return {name: child for name, child in members(kind).items() if not is_primitive(child)}

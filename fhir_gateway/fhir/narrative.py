@@ -3,7 +3,6 @@
 https://hl7.org/fhir/R4/narrative.html#Narrative
 """
 
-from functools import lru_cache
 from xml.parsers import expat
 
 _NAMESPACE = "http://www.w3.org/1999/xhtml"
@@ -27,11 +26,6 @@ class _Unsafe(Exception):  # noqa: N818 - it never leaves this module
 
 def fault(div: str) -> str | None:
     """Why a div is no narrative, None when it is one."""
-    return _fault(div) if len(div) < 4096 else _fault.__wrapped__(div)
-
-
-@lru_cache(maxsize=256)
-def _fault(div: str) -> str | None:
     reader = _Reader()
     try:
         reader.read(div)
@@ -90,4 +84,4 @@ def _refuse_active(attribute: str, value: str) -> None:
 
 def _squeezed(value: str) -> str:
     """Without the white space and control characters that browsers skip in a scheme."""
-    return "".join(value.split()).translate({code: None for code in range(33)}).casefold()
+    return "".join(value.split()).translate(dict.fromkeys(range(33))).casefold()

@@ -109,7 +109,7 @@ def _member(value: Schema, facts: dict[str, Any]) -> Schema:
 
 def _is_half(value: Schema) -> bool:
     """A primitive's value, or the Element beside it."""
-    return value.get("$ref") == "#/definitions/Element" or "$ref" not in value and value.get("type") != "object"
+    return value.get("$ref") == "#/definitions/Element" or ("$ref" not in value and value.get("type") != "object")
 
 
 def _or_null(value: Schema) -> Schema:

@@ -14,6 +14,7 @@ from fhir_gateway.fhir.reference import parse
 from fhir_gateway.problem import Issue
 
 Element = dict[str, Any]
+Targets = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Shape:
 
     required: tuple[str, ...]
     choices: tuple[Choice, ...]
-    targets: Mapping[str, frozenset[str]]
+    targets: Targets
     codes: Mapping[str, str]
     pairs: tuple[str, ...]
     is_resource: bool
@@ -55,6 +56,17 @@ def shape(kind: str) -> Shape:
     )
 
 
+def is_demanding(kind: str, element: Element) -> bool:
+    """False for most elements, cheaply: their class demands nothing, or does not exist."""
+    return not _is_lax(kind) or (len(element) == 1 and "id" in element)
+
+
+@cache
+def _is_lax(kind: str) -> bool:
+    demands = shape(kind)
+    return not (demands.required or demands.choices or demands.targets or demands.codes or demands.pairs)
+
+
 def _choice(name: str, facts: Element) -> Choice:
     halves = {choice(name, code): choice(name, code) for code in facts["types"]}
     halves |= {f"_{member}": member for member in halves}
@@ -71,8 +83,8 @@ def _spelled(elements: Mapping[str, Element], fact: str) -> Iterator[tuple[str, 
             yield choice(name, "Reference"), facts
 
 
-def faults(path: str, kind: str, element: Element) -> Iterator[Issue]:
-    """What one element, of a class that exists, does against its class's demands."""
+def faults(path: str, kind: str, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
+    """What one element, of a class that exists, does against its class's demands; ``scope`` types local links."""
     demands = shape(kind)
     for name in demands.required:
         if name not in element and f"_{name}" not in element:
@@ -80,9 +92,10 @@ def faults(path: str, kind: str, element: Element) -> Iterator[Issue]:
     for group in demands.choices:
         yield from _choice_faults(path, group, element)
     if demands.targets:
-        yield from _target_faults(path, demands, element)
-    for name in demands.codes.keys() & element.keys():
-        yield from _code_faults(f"{path}.{name}", demands.codes[name], element[name])
+        yield from _target_faults(path, demands.targets, element, scope)
+    for name, binding in demands.codes.items():
+        if name in element:
+            yield from _code_faults(f"{path}.{name}", binding, element[name])
     for name in demands.pairs:
         if name in element:
             yield from _pair_faults(f"{path}.{name}", element[name], element.get(f"_{name}"))
@@ -100,20 +113,19 @@ def _choice_faults(path: str, group: Choice, element: Element) -> Iterator[Issue
         yield Issue(f"only one of {', '.join(chosen)} may be present", f"{path}.{group.name[:-3]}", "structure")
 
 
-def _target_faults(path: str, demands: Shape, element: Element) -> Iterator[Issue]:
-    for name in demands.targets.keys() & element.keys():
-        allowed = demands.targets[name]
-        value = element[name]
-        for position, item in enumerate(value if isinstance(value, list) else [value]):
-            if isinstance(item, dict) and (found := target_type(item)) and found not in allowed:
+def _target_faults(path: str, targets: Targets, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
+    for name, allowed in targets.items():
+        value = element.get(name)
+        for position, item in enumerate(value if isinstance(value, list) else (value,)):
+            if isinstance(item, dict) and (found := target_type(item, scope)) and found not in allowed:
                 where = f"{path}.{name}[{position}]" if isinstance(value, list) else f"{path}.{name}"
                 yield Issue(f"refers to {found}; allowed: {', '.join(sorted(allowed))}", where, "structure")
 
 
-def target_type(element: Element) -> str:
-    """The resource type a Reference says it points to, empty when it does not say."""
+def target_type(element: Element, scope: Mapping[str, str]) -> str:
+    """The resource type a Reference points to, empty when neither it nor ``scope`` says."""
     text = element.get("reference")
-    found = parse(text).type if isinstance(text, str) else ""
+    found = (scope.get(text) or parse(text).type) if isinstance(text, str) else ""
     stated = element.get("type")
     return found or (stated if isinstance(stated, str) and stated in resource_types() else "")
 

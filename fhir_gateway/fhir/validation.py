@@ -6,23 +6,26 @@ Datatypes, members and codes by JSON Schema (in Rust), then what a schema cannot
 ``narrative``, ``containment``. A resource inside another is checked by its own type's rules, at its own path.
 """
 
+from collections import ChainMap
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
 from fhir_gateway.fhir import containment, invariants, narrative, shape, wording
 from fhir_gateway.fhir.codec import DEPTH_LIMIT, plain
-from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types, types
+from fhir_gateway.fhir.containment import Scope
+from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types
 from fhir_gateway.fhir.elements import nodes
-from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.fhir.resource import Resource, is_id
 from fhir_gateway.fhir.schema import schema
 from fhir_gateway.problem import Invalid, Issue
 
 ISSUE_LIMIT = 200
 
-_NO_IDS: frozenset[str] = frozenset()
+_RULED = invariants.RULES.keys() | {"Reference", "Narrative"}
 
 
 def check(resource: Resource) -> None:
@@ -38,54 +41,63 @@ def validate(resource: Any) -> tuple[Issue, ...]:
         return (Issue("a resource is a JSON object", None, "structure"),)
     if not _is_shallow(resource):
         return (Issue(f"values are nested deeper than {DEPTH_LIMIT}", None, "structure"),)
-    found: list[Issue] = []
-    for issue in dict.fromkeys(_faults(str(resource.get("resourceType"))[:64], resource, None)):
-        found.append(issue)
+    found: dict[Issue, None] = {}
+    for issue in _faults(_name(resource), resource, ChainMap()):
+        found[issue] = None
         if len(found) == ISSUE_LIMIT:
             break
     return tuple(found)
 
 
-def _faults(path: str, resource: Resource, ids: frozenset[str] | None) -> Iterator[Issue]:
-    """``ids`` are those contained in the outermost resource; None when this is the outermost."""
+def _faults(path: str, resource: Resource, outer: Scope) -> Iterator[Issue]:
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or kind not in resource_types():
         yield _unknown_type(path, kind)
         return
-    schema_issues = list(_schema_issues(path, kind, resource))
+    schema_issues = _schema_issues(path, kind, resource)
     yield from schema_issues
     if "contained" in resource:
         yield from containment.faults(path, resource)
-    local = containment.contained_ids(resource) if ids is None else ids
+    scope = containment.scope(resource, outer)
     broken = tuple(issue.where or "" for issue in schema_issues)
     for where, child, element in nodes(path, kind, resource):
         if child == "Resource":
-            yield from _faults(where, element, local if _is_contained(where, path) else None)
-        elif child in types():
-            yield from shape.faults(where, child, element)
-            if not broken or not _is_broken(where, broken):
-                yield from _rule_faults(where, child, element, local)
+            yield from _faults(where, element, scope)
+            continue
+        if shape.is_demanding(child, element):
+            yield from shape.faults(where, child, element, scope)
+        if child in _RULED and not (broken and _is_broken(where, broken)):
+            yield from _rule_faults(where, child, element, scope)
+
+
+def _name(resource: Resource) -> str:
+    kind = resource.get("resourceType")
+    return kind if isinstance(kind, str) and is_id(kind) else "Resource"
 
 
 def _unknown_type(path: str, kind: Any) -> Issue:
     if not isinstance(kind, str):
-        return Issue("resourceType is required", f"{path}.resourceType".removeprefix("None."), "required")
+        return Issue("resourceType is required", f"{path}.resourceType", "required")
     where = path if "." in path else "resourceType"
     if kind in R4B_ONLY:
         return Issue(f"{kind} exists in R4B, not in R4", where, "not-supported")
     return Issue("the resourceType is not one of R4", where, "not-supported")
 
 
-def _schema_issues(path: str, kind: str, resource: Resource) -> Iterator[Issue]:
-    validator = _validator(kind)
+def _schema_issues(path: str, kind: str, resource: Resource) -> list[Issue]:
     try:
-        if validator.is_valid(resource):
-            return
+        errors = _errors(kind, resource)
     except ValueError:
         # the engine knows Decimal itself, not the codec's kind that remembers its spelling
-        resource = plain(resource)
-    for error in validator.iter_errors(resource):
-        yield from wording.issues(path, kind, error)
+        errors = _errors(kind, plain(resource))
+    return [issue for error in errors for issue in wording.issues(path, kind, error)]
+
+
+def _errors(kind: str, resource: Resource) -> list[jsonschema_rs.ValidationError]:
+    validator = _validator(kind)
+    if validator.is_valid(resource):
+        return []
+    return list(islice(validator.iter_errors(resource), ISSUE_LIMIT))
 
 
 @cache
@@ -94,40 +106,36 @@ def _validator(kind: str) -> jsonschema_rs.Draft4Validator:
     return jsonschema_rs.Draft4Validator(schema(kind), pattern_options=jsonschema_rs.RegexOptions())
 
 
-def _is_contained(where: str, path: str) -> bool:
-    return where.startswith(f"{path}.contained[")
-
-
 def _is_broken(where: str, broken: tuple[str, ...]) -> bool:
-    return any(place == where or place.startswith((f"{where}.", f"{where}[")) for place in broken)
+    """A fault of datatype lies in the element or around it, so that no rule can trust what it reads."""
+    return any(_is_at_or_below(place, where) or _is_at_or_below(where, place) for place in broken)
 
 
-def _rule_faults(where: str, kind: str, element: dict[str, Any], local: frozenset[str]) -> Iterator[Issue]:
+def _is_at_or_below(place: str, where: str) -> bool:
+    return place.startswith(where) and place[len(where) : len(where) + 1] in ("", ".", "[")
+
+
+def _rule_faults(where: str, kind: str, element: dict[str, Any], scope: Scope) -> Iterator[Issue]:
     yield from invariants.faults(where, kind, element)
     if kind == "Reference":
-        yield from _reference_faults(where, element, local)
+        yield from _reference_faults(where, element, scope)
     elif kind == "Narrative" and "div" in element and (text := narrative.fault(element["div"])):
         yield Issue(text, f"{where}.div", "invariant")
 
 
-def _reference_faults(where: str, element: dict[str, Any], local: frozenset[str]) -> Iterator[Issue]:
+def _reference_faults(where: str, element: dict[str, Any], scope: Scope) -> Iterator[Issue]:
     target = element.get("reference")
     if not target:
         if not element.keys() & {"identifier", "display", "extension", "_reference"}:
             yield Issue("reference, identifier or display is required", where, "required")
-    elif target[0] == "#" and target != "#" and target[1:] not in local:
+    elif target[0] == "#" and target != "#" and target not in scope:
         yield Issue("no contained resource has this id (ref-1)", f"{where}.reference", "invariant")
 
 
-def _is_shallow(resource: Resource) -> bool:
-    """Level by level, so that a value built in memory cannot exhaust the stack either."""
-    level: list[Any] = [resource]
-    for _ in range(DEPTH_LIMIT + 1):
-        level = [item for value in level for item in _within(value) if isinstance(item, dict | list)]
-        if not level:
-            return True
-    return False
-
-
-def _within(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value
+def _is_shallow(value: Any, levels: int = DEPTH_LIMIT + 1) -> bool:
+    if levels == 0:
+        return False
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list) and not _is_shallow(item, levels - 1):
+            return False
+    return True

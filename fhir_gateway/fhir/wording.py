@@ -51,13 +51,14 @@ def _unknown(where: str, kind: str, name: str) -> Issue:
 
 def _issue(where: str, fault: str, error: Any, place: tuple[str, str, str]) -> Issue:
     owner, kind, name = place
-    if fault == "enum":
-        return Issue(_code_text(owner, name), where, "code-invalid")
+    if error.instance == []:
+        return Issue("an empty list is not allowed", where, "structure")
     if fault in _STRUCTURE:
         return Issue(_STRUCTURE[fault], where, "structure")
-    expected, value = error.kind.as_dict(), error.instance
-    if fault == "type" and (text := _type_text(expected, value)):
+    if text := _type_text(error.kind.as_dict(), error.instance):
         return Issue(text, where, "structure")
+    if fault == "enum":
+        return Issue(_code_text(owner, name), where, "code-invalid")
     return Issue(_value_text(kind), where, "value" if is_primitive(kind) else "structure")
 
 
@@ -69,10 +70,9 @@ _STRUCTURE = {
 
 
 def _type_text(expected: dict[str, Any], value: Any) -> str | None:
-    wanted = str(expected.get("types"))
     if value is None:
         return "null is not allowed"
-    if "array" in wanted:
+    if "array" in str(expected.get("types")):
         return "must be a list"
     if isinstance(value, list):
         return "must be a single value, not a list"

@@ -92,14 +92,14 @@ def _birth(one: Patient, other: Patient) -> bool | None:
     if a[:4] == b[:4] and (a.endswith("-01-01") or b.endswith("-01-01")):
         return True
     shorter = min(len(a), len(b))
-    return bool(a[:shorter] == b[:shorter])
+    return str(a)[:shorter] == str(b)[:shorter]
 
 
 def _sex(one: Patient, other: Patient) -> bool | None:
     a, b = one.get("gender"), other.get("gender")
     if a not in ("male", "female") or b not in ("male", "female"):
         return None
-    return a == b
+    return bool(a == b)
 
 
 def _name(one: Patient, other: Patient) -> bool | None:

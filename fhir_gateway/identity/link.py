@@ -206,7 +206,9 @@ def _separated(
     register = _Register(owners, dict(versions), {person: holder})
     numbers = [i for i in holder.get("identifier", ()) if (i.get("system"), i.get("value")) not in moved]
     register.put(people.unlinked({**holder, "identifier": numbers}, patient))
-    single = people.linked(people.born(patient, record, versions[person].reference + str(versions[person].number)), patient, FIRST)
+    single = people.linked(
+        people.born(patient, record, versions[person].reference + str(versions[person].number)), patient, FIRST
+    )
     alone = register.put(people.numbered(single, moved))
     for key in owners:
         register.claim(key, alone)

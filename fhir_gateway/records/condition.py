@@ -3,13 +3,15 @@
 https://hl7.org/fhir/R4/http.html#ccreate
 """
 
+from collections.abc import Container
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search import query as search
+from fhir_gateway.search.query import parse
 from fhir_gateway.store.port import Records
 
-ENOUGH = ("_count", "2")
+SEVERAL = 10
 
 
 def pairs(condition: str) -> list[tuple[str, str]]:
@@ -28,7 +30,13 @@ def normal(condition: str) -> str:
     return urlencode(sorted(pairs(condition)))
 
 
-async def matches(store: Records, type_: str, condition: str, reader: str | None) -> list[str]:
-    """Up to two references that meet the condition. An unknown parameter is an error here, never ignored."""
-    query = search.parse(type_, [*pairs(condition), ENOUGH])
-    return [version.reference for version in await store.find(query, reader)]
+async def matches(
+    store: Records, type_: str, condition: str, reader: str | None, leaving: Container[str] = ()
+) -> list[str]:
+    """References that meet the condition: all of them up to two. An unknown parameter is an error, never ignored.
+
+    ``leaving`` are records that the same transaction deletes.
+    """
+    query = replace(parse(type_, pairs(condition)), size=SEVERAL, total="none")
+    found = [version.reference for version in await store.find(query, reader)]
+    return [reference for reference in found if reference not in leaving][:2]

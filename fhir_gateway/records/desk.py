@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from fhir_gateway.security.trail import Trail
+from fhir_gateway.security.audit import Trail
 from fhir_gateway.store.port import Store, Version
 
 ATTEMPTS = 60
@@ -37,10 +37,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """``reader`` confines what the author sees and may replace (None: everything); ``readers`` may see what it writes.
-
-    The first reader of a version is its owner; later ones were granted a look and may not replace it.
-    """
+    """``reader`` confines what the author sees and may replace (None: everything); ``readers`` may see what it writes."""
 
     reader: str | None = None
     readers: tuple[str, ...] = ()
@@ -48,10 +45,28 @@ class Author:
     def sees(self, version: Version) -> bool:
         return self.reader is None or self.reader in version.readers
 
-    def owns(self, version: Version) -> bool:
-        return self.reader is None or version.readers[:1] == (self.reader,)
+
+class Attempts:
+    """Tries of a commit that another writer may spoil, each after a longer random pause."""
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def __aiter__(self) -> "Attempts":
+        return self
+
+    async def __anext__(self) -> int:
+        if self.made == ATTEMPTS:
+            raise StopAsyncIteration
+        if self.made:
+            longest = min(LONGEST_PAUSE_SECONDS, 0.001 * 2**self.made)
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads writers, hides nothing
+        self.made += 1
+        return self.made
 
 
-async def pause(attempt: int) -> None:
-    """Let the writer that was faster finish: a random pause that grows with each attempt."""
-    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.002 * 2**attempt)))  # noqa: S311
+def attempts() -> Attempts:
+    """``async for _ in attempts()``: leave the loop when the commit is through; it ends when all tries are spent."""
+    return Attempts()

@@ -46,7 +46,8 @@ def _open_links(target: Target) -> Iterator[Link]:
 
 
 async def _found(store: Records, target: Target, link: Link, author: Author) -> str:
-    place = f"{target.step.where}.resource.{link.path}" if target.step.where else link.path
+    inner = link.path.removeprefix(f"{target.step.type}.")
+    place = f"{target.step.where}.resource.{inner}" if target.step.where else link.path
     asked = parse(link.target)
     if asked.form == "urn" and target.step.where:
         raise BadRequest("no entry of the Bundle has this fullUrl", place)

@@ -11,8 +11,6 @@ from fhir_gateway.records.journal import Touched, Visit, record
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Version
 
-AUDIT = "AuditEvent"
-
 
 async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
     """The newest version. Raises Gone when it is deleted, NotFound when there is none for this caller."""
@@ -46,14 +44,9 @@ async def history(
 
 
 async def _visible(desk: Desk, visit: Visit, interaction: str, reference: str) -> Version:
-    type_, _, identity = reference.partition("/")
-    access = may(visit.caller, interaction, type_)
-    version = await (_event(desk, identity) if type_ == AUDIT else desk.store.current(reference))
+    access = may(visit.caller, interaction, reference.partition("/")[0])
+    version = await desk.store.current(reference)
     if version is None or not Author(access.reader).sees(version):
         raise NotFound("there is no such resource")
     return version
 
-
-async def _event(desk: Desk, identity: str) -> Version | None:
-    found = (await desk.store.events([identity])).get(identity)
-    return found and Version(AUDIT, found.id, 1, found.recorded, found.body)

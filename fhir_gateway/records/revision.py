@@ -8,7 +8,9 @@ from fhir_gateway.search.extract import index
 from fhir_gateway.store.port import Change, Version
 
 
-def revision(resource: Resource, reference: str, current: Version | None, now: datetime, readers: tuple[str, ...]) -> Change:
+def revision(
+    resource: Resource, reference: str, current: Version | None, now: datetime, readers: tuple[str, ...]
+) -> Change:
     """The change that makes ``resource`` the content of ``reference``; readers it has already stay, in order."""
     type_, _, identity = reference.partition("/")
     number = current.number if current else 0

@@ -18,7 +18,7 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``condition`` is the query of a conditional interaction; ``full_url`` what others in the Bundle call the resource.
+    """``condition`` is the query of a conditional interaction; ``full_url`` what the Bundle calls the resource.
 
     ``where`` is the FHIRPath put before the place of a fault.
     """

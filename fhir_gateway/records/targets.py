@@ -8,7 +8,7 @@ has stopped matching and may be replaced.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from fhir_gateway.problem import BadRequest, PreconditionFailed
@@ -20,20 +20,33 @@ from fhir_gateway.store.port import Claim, Records
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``reference`` is None when a conditional delete matched nothing; ``met`` when If-None-Exist found its resource."""
+    """``reference`` is None when a conditional delete matched nothing; ``met`` says that If-None-Exist did."""
 
     step: Step
     reference: str | None
-    fresh: bool = False
     met: bool = False
     claim: Claim | None = None
 
 
+@dataclass(slots=True)
+class _Ground:
+    """What is known while the steps are gone through: who owns a condition, who claims it now, what is deleted."""
+
+    owners: Mapping[str, str]
+    claimed: dict[str, str] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
+
+
 async def targets(store: Records, steps: Sequence[Step], author: Author) -> list[Target]:
-    """One Target for each step, in its order. Raises PreconditionFailed where a condition matches several."""
-    owners = await _owners(store, steps, author)
-    known: dict[str, str] = {}
-    return [await _target(store, step, author, (owners, known)) for step in steps]
+    """One Target for each step; deletions come first. Raises PreconditionFailed where a condition matches several."""
+    ground = _Ground(await _owners(store, steps, author))
+    found = []
+    for step in steps:
+        target = await _target(store, step, author, ground)
+        if step.method == "DELETE" and target.reference:
+            ground.leaving.add(target.reference)
+        found.append(target)
+    return found
 
 
 async def _owners(store: Records, steps: Sequence[Step], author: Author) -> Mapping[str, str]:
@@ -45,19 +58,15 @@ def _key(step: Step, author: Author) -> str:
     return f"condition|{author.reader or '*'}|{step.type}?{normal(step.condition or '')}"
 
 
-async def _target(
-    store: Records, step: Step, author: Author, claims: tuple[Mapping[str, str], dict[str, str]]
-) -> Target:
+async def _target(store: Records, step: Step, author: Author, ground: _Ground) -> Target:
     if step.condition is None:
-        if step.id is None:
-            return Target(step, f"{step.type}/{uuid4()}", fresh=True)
-        return Target(step, step.reference)
-    found = await matches(store, step.type, step.condition, author.reader)
+        return Target(step, step.reference) if step.id else Target(step, f"{step.type}/{uuid4()}")
+    found = await matches(store, step.type, step.condition, author.reader, ground.leaving)
     if len(found) > 1:
         raise PreconditionFailed("the condition matches more than one resource", _where(step))
     if found:
         return _matched(step, found[0])
-    return Target(step, None) if step.method == "DELETE" else _claiming(step, _key(step, author), *claims)
+    return Target(step, None) if step.method == "DELETE" else _claiming(step, _key(step, author), ground)
 
 
 def _matched(step: Step, reference: str) -> Target:
@@ -67,13 +76,14 @@ def _matched(step: Step, reference: str) -> Target:
     return Target(step, reference, met=step.method == "POST")
 
 
-def _claiming(step: Step, key: str, owners: Mapping[str, str], known: dict[str, str]) -> Target:
+def _claiming(step: Step, key: str, ground: _Ground) -> Target:
     """Nothing matches: a new resource that claims the condition, or the one an earlier step of the Bundle makes."""
-    if key in known:
-        return Target(step, known[key], met=True)
+    claimed = ground.claimed
+    if key in claimed:
+        return Target(step, claimed[key], met=True)
     given = step.resource.get("id") if step.resource and step.method == "PUT" else None
-    known[key] = f"{step.type}/{given or uuid4()}"
-    return Target(step, known[key], fresh=given is None, claim=Claim(key, known[key], owners.get(key)))
+    claimed[key] = f"{step.type}/{given or uuid4()}"
+    return Target(step, claimed[key], claim=Claim(key, claimed[key], ground.owners.get(key)))
 
 
 def _where(step: Step) -> str:

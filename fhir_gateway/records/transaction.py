@@ -57,7 +57,10 @@ class _Draft:
 
 
 async def plan(store: Records, bundle: Resource, author: Author, now: datetime) -> Plan:
-    """What a transaction Bundle would write, on behalf of ``author``. Writes nothing; raises Invalid for what is not R4."""
+    """What a transaction Bundle would write, on behalf of ``author``: nothing is written yet.
+
+    Raises Invalid for what is not R4.
+    """
     asked = steps(bundle, PLAN_LIMIT, "")
     must_conform(asked)
     return await planned(store, asked, author, now)
@@ -82,7 +85,7 @@ def _must_differ(chosen: Sequence[Target]) -> None:
     counted = Counter(target.reference for target in chosen if target.reference and not target.met)
     for target in chosen:
         if target.reference and not target.met and counted[target.reference] > 1:
-            raise BadRequest("two entries of a transaction write the same resource", target.step.where or None)
+            raise BadRequest("two entries of a transaction write the same resource", _place(target.step))
 
 
 def _result(draft: _Draft, target: Target) -> Result:
@@ -93,24 +96,28 @@ def _result(draft: _Draft, target: Target) -> Result:
     if target.met:
         return Result(target.step, 200, draft.made.get(target.reference, current))
     _must_match(target.step, current)
-    if current is not None and not draft.author.owns(current):
-        raise Forbidden("this id belongs to a record that you may not replace", target.step.where or None)
+    if target.claim and current is not None:
+        raise PreconditionFailed("the condition matches nothing, and the resource's id is taken", _place(target.step))
+    if current is not None and not draft.author.sees(current):
+        raise Forbidden("this id belongs to a record that you may not replace", _place(target.step))
     assert target.step.resource is not None
     change = revision(target.step.resource, target.reference, current, draft.now, draft.author.readers)
     status = 201 if current is None or current.deleted else 200
     return Result(target.step, status, draft.add(target.reference, change))
 
 
+def _place(step: Step) -> str | None:
+    return step.where or None
+
+
 def _deleted(draft: _Draft, target: Target) -> Result:
     """An id that never was and one that is hidden look alike to a confined caller."""
     current = draft.current.get(target.reference or "")
     if target.reference and (current is None or not draft.author.sees(current)) and draft.author.reader is not None:
-        raise NotFound("there is no such resource", target.step.where or None)
+        raise NotFound("there is no such resource", _place(target.step))
     if current is None or current.deleted:
         return Result(target.step, 204)
     _must_match(target.step, current)
-    if not draft.author.owns(current):
-        raise Forbidden("only the owner of a record may delete it", target.step.where or None)
     draft.add(current.reference, deletion(current, draft.now))
     return Result(target.step, 204)
 

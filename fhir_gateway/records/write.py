@@ -7,10 +7,11 @@ what the other writer made, and a blind update is, as FHIR means it, the last on
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Conflict
-from fhir_gateway.records.desk import Author, Desk, pause
+from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.journal import Touched, Visit, entry, written
 from fhir_gateway.records.step import Step
@@ -18,7 +19,6 @@ from fhir_gateway.records.transaction import READS, Plan, Result, planned
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Commit
 
-ATTEMPTS = 60
 INTERACTIONS = {"POST": "create", "PUT": "update", "DELETE": "delete", "GET": "read", "HEAD": "read"}
 
 
@@ -46,11 +46,9 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
     author = _author(visit, steps)
     _must_be_itself(steps)
     must_conform(steps)
-    for attempt in range(ATTEMPTS):
-        try:
+    async for _ in attempts():
+        with suppress(Conflict):
             return (await _committed(desk, visit, steps, author, interaction)).results
-        except Conflict:
-            await pause(attempt)
     raise Conflict("other writers were faster every time; try again")
 
 

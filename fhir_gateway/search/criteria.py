@@ -75,7 +75,7 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One interval of ``_lastUpdated``: from ``start`` (included) to ``stop`` (excluded); ``outside`` it, for ``ne``."""
+    """One interval of ``_lastUpdated``: ``start`` (included) to ``stop`` (excluded); or ``outside`` of it."""
 
     start: datetime | None = None
     stop: datetime | None = None

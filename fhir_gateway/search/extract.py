@@ -15,7 +15,7 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.criteria import UNIT
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds import date, number, quantity, reference, text, token, uri
-from fhir_gateway.search.paths import Path, is_choice
+from fhir_gateway.search.paths import Path
 from fhir_gateway.search.registry import compartment, parameters
 
 
@@ -79,15 +79,11 @@ class Rules:
     def of(self, member: str) -> tuple[Rule, ...]:
         rules = self._known.get(member)
         if rules is None:
-            rules = tuple(rule for rule in self._rules if _begins(rule.path, member))
+            rules = tuple(rule for rule in self._rules if rule.path.begins(member))
             # Only members of the type are remembered: what a caller invents must not fill the memory.
             if rules or len(self._known) < 500:
                 self._known[member] = rules
         return rules
-
-
-def _begins(path: Path, member: str) -> bool:
-    return path.field == member or (not path.exact and is_choice(member, path.field))
 
 
 @cache
@@ -105,7 +101,7 @@ def index(resource: Resource) -> dict[str, Any]:
             for value in rule.path.values(child):
                 rule.index(rule.key, value, entries)
     for rule in rules.defaults:
-        if not any(_begins(rule.path, member) for member in resource):
+        if not any(rule.path.begins(member) for member in resource):
             rule.index(rule.key, rule.path.otherwise, entries)
     fields: dict[str, Any] = {"keys": list(entries.keys), "patients": _patients(resource, entries)}
     return fields | {"spans": entries.spans} if entries.spans else fields

@@ -12,7 +12,7 @@ _OWN_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "æ": 
 
 
 def _without_marks(text: str) -> str:
-    # The tone stands on another vowel in the old and new spelling (hoà, hòa); gone with the marks, so is the difference.
+    # Old and new spelling put the tone on different vowels (hoà, hòa): without the marks the difference is gone.
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 

@@ -9,7 +9,10 @@ outside raises, so that nothing is silently left unindexed.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+from fhir_gateway.fhir.definitions import types
 
 Walk = Callable[[Any, list[Any]], None]
 
@@ -48,6 +51,10 @@ class Path:
     first: bool = False
     otherwise: Any = None
 
+    def begins(self, member: str) -> bool:
+        """Whether the branch begins at this member of the resource."""
+        return self.field == member or (not self.exact and is_choice(member, self.field))
+
     def values(self, child: Any) -> list[Any]:
         """What the branch finds below the element ``field``, whose JSON value is ``child``."""
         found: list[Any] = []
@@ -78,7 +85,7 @@ def _path(branch: str) -> Path:
     first = rest[:1] == [("index", "0")]
     if kind not in ("name", "exact"):
         raise ValueError(f"a search expression has to begin with an element: {branch}")
-    walk = _found
+    walk: Walk = _found
     for step in reversed(rest[1:] if first else rest):
         if step[0] not in _MAKERS:
             raise ValueError(f"[{step[1]}] is known only right after the first element: {branch}")
@@ -142,6 +149,9 @@ def _exact(name: str, rest: Walk) -> Walk:
 
 
 def _name(name: str, rest: Walk) -> Walk:
+    if name not in choices():
+        return _exact(name, rest)
+
     def walk(node: Any, found: list[Any]) -> None:
         if type(node) is not dict:
             return
@@ -160,8 +170,15 @@ def _choice(node: dict[str, Any], name: str) -> Any:
 
 
 def is_choice(key: str, name: str) -> bool:
-    """Whether ``key`` is the element ``name`` with the suffix of a FHIR type."""
-    return key.startswith(name) and key[len(name) :] in TYPE_SUFFIXES
+    """Whether ``key`` is the choice element ``name`` with the suffix of a FHIR type."""
+    return key.startswith(name) and key[len(name) :] in TYPE_SUFFIXES and name in choices()
+
+
+@cache
+def choices() -> frozenset[str]:
+    """Names of all choice elements of R4. Without them ``subscriberId`` passed for a ``subscriber`` of type id."""
+    elements = (name for facts in types().values() for name in facts["elements"])
+    return frozenset(name.removesuffix("[x]") for name in elements if name.endswith("[x]"))
 
 
 def _resolves(type_: str, rest: Walk) -> Walk:

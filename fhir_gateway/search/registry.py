@@ -1,4 +1,4 @@
-"""Every search parameter of every R4 resource type, from the published definitions: what is not here cannot be searched.
+"""Every search parameter of every R4 type, from the published definitions: what is not here cannot be searched.
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 """
@@ -22,7 +22,7 @@ NOT_COMPILED = {
 }
 """The parameters whose expressions are left out, each with the reason; any other that fails stops the start."""
 
-_PARTS = frozenset("text family given prefix suffix line city district state postalCode country".split())
+_PARTS = frozenset({"city", "country", "district", "family", "given", "line", "postalCode", "state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Parameter:
     part: str = ""
     targets: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    expression: str = ""
 
     @property
     def searchable(self) -> bool:
@@ -94,7 +95,7 @@ def _parameter(url: str, facts: Mapping[str, Any], type_: str) -> Parameter:
     paths: tuple[Path, ...] = ()
     if facts["type"] in INDEXED and "expression" in facts and code not in NOT_COMPILED:
         paths = compile_paths(facts["expression"], type_)
-    return Parameter(code, facts["type"], url, code, "", _targets(facts, paths), paths)
+    return Parameter(code, facts["type"], url, code, "", _targets(facts, paths), paths, facts.get("expression", ""))
 
 
 def _targets(facts: Mapping[str, Any], paths: tuple[Path, ...]) -> tuple[str, ...]:

@@ -67,10 +67,12 @@ class Verification:
 
 async def seal_once(ledger: Ledger, signer: Signer, now: datetime, limit: int = BLOCK_EVENTS) -> Block | None:
     """Seal what is waiting into the next block; None when nothing waits or another sealer was first."""
+    # The head first: a rival that seals between the two questions then holds our number, and no event is sealed twice.
+    last = await ledger.last_block()
     events = sorted(await ledger.unsealed(limit), key=lambda event: (event.recorded, event.id))
     if not events:
         return None
-    block = next_block(await ledger.last_block(), events, signer, now)
+    block = next_block(last, events, signer, now)
     try:
         await ledger.seal(block)
     except Conflict:

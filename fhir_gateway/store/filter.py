@@ -3,8 +3,8 @@
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
 
 One condition a stage, the most selective first: MongoDB joins consecutive ``$match`` stages and picks its index itself,
-the embedded engine takes the index of the first. It also leaves its index for ``$or``, ``$regex``, ``$elemMatch`` and for
-a field that the index lacks: these come in stages of their own, behind one that the index answers.
+the embedded engine takes the index of the first. That engine also leaves its index for ``$or``, ``$regex``,
+``$elemMatch`` and for a field that the index lacks: these come in stages of their own, behind one that it answers.
 """
 
 import re
@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from fhir_gateway.search.controls import Sort
 from fhir_gateway.search.criteria import (
     END,
     UNIT,
@@ -27,7 +28,7 @@ from fhir_gateway.search.criteria import (
     Updated,
     whole,
 )
-from fhir_gateway.search.query import Query, Sort
+from fhir_gateway.search.query import Query
 
 Stage = dict[str, Any]
 
@@ -72,7 +73,7 @@ def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
     if reader is not None:
         return [{"readers": reader}]
     if query.order[0].field == "updated":
-        return [{"updated": {"$gte": _EPOCH}}]
+        return [{"updated": _from(query.order[0], query.after[0]) if query.after else {"$gte": _EPOCH}}]
     # MongoDB walks its own _id index and stops when the page is full; the embedded engine takes the type from another.
     return [{}, {"_id": {"$gte": f"{query.type}/", "$lt": f"{query.type}0"}}]
 
@@ -99,8 +100,8 @@ def _condition(condition: Condition) -> list[Stage]:
     if condition.absent:
         return [{"$nor": checks}]
     bounds = {
-        "$gte": min(choice.start for choice in choices),
-        "$lt": max(choice.stop or choice.start + END for choice in choices),
+        "$gte": min(min(choice.start, choice.also or choice.start) for choice in choices),
+        "$lt": max(choice.stop or max(choice.start, choice.also or "") + END for choice in choices),
     }
     tight = {"keys": {"$elemMatch": bounds}}
     rest = [] if checks == [tight] else checks if len(checks) == 1 else [{"$or": checks}]
@@ -182,7 +183,8 @@ def _order(query: Query) -> dict[str, Sort]:
 def _value(sort: Sort) -> Stage:
     edge = "$max" if sort.descending else "$min"
     if sort.field == "spans":
-        values: Any = f"$spans.{sort.key}.lo"
+        # The embedded engine finds nothing at the path of a field inside an array, so the array is walked.
+        values: Any = {"$map": {"input": f"$spans.{sort.key}", "in": "$$this.lo"}}
     else:
         values = {"$filter": {"input": "$keys", "cond": _of_parameter(sort)}}
     return {"$ifNull": [{edge: values}, sort.missing]}
@@ -207,17 +209,17 @@ def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
     """Behind the position: a later value, or the same and a later value in the next field."""
     if not query.after:
         return []
-    steps = [
-        (name, sort, _stored(sort, value))
-        for (name, sort), value in zip(order.items(), query.after, strict=True)
-    ]
+    steps = [(name, sort, _stored(sort, value)) for (name, sort), value in zip(order.items(), query.after, strict=True)]
     later: list[Stage] = []
     for at, (name, sort, value) in enumerate(steps):
         equal = {before: known for before, _, known in steps[:at]}
         later.append({**equal, name: {"$lt" if sort.descending else "$gt": value}})
-    name, sort, value = steps[0]
-    first = {"$match": {name: {"$lte" if sort.descending else "$gte": value}}}
+    first = {"$match": {steps[0][0]: _from(steps[0][1], query.after[0])}}
     return [first, {"$match": {"$or": later}}] if len(later) > 1 else [{"$match": later[0]}]
+
+
+def _from(sort: Sort, value: str | float) -> Stage:
+    return {"$lte" if sort.descending else "$gte": _stored(sort, value)}
 
 
 def _stored(sort: Sort, value: str | float) -> Any:

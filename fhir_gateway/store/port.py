@@ -22,8 +22,9 @@ from fhir_gateway.security.audit import Event as Event  # noqa: PLC0414
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of one resource. ``body`` is its exact JSON text, empty when deleted; ``updated`` is UTC, milliseconds.
+    """One version of one resource.
 
+    ``body`` is its exact JSON text, empty when deleted; ``updated`` is UTC, milliseconds.
     ``readers`` names the parties (hospitals, partners) that may see it besides the roles that see everything.
     """
 
@@ -85,7 +86,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work owed. Jobs of one ``group`` are leased oldest first and never to two workers at once."""
+    """Work owed. Jobs of one ``group`` are leased oldest first and never to two workers at once.
+
+    Older is what was written earlier. A job without a group (empty) stands for itself.
+    """
 
     id: str
     queue: str
@@ -137,7 +141,11 @@ class Records(Protocol):
         ...
 
     async def commit(self, commit: Commit) -> None:
-        """Write all of it, durably. Raises Conflict or Claimed, and then nothing is written."""
+        """Write all of it, durably. Raises Conflict or Claimed, and then nothing is written.
+
+        A Conflict is also: a note that is not as expected, a grant on what is not stored, a settled job that is gone
+        already. Raises Unavailable when the database does not answer: the outcome is then unknown.
+        """
         ...
 
 
@@ -145,7 +153,11 @@ class Jobs(Protocol):
     """Work owed, leased in batches."""
 
     async def lease(self, queue: str, owner: str, limit: int, seconds: float) -> list[Job]:
-        """Up to ``limit`` due jobs, oldest first, now held by ``owner`` for ``seconds``."""
+        """Up to ``limit`` due jobs, oldest first, now held by ``owner`` for ``seconds``.
+
+        Several may be of one group: the holder does them in this order, and leaves the rest of the group alone after
+        it postponed one.
+        """
         ...
 
     async def settle(self, job: str) -> None:
@@ -153,7 +165,10 @@ class Jobs(Protocol):
         ...
 
     async def postpone(self, job: str, due: datetime, trouble: str) -> None:
-        """Give the lease back and try again at ``due``; counts one attempt and remembers the trouble."""
+        """Give the lease back and try again at ``due``; counts one attempt and remembers the trouble.
+
+        The rest of its group waits behind it; leases on it that came with this one are given back too.
+        """
         ...
 
     async def owed(self, queue: str, limit: int) -> list[Job]:

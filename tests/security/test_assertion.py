@@ -78,6 +78,7 @@ def test_an_rsa_client_signs_with_rs384(clients: dict[str, Client]) -> None:
         ({"nbf": int(NOW) + 60}, "nbf"),
         ({"iat": int(NOW) + 60}, "iat"),
         ({"iat": float("nan")}, "iat"),
+        ({"iat": True}, "iat"),
         ({"jti": None}, "jti"),
         ({"jti": ""}, "jti"),
         ({"jti": 7}, "jti"),
@@ -113,6 +114,16 @@ def test_a_key_the_assertion_brings_along_proves_nothing(key: ECKey, clients: di
     brought = _signed(own, {"kid": key.kid, "jwk": own.as_dict(private=False)})
     with pytest.raises(TokenRefused):
         prove(brought, clients, URL, NOW)
+
+
+def test_the_key_is_the_one_the_kid_names(ring: KeyRing, key: ECKey) -> None:
+    newer = ECKey.generate_key("P-384", auto_kid=True)
+    both = {"keys": [*ring.client_keys("bai-chay")["keys"], newer.as_dict(private=False)]}
+    clients = {"bai-chay": Client("bai-chay", "hospital", "bai-chay", both)}
+    assert prove(_signed(key), clients, URL, NOW)
+    assert prove(_signed(newer), clients, URL, NOW)
+    with pytest.raises(TokenRefused, match="not signed"):
+        prove(_signed(key, {"kid": "unknown"}), clients, URL, NOW)
 
 
 def test_an_assertion_without_kid_is_refused(key: ECKey, clients: dict[str, Client]) -> None:

@@ -8,17 +8,13 @@ from typing import Any
 
 import pytest
 
+from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Unavailable
 from fhir_gateway.security.audit import Act, Event, Trail, audit_event, event
 from fhir_gateway.security.caller import Caller
 
 NOW = datetime(2026, 11, 23, 3, 4, 5, 678_999, tzinfo=UTC)
 DOCTOR = Caller("doctor", "doctor", "qn-general", token="8b1c6f34-8c8c-4a3e-9f5f-2f6d0f5d8e11")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @dataclass
@@ -129,6 +125,18 @@ def test_an_event_is_its_exact_text_with_the_keys_it_is_found_by() -> None:
     assert made.block is None
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        Act("read", DOCTOR, 200, "::1", ("Observation/1",), ("Patient/2",), request="r-1"),
+        Act("search-type", Caller("admin", "admin", ""), query="Patient?name=A"),
+        Act("ingest", None, 401, "his.example"),
+    ],
+)
+def test_an_event_is_a_valid_r4_resource(act: Act) -> None:
+    assert validate(audit_event(act, NOW, "quang-ninh")) == ()
+
+
 def test_two_events_of_one_act_are_two() -> None:
     act = Act("read", DOCTOR)
     assert event(act, NOW, "quang-ninh", _index).id != event(act, NOW, "quang-ninh", _index).id
@@ -198,11 +206,13 @@ async def test_a_failed_write_is_told_to_everybody_who_waits_and_the_next_may_su
 @pytest.mark.anyio
 async def test_a_fault_of_the_store_lets_nobody_wait_for_ever() -> None:
     faults: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
     disk = Disk(lost=ZeroDivisionError())
     trail = Trail(disk)
     answers = await asyncio.gather(*(trail.record(_event(str(n))) for n in range(3)), return_exceptions=True)
     await asyncio.sleep(0.01)
+    loop.set_exception_handler(None)
     assert all(isinstance(answer, Unavailable) for answer in answers)
     assert [type(fault) for fault in faults] == [ZeroDivisionError]
 

@@ -136,6 +136,31 @@ async def test_the_slower_of_two_sealers_gives_way(ring: KeyRing) -> None:
     assert memory.stored["new"].block is None
 
 
+async def test_a_rival_that_seals_between_two_questions_seals_no_event_twice(ring: KeyRing) -> None:
+    class Contested(Memory):
+        asked = 0
+
+        async def let_the_rival_in(self) -> None:
+            self.asked += 1
+            if self.asked == 2:
+                await seal_once(self, ring.gateway, NOW)
+
+        async def last_block(self) -> Block | None:
+            await self.let_the_rival_in()
+            return await super().last_block()
+
+        async def unsealed(self, limit: int) -> list[Event]:
+            found = await super().unsealed(limit)
+            await self.let_the_rival_in()
+            return found
+
+    memory = Contested()
+    memory.add("a", "b")
+    await seal_once(memory, ring.gateway, NOW)
+    assert [block.events for block in memory.chain.values()] == [("a", "b")]
+    assert (await _verified(memory, ring)).whole
+
+
 @pytest.mark.parametrize("name", ["event-0-0", "event-1-3", "event-2-1"])
 @pytest.mark.parametrize("place", [0, 10, -1])
 async def test_one_changed_byte_of_an_event_is_found(ring: KeyRing, name: str, place: int) -> None:
@@ -220,11 +245,12 @@ async def test_swapped_blocks_are_found(ring: KeyRing) -> None:
     assert {1, 2} <= {fault.block for fault in (await _verified(memory, ring)).faults}
 
 
-@pytest.mark.parametrize("part", ["previous", "root"])
-async def test_a_changed_hash_in_a_block_is_found(ring: KeyRing, part: str) -> None:
+async def test_a_changed_hash_in_a_block_is_found(ring: KeyRing) -> None:
     memory = await _three_blocks(ring.gateway)
-    memory.chain[2] = replace(memory.chain[2], **{part: "0" * 64})
-    assert (2, "the signature does not belong to these bytes") in _texts(await _verified(memory, ring))
+    block = memory.chain[2]
+    for changed in (replace(block, previous="0" * 64), replace(block, root="0" * 64)):
+        memory.chain[2] = changed
+        assert (2, "the signature does not belong to these bytes") in _texts(await _verified(memory, ring))
 
 
 async def test_a_changed_time_of_a_block_is_found(ring: KeyRing) -> None:
@@ -252,6 +278,13 @@ async def test_one_block_sealed_anew_by_the_gateway_itself_breaks_the_chain(ring
     third = memory.chain[3]
     await _forge_second_block(memory, ring.gateway)
     memory.chain[3] = third
+    assert _texts(await _verified(memory, ring)) == [(3, "does not follow the block before it")]
+
+
+async def test_the_same_block_signed_a_second_time_is_another_block(ring: KeyRing) -> None:
+    memory = await _three_blocks(ring.gateway)
+    old = memory.chain[2]
+    memory.chain[2] = next_block(memory.chain[1], [memory.stored[e] for e in old.events], ring.gateway, old.sealed)
     assert _texts(await _verified(memory, ring)) == [(3, "does not follow the block before it")]
 
 

@@ -4,6 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
@@ -76,6 +80,36 @@ def test_an_authority_does_not_sign_documents(ring: KeyRing) -> None:
     der = base64.b64decode("".join(ring.authority.decode().splitlines()[1:-1]))
     signer = Signer(ECKey.import_key(pem[: pem.index(b"-----BEGIN CERT")]), (der,))
     with pytest.raises(Unprocessable, match="not trusted"):
+        verify(DOCUMENT, sign(DOCUMENT, signer, NOW), [ring.authority], NOW)
+
+
+def _certified(ring: KeyRing, *extensions: x509.ExtensionType) -> Signer:
+    """A signer of the trusted authority whose certificate carries just these extensions."""
+    authority = (ring.folder / "authority.pem").read_bytes()
+    key, issuer = ECKey.generate_key("P-384"), x509.load_pem_x509_certificate(authority)
+    builder = x509.CertificateBuilder(
+        issuer.subject, issuer.subject, key.public_key, 1, NOW - timedelta(days=1), NOW + timedelta(days=1)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    issuing = load_pem_private_key(authority, None)
+    assert isinstance(issuing, ec.EllipticCurvePrivateKey)
+    return Signer(key, (builder.sign(issuing, hashes.SHA384()).public_bytes(Encoding.DER),))
+
+
+def test_a_certificate_without_stated_use_may_sign(ring: KeyRing) -> None:
+    assert verify(DOCUMENT, sign(DOCUMENT, _certified(ring), NOW), [ring.authority], NOW).serial == "1"
+
+
+def test_a_certificate_for_encryption_does_not_sign(ring: KeyRing) -> None:
+    use = x509.KeyUsage(False, False, True, False, False, False, False, False, False)
+    with pytest.raises(Unprocessable, match="not for signatures"):
+        verify(DOCUMENT, sign(DOCUMENT, _certified(ring, use), NOW), [ring.authority], NOW)
+
+
+def test_a_certificate_that_may_issue_others_does_not_sign(ring: KeyRing) -> None:
+    signer = _certified(ring, x509.BasicConstraints(True, 0))
+    with pytest.raises(Unprocessable, match="authority does not sign"):
         verify(DOCUMENT, sign(DOCUMENT, signer, NOW), [ring.authority], NOW)
 
 

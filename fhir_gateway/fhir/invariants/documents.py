@@ -9,11 +9,22 @@ _REQUESTS = ("batch", "transaction", "history")
 _RESPONSES = ("batch-response", "transaction-response", "history")
 
 
+def _inside(entry: Element) -> Element:
+    """The resource of an entry, which is checked elsewhere: what it is cannot be relied on here."""
+    resource = entry.get("resource")
+    return resource if isinstance(resource, dict) else {}
+
+
+def _version(entry: Element) -> str:
+    meta = _inside(entry).get("meta")
+    return str(meta.get("versionId")) if isinstance(meta, dict) else ""
+
+
 def _first_is(bundle: Element, kind: str, resource_type: str) -> bool:
     if bundle.get("type") != kind:
         return True
     entries = listed(bundle, "entry")
-    return bool(entries) and entries[0].get("resource", {}).get("resourceType") == resource_type
+    return bool(entries) and _inside(entries[0]).get("resourceType") == resource_type
 
 
 def _every_entry_has(bundle: Element, name: str, kinds: tuple[str, ...]) -> bool:
@@ -26,11 +37,7 @@ def _is_identified(bundle: Element) -> bool:
 
 
 def _full_urls(bundle: Element) -> bool:
-    found = [
-        (entry["fullUrl"], entry.get("resource", {}).get("meta", {}).get("versionId"))
-        for entry in listed(bundle, "entry")
-        if "fullUrl" in entry
-    ]
+    found = [(entry["fullUrl"], _version(entry)) for entry in listed(bundle, "entry") if "fullUrl" in entry]
     return bundle.get("type") == "history" or distinct(found)
 
 

@@ -32,7 +32,7 @@ COMPARISONS = {
 }
 """Edge of the record's span, operator, edge of the request's; a record's number is a point, a Range has two edges."""
 
-_NUMBER = re.compile(r"^[+-]?\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,2})?$|^[+-]?\.\d{1,40}$")
+_NUMBER = re.compile(r"^[+-]?\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,2})?$|^[+-]?\.\d{1,40}$", re.ASCII)
 
 
 def sortable(number: float) -> str:

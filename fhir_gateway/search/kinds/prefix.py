@@ -7,7 +7,9 @@ import re
 
 from fhir_gateway.search.criteria import Limit, Span
 
-_PREFIX = re.compile(r"^(eq|ne|gt|lt|ge|le|sa|eb|ap)(?=[-+.\d])")
+PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+
+_PREFIX = re.compile(rf"^({'|'.join(PREFIXES)})(?=[-+.\d])")
 
 
 def split_prefix(text: str) -> tuple[str, str]:

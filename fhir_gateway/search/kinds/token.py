@@ -19,7 +19,7 @@ IMPLIED = "="
 MODIFIERS = frozenset({"not"})
 
 _FEW_VALUES = frozenset(
-    "active class category deceased gender intent language priority status use _security _tag".split()
+    ("active", "category", "class", "deceased", "gender", "intent", "language", "priority", "status", "use")
 )
 
 

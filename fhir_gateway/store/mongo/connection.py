@@ -30,12 +30,15 @@ Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
 WRITE_CONFLICT, DUPLICATE = 112, 11000
+TOO_LARGE = {10334, 17280}
 
-# A job's ``turn`` is unique: the database itself keeps two workers out of one group.
+# Milliseconds; the address may say otherwise.
+WAITS: dict[str, Any] = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
+
 OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     "notes": (IndexModel([("found", ASCENDING), ("_id", ASCENDING)], name="found"),),
     "jobs": (
-        IndexModel([("turn", ASCENDING)], name="turn", unique=True, sparse=True),
+        IndexModel([("held", ASCENDING)], name="held", sparse=True),
         IndexModel([("queue", ASCENDING), ("ready", ASCENDING), ("order", ASCENDING)], name="ready"),
         IndexModel([("queue", ASCENDING), ("order", ASCENDING)], name="order"),
     ),
@@ -52,10 +55,7 @@ def connect(url: str) -> AsyncIOMotorClient[Document]:
             w="majority",
             journal=True,
             readConcernLevel="majority",
-            serverSelectionTimeoutMS=5_000,
-            connectTimeoutMS=5_000,
-            socketTimeoutMS=30_000,
-            maxIdleTimeMS=300_000,
+            **{name: value for name, value in WAITS.items() if name.lower() not in url.lower()},
         )
     except (ConfigurationError, ValueError) as error:
         raise BadRequest("the address of the database cannot be read", "FHIR_GATEWAY_MONGO_URL") from error
@@ -84,7 +84,7 @@ def _indexes(name: str) -> list[IndexModel]:
     own = list(OWN_INDEXES.get(name, ()))
     if name not in ("resources", "events"):
         return own
-    return own + [IndexModel([(key, ASCENDING) for key in index.keys], name=index.name) for index in INDEXES]
+    return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in INDEXES]
 
 
 @asynccontextmanager
@@ -93,11 +93,12 @@ async def answering() -> AsyncIterator[None]:
     try:
         yield
     except (PyMongoError, InvalidDocument) as error:
-        raise meaning(error) from error
+        # From None: what the driver says quotes the record, and no log may.
+        raise meaning(error) from None
 
 
 def meaning(error: Exception) -> Problem:
-    if isinstance(error, DocumentTooLarge):
+    if isinstance(error, DocumentTooLarge) or TOO_LARGE & _codes(error):
         return TooLarge("more than the 16 MB that the database keeps in one document")
     if lost(error) or raced(error) or isinstance(error, (ExecutionTimeout, WTimeoutError)):
         return Unavailable("the database does not answer; try again")

@@ -12,7 +12,7 @@ from fhir_gateway.store.mongo.connection import Document, milliseconds
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
 
 VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "body")
-FOUND_LENGTH = 80
+FOUND_LENGTH = 48
 
 
 def past(reference: str, number: int) -> str:

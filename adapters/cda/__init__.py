@@ -1,0 +1,36 @@
+"""CDA R2 and C-CDA documents into FHIR: a Composition, the resources of its entries, and the ledger of every field.
+
+https://hl7.org/cda/stds/core/2.0.0-sd/
+"""
+
+from adapters.cda.chart import Chart
+from adapters.cda.map_document import document, fact_scope
+from adapters.cda.map_people import patient_key
+from adapters.cda.parse import looks_like_cda, parse
+from adapters.contract import Message, Translation, Untranslatable
+from adapters.draft import Draft
+
+NAME = "cda"
+MEDIA_TYPES = frozenset({"application/hl7-cda+xml", "application/cda+xml", "application/xml", "text/xml"})
+
+__all__ = ["MEDIA_TYPES", "NAME", "recognises", "translate"]
+
+
+def recognises(body: bytes) -> bool:
+    """Whether the first element is a ClinicalDocument of HL7 version 3."""
+    return looks_like_cda(body)
+
+
+def translate(message: Message) -> Translation:
+    """The Bundle and ledger of one document. Raises Untranslatable when it cannot be read or names no patient."""
+    source = parse(message.body)
+    role = source.root.first("recordTarget", "patientRole")
+    if not role:
+        raise Untranslatable("the document does not say whose record it is", "/ClinicalDocument/recordTarget")
+    chart = Chart(message.hospital, source, Draft(message.hospital.name), scope=fact_scope(source.root))
+    chart.patient = patient_key(role, chart)
+    chart.patient_ids = frozenset((node.get("root"), node.get("extension")) for node in role.all("id"))
+    if len(source.root.all("recordTarget")) > 1:
+        chart.notice("/ClinicalDocument/recordTarget[2]", "more than one patient: only the first one's record is made")
+    document(chart)
+    return Translation(chart.draft.bundle(), source.tally.close(), tuple(chart.notices))

@@ -1,0 +1,130 @@
+"""The parameters that shape an answer: how many, in which order, with what else, counted how.
+
+https://hl7.org/fhir/R4/search.html#return
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.problem import BadRequest, NotSupported
+from fhir_gateway.search.criteria import END
+from fhir_gateway.search.registry import Parameter, parameters
+
+CONTROLS = frozenset({"_count", "_sort", "_include", "_revinclude", "_total", "_summary"})
+
+ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
+"""Read by whoever answers the request; a search neither needs nor refuses them."""
+
+LATER = frozenset({"_elements", "_has", "_list", "_type", "_contained", "_containedType", "_score", "_explain"})
+"""Of R4, and refused by name."""
+
+TOTALS = ("none", "estimate", "accurate")
+
+_SPANS = frozenset({"date", "number", "quantity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """``field`` says where the value is: ``id``, ``updated``, ``keys`` (text) or ``spans`` (number) of ``key``.
+
+    A record with several values sorts by the least of them, descending by the greatest; one with none comes last.
+    """
+
+    field: str
+    key: str = ""
+    part: str = ""
+    descending: bool = False
+
+    @property
+    def missing(self) -> str | float:
+        """What a record without the parameter sorts as: behind all others."""
+        if self.field == "keys":
+            return "" if self.descending else END
+        return -math.inf if self.descending else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """References of ``source`` records by ``parameter`` to records of ``target``; ``*`` and None mean any."""
+
+    source: str
+    parameter: str
+    target: str | None = None
+
+
+def size(texts: Sequence[str], default: int, limit: int) -> int:
+    """``_count``; more than the limit is the limit."""
+    if not texts:
+        return default
+    text = only("_count", texts)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadRequest("'_count' needs a whole number from 0")
+    return min(int(text), limit)
+
+
+def only(name: str, texts: Sequence[str]) -> str:
+    if len(texts) > 1:
+        raise BadRequest(f"'{name}' is given more than once")
+    return texts[0]
+
+
+def total(texts: Sequence[str]) -> str:
+    text = only("_total", texts) if texts else "accurate"
+    if text not in TOTALS:
+        raise BadRequest(f"'_total' is one of {', '.join(TOTALS)}")
+    return text
+
+
+def counts_only(texts: Sequence[str]) -> bool:
+    """``_summary=count``; the other summaries than ``false`` are not offered."""
+    text = only("_summary", texts) if texts else "false"
+    if text not in ("count", "false"):
+        raise NotSupported("'_summary' is offered with the values count and false")
+    return text == "count"
+
+
+def sorts(texts: Sequence[str], type_: str) -> tuple[Sort, ...]:
+    """``_sort``: codes separated by commas, the most important first, ``-`` before the descending ones."""
+    names = only("_sort", texts).split(",") if texts else []
+    found = tuple(_sort(name.removeprefix("-"), name.startswith("-"), type_) for name in names)
+    if len({(one.field, one.key, one.part) for one in found}) < len(found):
+        raise BadRequest("'_sort' names a parameter twice")
+    return found
+
+
+def _sort(code: str, descending: bool, type_: str) -> Sort:
+    if code == "_id":
+        return Sort("id", descending=descending)
+    if code == "_lastUpdated":
+        return Sort("updated", descending=descending)
+    parameter = parameters(type_).get(code)
+    if parameter is None:
+        raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none")
+    if not parameter.searchable:
+        raise NotSupported(f"sorting by '{code}' is not offered")
+    return Sort("spans" if parameter.kind in _SPANS else "keys", parameter.key, parameter.part, descending)
+
+
+def includes(name: str, texts: Sequence[str], type_: str) -> tuple[Include, ...]:
+    """``_include`` and ``_revinclude``: ``Type:parameter``, ``Type:parameter:Target``, ``Type:*``; ``_include=*``."""
+    return tuple(dict.fromkeys(_include(name, text, type_) for text in texts))
+
+
+def _include(name: str, text: str, type_: str) -> Include:
+    if text == "*" and name == "_include":
+        return Include(type_, "*")
+    source, _, rest = text.partition(":")
+    code, _, target = rest.partition(":")
+    if source not in resource_types() or not code:
+        raise BadRequest(f"'{name}' needs Type:parameter or Type:parameter:Target")
+    if target and target not in resource_types():
+        raise BadRequest(f"'{name}': '{target}' is not a resource type of R4")
+    if code != "*" and code not in _references(source):
+        raise BadRequest(f"'{name}': '{code}' is not a reference parameter of {source}")
+    return Include(source, code, target or None)
+
+
+def _references(type_: str) -> dict[str, Parameter]:
+    return {code: one for code, one in parameters(type_).items() if one.kind == "reference" and one.searchable}

@@ -1,0 +1,86 @@
+"""The place in a search where a page ended: opaque, signed, valid only for the search that it came from.
+
+https://hl7.org/fhir/R4/http.html#paging
+
+The next page begins behind the values of the last record, not after a number of records: what is written meanwhile
+neither repeats nor hides a record that did not change.
+"""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from fhir_gateway.problem import BadRequest
+from fhir_gateway.search.controls import Sort
+from fhir_gateway.search.criteria import UNIT, whole
+from fhir_gateway.search.query import Query
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PAGING = frozenset({"_count", "_format", "_pretty", "_total", "_include", "_revinclude"})
+_TAG_BYTES = 16
+
+
+def needs_index(query: Query) -> bool:
+    """Whether ``position`` reads the record's search keys; reference and time alone tell it otherwise."""
+    return any(sort.field in ("keys", "spans") for sort in query.sorts)
+
+
+def position(query: Query, reference: str, updated: datetime, index: Mapping[str, Any]) -> tuple[str | float, ...]:
+    """A record's values in the query's order. ``index`` are its search fields (``extract.index``)."""
+    stored: dict[str, str | float] = {"id": reference, "updated": (updated - _EPOCH) // timedelta(milliseconds=1)}
+    return tuple(stored[sort.field] if sort.field in stored else _value(sort, index) for sort in query.order)
+
+
+def _value(sort: Sort, index: Mapping[str, Any]) -> str | float:
+    values: list[str | float]
+    if sort.field == "spans":
+        values = [span["lo"] for span in index.get("spans", {}).get(sort.key, ())]
+    else:
+        start, stop = whole(sort.key)
+        values = [key for key in index.get("keys", ()) if start <= key < stop and key.endswith(_ending(sort))]
+    pick = max if sort.descending else min
+    return pick(values, default=sort.missing)
+
+
+def _ending(sort: Sort) -> str:
+    return f"{UNIT}{sort.part}" if sort.part else ""
+
+
+def issue(query: Query, after: tuple[str | float, ...], secret: bytes) -> str:
+    """The text of a position, for the ``_cursor`` of a next link."""
+    content = json.dumps([_digest(query), list(after)], ensure_ascii=False, separators=(",", ":")).encode()
+    return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
+
+
+def resume(query: Query, cursor: str, secret: bytes) -> Query:
+    """The query from the position on. Raises BadRequest when the cursor is not one of this search."""
+    content = _verified(cursor, secret)
+    digest, after = json.loads(content)
+    if digest != _digest(query):
+        raise BadRequest("'_cursor' belongs to another search")
+    return replace(query, after=tuple(after))
+
+
+def _verified(cursor: str, secret: bytes) -> bytes:
+    try:
+        sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+    except ValueError:
+        sealed = b""
+    tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
+    if not hmac.compare_digest(tag, _tag(content, secret)):
+        raise BadRequest("'_cursor' was not issued by this server")
+    return content
+
+
+def _tag(content: bytes, secret: bytes) -> bytes:
+    return hmac.digest(secret, b"search cursor\0" + content, "sha256")[:_TAG_BYTES]
+
+
+def _digest(query: Query) -> str:
+    asked = [query.type, *sorted(pair for pair in query.used if pair[0] not in _PAGING)]
+    return sha256(json.dumps(asked).encode()).hexdigest()[:16]

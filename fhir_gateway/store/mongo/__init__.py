@@ -1,0 +1,63 @@
+"""The store on MongoDB, or on the embedded engine that speaks its protocol: the only door to the driver.
+
+``MongoStore`` keeps the promises of ``store/port.py``. ``writing`` is what a commit writes, ``transact`` makes it
+whole, ``documents`` says how each value lies in the database, ``connection`` how it is opened and what its errors mean.
+"""
+
+from typing import TYPE_CHECKING, Self
+
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from fhir_gateway.store.mongo.connection import Document, answering, connect, prepare
+from fhir_gateway.store.mongo.jobs import JobKeeper
+from fhir_gateway.store.mongo.notes import NoteKeeper
+from fhir_gateway.store.mongo.records import RecordReader
+from fhir_gateway.store.mongo.trail import TrailKeeper
+from fhir_gateway.store.mongo.transact import Work, transact
+from fhir_gateway.store.mongo.writing import Writer
+from fhir_gateway.store.port import Commit, Store
+
+
+class MongoStore(RecordReader, JobKeeper, NoteKeeper, TrailKeeper):
+    """``Store``; belongs to the event loop it was opened in."""
+
+    def __init__(self, client: AsyncIOMotorClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    @classmethod
+    async def open(cls, url: str, database: str) -> Self:
+        """Connect and create the collections and indexes that are missing. Raises Unavailable."""
+        store = cls(connect(url), database)
+        try:
+            async with answering():
+                await prepare(store._database)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def name(self) -> str:
+        """The name of the database."""
+        return str(self._database.name)
+
+    async def close(self) -> None:
+        self._client.close()
+
+    async def drop(self) -> None:
+        """Delete the whole database: for tests and trials."""
+        async with answering():
+            await self._client.drop_database(self._database.name)
+
+    async def ping(self) -> None:
+        async with answering():
+            await self._client.admin.command("ping")
+
+    async def commit(self, commit: Commit) -> None:
+        writer = Writer(self._database, commit)
+        await transact(self._client, Work(writer.write, writer.landed, writer.single))
+
+
+if TYPE_CHECKING:
+    _promises: type[Store] = MongoStore

@@ -1,0 +1,152 @@
+"""Work owed: leased in batches, the jobs of one group in the order they were written, in one pair of hands.
+
+A job is a candidate once its ``ready`` time has come. A leased job is not ready before its lease ends, a postponed one
+not before its next try; both are ``held`` in their lane, and nothing later in that lane is leased meanwhile.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+
+from fhir_gateway.store.mongo.connection import Document, answering, milliseconds, now
+from fhir_gateway.store.mongo.documents import to_job
+from fhir_gateway.store.mongo.transact import Overtaken, Session, Work, transact
+from fhir_gateway.store.port import Job
+
+ROUNDS = 3
+"""How often a lease looks past the groups that others hold before it is content with what it has."""
+
+
+@dataclass(slots=True)
+class Hunt:
+    """One search for work: what may be leased, and what waits behind a postponed job until when."""
+
+    moment: datetime
+    chosen: list[Document]
+    passed: set[str]
+    blocked: dict[datetime, list[str]]
+
+
+class JobKeeper:
+    """``Jobs``."""
+
+    _client: AsyncIOMotorClient[Document]
+    _database: AsyncIOMotorDatabase[Document]
+
+    async def lease(self, queue: str, owner: str, limit: int, seconds: float) -> list[Job]:
+        async with answering():
+            # Most looks find nothing to do: they must not cost a transaction.
+            if limit < 1 or not await self._database.jobs.find_one(_ready(queue, now()), {"_id": 1}):
+                return []
+        leased: list[Document] = []
+
+        async def take(session: Session) -> None:
+            leased[:] = await self._take(queue, owner, limit, seconds, session)
+
+        await transact(self._client, Work(take, _never))
+        return [to_job(document) for document in leased]
+
+    async def _take(self, queue: str, owner: str, limit: int, seconds: float, session: Session) -> list[Document]:
+        # One lease at a time in a queue: two that overlap meet on this document, and one of them starts again.
+        await self._database.leases.update_one(
+            {"_id": f"queue/{queue}"}, {"$inc": {"leases": 1}}, upsert=True, session=session
+        )
+        hunt = await self._hunt(queue, limit, session)
+        for due, names in hunt.blocked.items():
+            await self._database.jobs.update_many({"_id": {"$in": names}}, {"$set": {"ready": due}}, session=session)
+        names = [document["_id"] for document in hunt.chosen]
+        end = milliseconds(hunt.moment + timedelta(seconds=seconds))
+        held = {"holder": {"$literal": owner}, "ready": end, "held": "$lane"}
+        if names:
+            result = await self._database.jobs.update_many({"_id": {"$in": names}}, [{"$set": held}], session=session)
+            if result.matched_count != len(names):
+                raise Overtaken
+        return hunt.chosen
+
+    async def _hunt(self, queue: str, limit: int, session: Session) -> Hunt:
+        hunt = Hunt(now(), [], set(), {})
+        size = limit + 20
+        for _ in range(ROUNDS):
+            wanted = _ready(queue, hunt.moment)
+            if hunt.passed:
+                wanted["lane"] = {"$nin": sorted(hunt.passed)}
+            order = [("ready", 1), ("order", 1)]
+            found = await self._database.jobs.find(wanted, session=session).sort(order).limit(size).to_list(size)
+            lanes = _lanes(found)
+            holders = await self._holders(lanes, hunt.moment, session)
+            _choose(hunt, lanes, holders)
+            if len(found) < size or len(hunt.chosen) >= limit:
+                break
+        hunt.chosen = sorted(hunt.chosen, key=_age)[:limit]
+        return hunt
+
+    async def _holders(self, lanes: Iterable[str], moment: datetime, session: Session) -> dict[str, Document]:
+        wanted = {"held": {"$in": sorted(lanes)}, "ready": {"$gt": moment}}
+        cursor = self._database.jobs.find(wanted, {"lane": 1, "ready": 1, "holder": 1}, session=session)
+        return {document["lane"]: document async for document in cursor}
+
+    async def settle(self, job: str) -> None:
+        async with answering():
+            await self._database.jobs.delete_one({"_id": job})
+
+    async def postpone(self, job: str, due: datetime, trouble: str) -> None:
+        due = milliseconds(due)
+        later = {"ready": due, "due": due, "trouble": trouble}
+        change = {"$set": later, "$inc": {"attempts": 1}, "$unset": {"holder": ""}}
+        async with answering():
+            before = await self._database.jobs.find_one_and_update({"_id": job}, change)
+            if before is not None and before.get("holder") is not None:
+                await self._give_back(before, due)
+
+    async def _give_back(self, job: Document, due: datetime) -> None:
+        """The rest of the group, leased together with the job, waits behind it."""
+        behind = {"held": job["lane"], "holder": job["holder"], "order": {"$gt": job["order"]}}
+        change = {"$set": {"ready": due}, "$unset": {"holder": "", "held": ""}}
+        await self._database.jobs.update_many(behind, change)
+
+    async def owed(self, queue: str, limit: int) -> list[Job]:
+        async with answering():
+            cursor = self._database.jobs.find({"queue": queue}).sort("order", 1).limit(limit)
+            return [to_job(document) async for document in cursor]
+
+
+async def _never() -> bool:
+    """A lease whose answer was lost is not claimed: its jobs come back when it ends."""
+    return False
+
+
+def _ready(queue: str, moment: datetime) -> Document:
+    return {"queue": queue, "ready": {"$lte": moment}}
+
+
+def _age(document: Mapping[str, int]) -> int:
+    return document["order"]
+
+
+def _lanes(found: Iterable[Document]) -> dict[str, list[Document]]:
+    lanes: dict[str, list[Document]] = {}
+    for document in found:
+        lanes.setdefault(document["lane"], []).append(document)
+    return lanes
+
+
+def _choose(hunt: Hunt, lanes: Mapping[str, Sequence[Document]], holders: Mapping[str, Document]) -> None:
+    for lane, waiting in lanes.items():
+        holder = holders.get(lane)
+        if holder is None:
+            hunt.chosen += _run(waiting)
+        elif holder.get("holder") is None:
+            # Behind a postponed job: out of sight until its next try, or a dead partner's queue hides all others.
+            hunt.blocked.setdefault(holder["ready"], []).extend(document["_id"] for document in waiting)
+        hunt.passed.add(lane)
+
+
+def _run(waiting: Sequence[Document]) -> list[Document]:
+    """The oldest of a group, as far as it is sure that nothing older lies beyond what was read."""
+    ordered = sorted(waiting, key=_age)
+    latest = [max(document["ready"] for document in ordered[: place + 1]) for place in range(len(ordered))]
+    pairs = zip(ordered, latest, strict=True)
+    return [document for document, _ in takewhile(lambda pair: pair[0]["ready"] >= pair[1], pairs)]

@@ -1,0 +1,79 @@
+"""Reading versions: current ones, old ones, and those a search asks for.
+
+https://hl7.org/fhir/R4/http.html#read
+"""
+
+from collections.abc import Sequence
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from fhir_gateway.search.query import Query
+from fhir_gateway.store.filter import count_stages, stages
+from fhir_gateway.store.mongo.connection import Collection, Document, answering
+from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
+from fhir_gateway.store.port import Version
+
+_FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
+
+
+class RecordReader:
+    """The reading half of ``Records``."""
+
+    _database: AsyncIOMotorDatabase[Document]
+
+    def _home(self, kind: str) -> Collection:
+        return self._database.events if kind == "AuditEvent" else self._database.resources
+
+    async def current(self, reference: str) -> Version | None:
+        async with answering():
+            document = await self._home(reference.partition("/")[0]).find_one({"_id": reference}, _FIELDS)
+        return to_version(document) if document else None
+
+    async def currents(self, references: Sequence[str]) -> dict[str, Version]:
+        split: dict[bool, list[str]] = {}
+        for reference in dict.fromkeys(references):
+            split.setdefault(reference.startswith("AuditEvent/"), []).append(reference)
+        found: dict[str, Version] = {}
+        async with answering():
+            for audit, names in split.items():
+                home = self._database.events if audit else self._database.resources
+                async for document in home.find({"_id": {"$in": names}}, _FIELDS):
+                    found[document["_id"]] = to_version(document)
+        return found
+
+    async def version(self, reference: str, number: int) -> Version | None:
+        # The current one first: a version that moves to the history in between is then met there.
+        current = await self.current(reference)
+        if current is None or number >= current.number:
+            return current if current and current.number == number else None
+        async with answering():
+            document = await self._database.versions.find_one({"_id": past(reference, number)})
+        return to_version(document) if document else None
+
+    async def versions(self, reference: str, before: int | None, limit: int) -> list[Version]:
+        current = await self.current(reference)
+        if current is None or limit < 1 or (before is not None and before <= 1):
+            return []
+        newest = [current] if before is None or current.number < before else []
+        end = min(current.number, before or current.number)
+        names = {"$gte": past(reference, 0), "$lt": past(reference, end)}
+        async with answering():
+            cursor = self._database.versions.find({"_id": names}).sort("_id", -1).limit(limit)
+            older = [to_version(document) async for document in cursor]
+        return [*newest, *older][:limit]
+
+    async def find(self, query: Query, reader: str | None = None) -> list[Version]:
+        async with answering():
+            cursor = self._home(query.type).aggregate(stages(query, reader))
+            return [to_version(document) async for document in cursor]
+
+    async def count(self, query: Query, reader: str | None = None) -> int:
+        async with answering():
+            cursor = self._home(query.type).aggregate(count_stages(query, reader))
+            counted = [int(document["n"]) async for document in cursor]
+        return counted[0] if counted else 0
+
+    async def claimed(self, keys: Sequence[str]) -> dict[str, str]:
+        async with answering():
+            cursor = self._database.claims.find({"_id": {"$in": list(dict.fromkeys(keys))}})
+            return {document["_id"]: document["owner"] async for document in cursor}

@@ -1,0 +1,88 @@
+"""All or nothing: a transaction that is run again while other writers are in the way or the database restarts.
+
+https://www.mongodb.com/docs/manual/core/transactions-in-applications/
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from anyio import CancelScope
+from bson.errors import InvalidDocument
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from pymongo.errors import PyMongoError
+
+from fhir_gateway.problem import Conflict, Problem
+from fhir_gateway.store.mongo.connection import Document, lost, meaning, raced
+
+Session = AsyncIOMotorClientSession | None
+
+PATIENCE_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 0.25
+
+
+class Overtaken(Exception):  # noqa: N818 - an event inside this room, never a problem for callers
+    """Another writer changed what was just read; reading again decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """``write`` does it once; ``landed`` tells whether an earlier try, of which no answer came, took effect.
+
+    A single write needs no transaction to be whole.
+    """
+
+    write: Callable[[Session], Awaitable[None]]
+    landed: Callable[[], Awaitable[bool]]
+    single: bool = False
+
+
+async def transact(client: AsyncIOMotorClient[Document], work: Work) -> None:
+    """Do the work once and durably. Raises Conflict when it lost, Unavailable when its outcome is unknown."""
+    # A caller that gives up in the middle must not leave a transaction open behind it.
+    with CancelScope(shield=True):
+        await _persist(client, work)
+
+
+async def _persist(client: AsyncIOMotorClient[Document], work: Work) -> None:
+    uncertain, attempt, end = False, 0, monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            async with _scope(client, work.single) as session:
+                await work.write(session)
+            return
+        except Conflict:
+            if uncertain and await work.landed():
+                return
+            raise
+        except (PyMongoError, InvalidDocument, Overtaken) as error:
+            uncertain = uncertain or lost(error)
+            if not _again(error) or monotonic() > end:
+                raise _defeat(error) from None
+        attempt += 1
+        await asyncio.sleep(_pause(attempt))
+
+
+def _again(error: Exception) -> bool:
+    return isinstance(error, Overtaken) or raced(error) or lost(error)
+
+
+def _defeat(error: Exception) -> Problem:
+    return Conflict("other writers were faster every time") if isinstance(error, Overtaken) else meaning(error)
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next try: random, so that those who collided do not collide again."""
+    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.002 * 2 ** min(attempt, 10)))  # noqa: S311
+
+
+@asynccontextmanager
+async def _scope(client: AsyncIOMotorClient[Document], single: bool) -> AsyncIterator[Session]:
+    if single:
+        yield None
+        return
+    async with await client.start_session() as session, session.start_transaction():
+        yield session

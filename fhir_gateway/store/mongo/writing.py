@@ -1,0 +1,205 @@
+"""What one commit writes, collection by collection: few statements, each for all of its kind.
+
+https://hl7.org/fhir/R4/http.html#transactional-integrity
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from time import time_ns
+from uuid import uuid4
+
+from bson import Binary
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from fhir_gateway.problem import Claimed, Conflict, Problem
+from fhir_gateway.store.mongo.connection import Collection, Document, duplicate
+from fhir_gateway.store.mongo.documents import (
+    VERSION_FIELDS,
+    event_document,
+    job_document,
+    note_document,
+    note_name,
+    past,
+    same,
+    version_document,
+)
+from fhir_gateway.store.mongo.transact import Overtaken, Session
+from fhir_gateway.store.port import Change, Claim, Commit, Note
+
+_KEPT = dict.fromkeys((*VERSION_FIELDS, "commit"), 1)
+_ticks = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One commit on its way. ``token`` marks what it wrote, so that it knows its own work after a crash."""
+
+    database: AsyncIOMotorDatabase[Document]
+    commit: Commit
+    token: Binary = field(default_factory=lambda: Binary(uuid4().bytes))
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one statement on one document, whole without a transaction."""
+        commit = self.commit
+        parts = (commit.changes, commit.claims, commit.grants, commit.notes, commit.events, commit.jobs, commit.settled)
+        return sum(map(len, parts)) == 1 and not any(change.replaces for change in commit.changes)
+
+    async def write(self, session: Session) -> None:
+        await self._changes(session)
+        await self._claims(session)
+        await self._grants(session)
+        await self._notes(session)
+        await self._insert("events", map(event_document, self.commit.events), session)
+        order = _order()
+        jobs = (job_document(job, order + place) for place, job in enumerate(self.commit.jobs))
+        await self._insert("jobs", jobs, session)
+        await self._settle(session)
+
+    async def landed(self) -> bool:
+        """Whether this commit is in the database already; one of its documents stands for all."""
+        mark = {"commit": self.token}
+        for change in self.commit.changes[:1]:
+            version = change.version
+            names = {"resources": version.reference, "versions": past(version.reference, version.number)}
+            return any([await self.database[place].find_one({"_id": name} | mark) for place, name in names.items()])
+        for event in self.commit.events[:1]:
+            return bool(await self.database.events.find_one({"_id": f"AuditEvent/{event.id}"} | mark))
+        for note in self.commit.notes[:1]:
+            return bool(await self.database.notes.find_one({"_id": note_name(note.shelf, note.key)} | mark))
+        for job in self.commit.jobs[:1]:
+            return bool(await self.database.jobs.find_one({"_id": job.id} | mark))
+        # Grants repeat without harm, and a job that is gone was settled by the try whose answer was lost.
+        return True
+
+    async def _insert(self, collection: str, documents: Iterable[Document], session: Session) -> None:
+        marked = [document | {"commit": self.token} for document in documents]
+        await insert(self.database[collection], marked, session, Conflict("another writer was first"))
+
+    async def _changes(self, session: Session) -> None:
+        changes = {change.version.reference: change for change in self.commit.changes}
+        if len(changes) < len(self.commit.changes):
+            raise Conflict("one commit changes the same resource twice")
+        fresh = [change for change in changes.values() if not change.replaces]
+        await self._insert("resources", [self._document(change) for change in fresh], session)
+        if replaced := [change for change in changes.values() if change.replaces]:
+            await self._replace(replaced, session)
+
+    def _document(self, change: Change, readers: Sequence[str] = ()) -> Document:
+        granted = {grant.reader for grant in self.commit.grants if grant.reference == change.version.reference}
+        return {**change.index, **version_document(change.version, {*readers, *granted})}
+
+    async def _replace(self, changes: Sequence[Change], session: Session) -> None:
+        """The old versions move to the history; a grant once given stays with the new ones."""
+        names = [change.version.reference for change in changes]
+        found = self.database.resources.find({"_id": {"$in": names}}, _KEPT, session=session)
+        old = {document["_id"]: document async for document in found}
+        for change in changes:
+            before = old.get(change.version.reference)
+            if before is None or before["version"] != change.replaces:
+                raise Conflict("another version is current by now", change.version.reference)
+        history = [document | {"_id": past(name, document["version"])} for name, document in old.items()]
+        await insert(self.database.versions, history, session, Overtaken())
+        replacements = [self._replacement(change, old[change.version.reference]["readers"]) for change in changes]
+        result = await self.database.resources.bulk_write(replacements, ordered=True, session=session)
+        if result.matched_count != len(changes):
+            raise Overtaken
+
+    def _replacement(self, change: Change, readers: Sequence[str]) -> ReplaceOne[Document]:
+        document = self._document(change, readers) | {"commit": self.token}
+        return ReplaceOne({"_id": document["_id"], "version": change.replaces}, document)
+
+    async def _claims(self, session: Session) -> None:
+        wanted = _agreed(self.commit.claims)
+        if not wanted:
+            return
+        cursor = self.database.claims.find({"_id": {"$in": list(wanted)}}, session=session)
+        owners = {document["_id"]: document["owner"] async for document in cursor}
+        moves = [move for claim in wanted.values() if (move := _move(claim, owners.get(claim.key)))]
+        if moves:
+            result = await self.database.claims.bulk_write(moves, ordered=True, session=session)
+            _must(result.matched_count == len(moves), Overtaken())
+        fresh = [{"_id": key, "owner": claim.owner} for key, claim in wanted.items() if key not in owners]
+        await insert(self.database.claims, fresh, session, Overtaken())
+
+    async def _grants(self, session: Session) -> None:
+        written = {change.version.reference for change in self.commit.changes}
+        readers: dict[str, dict[str, None]] = {}
+        for grant in self.commit.grants:
+            if grant.reference not in written:
+                readers.setdefault(grant.reader, {})[grant.reference] = None
+        for reader, references in readers.items():
+            result = await self.database.resources.update_many(
+                {"_id": {"$in": list(references)}}, {"$addToSet": {"readers": reader}}, session=session
+            )
+            _must(result.matched_count == len(references), Conflict("what is to be shared is not stored"))
+
+    async def _notes(self, session: Session) -> None:
+        fresh = [note_document(note, note.content) for note in self.commit.notes if note.expected is None]
+        await self._insert("notes", fresh, session)
+        changed = {note_name(note.shelf, note.key): note for note in self.commit.notes if note.expected is not None}
+        if not changed:
+            return
+        cursor = self.database.notes.find({"_id": {"$in": list(changed)}}, session=session)
+        stored = {document["_id"]: document async for document in cursor}
+        rewritten = [self._rewritten(note, stored.get(name)) for name, note in changed.items()]
+        result = await self.database.notes.bulk_write(rewritten, ordered=True, session=session)
+        _must(result.matched_count == len(rewritten), Overtaken())
+
+    def _rewritten(self, note: Note, stored: Document | None) -> ReplaceOne[Document]:
+        if stored is None or not same(stored["content"], note.expected or {}):
+            raise Conflict(f"the note on shelf {note.shelf} is not as expected")
+        document = note_document(note, {**stored["content"], **note.content}) | {"commit": self.token}
+        return ReplaceOne({"_id": stored["_id"], "commit": stored["commit"]}, document)
+
+    async def _settle(self, session: Session) -> None:
+        settled = list(dict.fromkeys(self.commit.settled))
+        if settled:
+            result = await self.database.jobs.delete_many({"_id": {"$in": settled}}, session=session)
+            _must(result.deleted_count == len(settled), Conflict("another worker settled the job"))
+
+
+async def insert(collection: Collection, documents: Sequence[Document], session: Session, taken: Exception) -> None:
+    """Insert all; raises ``taken`` when one of them is there already."""
+    if not documents:
+        return
+    try:
+        if len(documents) == 1:
+            await collection.insert_one(documents[0], session=session)
+        else:
+            await collection.insert_many(documents, ordered=True, session=session)
+    except (DuplicateKeyError, BulkWriteError) as error:
+        if duplicate(error):
+            raise taken from None
+        raise
+
+
+def _agreed(claims: Iterable[Claim]) -> dict[str, Claim]:
+    wanted: dict[str, Claim] = {}
+    for claim in claims:
+        if wanted.setdefault(claim.key, claim).owner != claim.owner:
+            raise Claimed(claim.key, wanted[claim.key].owner)
+    return wanted
+
+
+def _move(claim: Claim, owner: str | None) -> UpdateOne | None:
+    """What has to be done to a claim that has an owner; None for one that is new or in the right hands."""
+    if owner is None or owner == claim.owner:
+        return None
+    if owner != claim.instead_of:
+        raise Claimed(claim.key, owner)
+    return UpdateOne({"_id": claim.key, "owner": owner}, {"$set": {"owner": claim.owner}})
+
+
+def _must(holds: bool, otherwise: Problem | Overtaken) -> None:
+    if not holds:
+        raise otherwise
+
+
+def _order() -> int:
+    """Later calls get larger numbers, also within one tick of the clock; nanoseconds since 1970."""
+    return time_ns() + next(_ticks)
+

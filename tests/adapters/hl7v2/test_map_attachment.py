@@ -1,0 +1,52 @@
+"""Encapsulated documents: the bytes come out as they went in."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.contract import Resource, Translation
+
+Translate = Callable[[bytes], Translation]
+Build = Callable[..., bytes]
+
+PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
+OBR = "OBR|1|P1|F1|XQN|||||||||||||||||||||F"
+
+
+def report(translation: Translation) -> Resource:
+    [found] = [
+        e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == "DiagnosticReport"
+    ]
+    resource: Resource = found
+    return resource
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(min_size=1, max_size=300))
+def test_a_document_keeps_its_bytes_size_and_hash(translate: Translate, message: Build, raw: bytes) -> None:
+    data = base64.b64encode(raw).decode()
+    form = report(translate(message("ORU^R01", PID, OBR, f"OBX|1|ED|PDF||^AP^PDF^Base64^{data}||||||F")))
+    attachment = form["presentedForm"][0]
+
+    assert base64.b64decode(attachment["data"]) == raw
+    assert attachment["size"] == len(raw)
+    assert base64.b64decode(attachment["hash"]) == hashlib.sha1(raw).digest()
+    assert attachment["contentType"] == "application/pdf"
+
+
+def test_a_document_in_lines_and_in_hexadecimal_is_read(translate: Translate, message: Build) -> None:
+    rows = ("OBX|1|ED|A||^TEXT^PLAIN^Base64^YWJj\nZGVm||||||F", "OBX|2|ED|B||^IM^JPEG^Hex^FFD8FF||||||F")
+    forms = report(translate(message("ORU^R01", PID, OBR, *rows)))["presentedForm"]
+
+    assert [base64.b64decode(form["data"]) for form in forms] == [b"abcdef", b"\xff\xd8\xff"]
+    assert [form["contentType"] for form in forms] == ["text/plain", "image/jpeg"]
+
+
+def test_a_document_outside_a_report_becomes_a_document_of_the_patient(translate: Translate, message: Build) -> None:
+    entries = translate(message("ADT^A01", PID, "PV1|1|I", "OBX|1|ED|PDF^Phiếu||^AP^PDF^Base64^JVBERi0=||||||F")).bundle
+    kinds = [entry["resource"]["resourceType"] for entry in entries["entry"]]
+
+    assert "DocumentReference" in kinds

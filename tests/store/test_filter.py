@@ -1,0 +1,254 @@
+"""Searches run against the real engine: the right records, by an index, in order, page by page."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from fhir_gateway.search import cursor
+from fhir_gateway.search.criteria import Compartment
+from fhir_gateway.search.extract import INDEXES, index
+from fhir_gateway.search.query import Query, parse
+from fhir_gateway.store.embedded import Engine
+from fhir_gateway.store.filter import count_stages, stages
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RECORDS = json.loads((Path(__file__).parent / "searched.json").read_text(encoding="utf-8"))
+
+Records = Collection[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Records]:
+    engine = Engine(tmp_path_factory.mktemp("data"))
+    engine.start()
+    client: MongoClient[dict[str, Any]] = MongoClient(engine.url, tz_aware=True)
+    try:
+        yield filled(client.search.records)
+    finally:
+        client.close()
+        engine.stop()
+
+
+def filled(records: Records) -> Records:
+    for one in INDEXES:
+        records.create_index([(field, 1) for field in one.fields], name=one.name)
+    records.insert_many([document(resource, at) for at, resource in enumerate(RECORDS)])
+    return records
+
+
+def document(resource: dict[str, Any], at: int) -> dict[str, Any]:
+    type_, id_ = resource["resourceType"], resource["id"]
+    gone = bool(resource.get("deleted"))
+    return {
+        "_id": f"{type_}/{id_}",
+        "type": type_,
+        "id": id_,
+        "updated": START + timedelta(days=at),
+        "deleted": gone,
+        "readers": ["qn", "central"] if resource.get("shared") else ["qn"],
+        **({} if gone else index(resource)),
+    }
+
+
+def asked(type_: str, text: str) -> Query:
+    return parse(type_, parse_qsl(text, strict_parsing=bool(text)))
+
+
+def found(records: Records, query: Query, reader: str | None = None) -> list[str]:
+    return [record["id"] for record in records.aggregate(stages(query, reader))]
+
+
+CASES = [
+    # token
+    ("Patient", "gender=female", "lan hoa-old hoa-new"),
+    ("Patient", "gender=http://hl7.org/fhir/administrative-gender|male", "duc"),
+    ("Patient", "gender=other", ""),
+    ("Patient", "gender=male,female", "duc lan hoa-old hoa-new"),
+    ("Patient", "gender:not=female", "duc nobody"),
+    ("Patient", "gender:missing=true", "nobody"),
+    ("Patient", "gender:missing=false", "lan hoa-old hoa-new duc"),
+    ("Patient", "active=true", "lan"),
+    ("Patient", "deceased=true", "duc"),
+    ("Patient", "deceased=false", "lan hoa-old hoa-new nobody"),
+    ("Patient", "identifier=urn:cccd|022012345678", "lan"),
+    ("Patient", "identifier=022012345678", "lan duc"),
+    ("Patient", "identifier=urn:cccd|", "lan"),
+    ("Patient", "identifier=|77", "hoa-old"),
+    ("Patient", r"identifier=urn:odd|a\|b\,c", "nobody"),
+    ("Patient", "identifier=urn:cccd|022012345678,urn:mrn|022012345678", "lan duc"),
+    ("Patient", "identifier=urn:mrn|77", ""),
+    ("Patient", "phone=0912000111", "lan"),
+    ("Patient", "email=0912000111", ""),
+    ("Patient", "telecom=0912000111", "lan"),
+    ("Patient", "phone:missing=true", "hoa-old hoa-new duc nobody"),
+    # string
+    ("Patient", "name=hoa", "hoa-old hoa-new"),
+    ("Patient", "name=HOÀ", "hoa-old hoa-new"),
+    ("Patient", "given:exact=Hoà", "hoa-new"),
+    ("Patient", "name:exact=Hoà", "hoa-new"),
+    ("Patient", "family=Nguyen", "lan duc"),
+    ("Patient", "family=nguyễn&given=lan", "lan"),
+    ("Patient", "given=nguyen", ""),
+    ("Patient", "family=ng,tr", "lan duc hoa-old hoa-new"),
+    ("Patient", "family:contains=guy", "lan duc"),
+    ("Patient", "given:contains=an", "lan"),
+    ("Patient", "name=lan&name=nguyen", "lan"),
+    ("Patient", "address-city=ha long", "lan"),
+    ("Patient", "address=Hạ", "lan"),
+    ("Patient", "address-country=ha long", ""),
+    ("Patient", "family:missing=true", "nobody"),
+    ("Patient", "name=.*", ""),
+    # date
+    ("Patient", "birthdate=1980-05-01", "lan"),
+    ("Patient", "birthdate=1980-05", "lan hoa-old"),
+    ("Patient", "birthdate=1980", "lan hoa-old hoa-new"),
+    ("Patient", "birthdate=ne1980-05", "hoa-new duc"),
+    ("Patient", "birthdate=gt1980-05-01", "hoa-old hoa-new duc"),
+    ("Patient", "birthdate=ge1980-05-01", "lan hoa-old hoa-new duc"),
+    ("Patient", "birthdate=lt1980-05-01", "hoa-new"),
+    ("Patient", "birthdate=le1980-05-31", "lan hoa-old hoa-new"),
+    ("Patient", "birthdate=sa1980-05-01", "duc"),
+    ("Patient", "birthdate=eb1981", "lan hoa-old hoa-new"),
+    ("Patient", "birthdate=ge1980-01-01&birthdate=lt1981-01-01", "lan hoa-old hoa-new"),
+    ("Patient", "birthdate=1980-05-01,1990-12-31", "lan duc"),
+    ("Encounter", "date=2026-03-10", "short"),
+    ("Encounter", "date=ge2026-05-01", "open"),
+    ("Encounter", "date=sa2026-03-05", "short"),
+    ("Encounter", "date=eb2026-03-20", "short"),
+    ("Encounter", "date=ap2026-03-12", "open short"),
+    ("Observation", "date=2026-03-10T01:30:00Z", "hb"),
+    ("Observation", "date=2026-03-10T08:30:00+07:00", "hb"),
+    ("Observation", "date=2026-03-10", "hb"),
+    ("Observation", "date=lt2026-03-10T08:30:01+07:00", "hb"),
+    # reference
+    ("Observation", "patient=lan", "hb k"),
+    ("Observation", "subject=Patient/lan", "hb k"),
+    ("Observation", "subject:Patient=lan", "hb k"),
+    ("Observation", "subject=lan", "hb k ward"),
+    ("Observation", "subject:Group=lan", "ward"),
+    ("Observation", "patient=Patient/duc,Patient/lan", "hb k"),
+    ("Observation", "performer:identifier=urn:licence|0001", "k"),
+    ("Observation", "performer=https://other.example/fhir/Practitioner/9", "hb"),
+    ("Observation", "patient:missing=true", "ward"),
+    # number, quantity
+    ("Observation", "value-quantity=7.2", "hb k"),
+    ("Observation", "value-quantity=7.20", "hb"),
+    ("Observation", "value-quantity=7.2||g/dL", "hb"),
+    ("Observation", "value-quantity=7.2|http://unitsofmeasure.org|mmol/L", "k"),
+    ("Observation", "value-quantity=gt7.2", "k"),
+    ("Observation", "value-quantity=ge7.2", "hb k"),
+    ("Observation", "value-quantity=lt7.2", "ward"),
+    ("Observation", "value-quantity=lt-1", "ward"),
+    ("Observation", "value-quantity=ne7.2", "ward"),
+    ("Observation", "value-quantity=ap7", "hb k"),
+    ("Observation", "code=http://loinc.org|718-7&value-quantity=lt8||g/dL", "hb"),
+    ("RiskAssessment", "probability=ge0.3", "risk"),
+    ("RiskAssessment", "probability=lt0.3", ""),
+    # uri, record fields
+    ("ValueSet", "url=http://example.org/vs|1", ""),
+    ("ValueSet", "url=http://example.org/vs", "vs"),
+    ("Patient", "_id=lan,duc", "lan duc"),
+    ("Patient", "_id:not=lan", "hoa-old hoa-new duc nobody"),
+    ("Patient", "_id=lan&gender=male", ""),
+    ("Patient", "_lastUpdated=2026-01-01", "lan"),
+    ("Patient", "_lastUpdated=gt2026-01-02T23:59:59Z", "hoa-new duc nobody"),
+    ("Patient", "_lastUpdated=ne2026-01-01", "hoa-old hoa-new duc nobody"),
+    ("Patient", "_tag=urn:tag|test", "lan"),
+    ("Patient", "_profile=http://example.org/p", "lan"),
+    ("Patient", "", "lan hoa-old hoa-new duc nobody"),
+]
+
+
+@pytest.mark.parametrize(("type_", "text", "expected"), CASES, ids=[f"{one[0]}?{one[1]}" for one in CASES])
+def test_a_search_finds_exactly_what_it_asks_for(records: Records, type_: str, text: str, expected: str) -> None:
+    query = asked(type_, text)
+    assert sorted(found(records, query)) == sorted(expected.split())
+    counted = next(iter(records.aggregate(count_stages(query, None))), {"n": 0})
+    assert counted["n"] == len(expected.split())
+
+
+@pytest.mark.parametrize(("type_", "text", "expected"), CASES, ids=[f"{one[0]}?{one[1]}" for one in CASES])
+@pytest.mark.parametrize("extra", ["", "_sort=-_lastUpdated", "reader"])
+def test_every_search_uses_an_index(records: Records, type_: str, text: str, expected: str, extra: str) -> None:
+    reader = "qn" if extra == "reader" else None
+    query = asked(type_, "&".join(filter(None, (text, extra if reader is None else ""))))
+    plan = json.dumps(explained(records, stages(query, reader)), default=str)
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+
+
+def test_a_page_behind_the_first_uses_an_index_too(records: Records) -> None:
+    for text in ("gender=female", "", "_sort=-_lastUpdated", "family=ng&_sort=birthdate"):
+        query = replace(asked("Patient", text), size=1)
+        plan = json.dumps(explained(records, stages(second(records, query), None)), default=str)
+        assert "COLLSCAN" not in plan, text
+
+
+def explained(records: Records, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    command = {"aggregate": records.name, "pipeline": pipeline, "cursor": {}}
+    return records.database.command("explain", command, verbosity="queryPlanner")
+
+
+def second(records: Records, query: Query) -> Query:
+    return replace(query, after=position(records, query, found(records, query)[-1]))
+
+
+def position(records: Records, query: Query, id_: str) -> tuple[str | float, ...]:
+    record = records.find_one({"_id": f"{query.type}/{id_}"})
+    assert record is not None
+    return cursor.position(query, record["_id"], record["updated"], record)
+
+
+ORDERS = {
+    "_sort=family": "duc lan hoa-new hoa-old nobody",
+    "_sort=-family": "hoa-old hoa-new lan duc nobody",
+    "_sort=birthdate": "hoa-new hoa-old lan duc nobody",
+    "_sort=-birthdate": "duc lan hoa-old hoa-new nobody",
+    "_sort=gender,-_id": "lan hoa-old hoa-new duc nobody",
+    "_sort=_lastUpdated": "lan hoa-old hoa-new duc nobody",
+    "_sort=-_lastUpdated": "nobody duc hoa-new hoa-old lan",
+    "_sort=-_id": "nobody lan hoa-old hoa-new duc",
+    "": "duc hoa-new hoa-old lan nobody",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), ORDERS.items())
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_follow_one_another_in_order(records: Records, text: str, expected: str, size: int) -> None:
+    query = replace(asked("Patient", text), size=size)
+    pages: list[str] = []
+    while (page := found(records, query)) and len(pages) < 10:
+        pages += page
+        query = replace(query, after=position(records, query, page[-1]))
+    assert " ".join(pages) == expected
+
+
+def test_pages_of_a_search_by_key_follow_one_another(records: Records) -> None:
+    query = replace(asked("Patient", "deceased=false"), size=2)
+    first = found(records, query)
+    rest = found(records, replace(query, after=position(records, query, first[-1])))
+    assert [first, rest] == [["hoa-new", "hoa-old"], ["lan", "nobody"]]
+
+
+def test_a_reader_sees_what_was_shared(records: Records) -> None:
+    assert found(records, asked("Patient", ""), "central") == ["lan"]
+    assert found(records, asked("Patient", "gender=female"), "central") == ["lan"]
+    assert found(records, asked("Patient", "gender=male"), "central") == []
+
+
+def test_a_compartment_holds_the_records_of_its_patient(records: Records) -> None:
+    query = replace(asked("Observation", ""), criteria=(Compartment(("lan",)),))
+    assert found(records, query) == ["hb", "k"]
+
+
+def test_the_search_keys_stay_in_the_database(records: Records) -> None:
+    for record in records.aggregate(stages(asked("Patient", "_sort=family"), None)):
+        assert set(record) == {"_id", "type", "id", "updated", "deleted", "readers"}
