@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from adapters.contract import Resource
 
 NAMESPACE = UUID("6f0d3f2e-6d9e-5c53-9a53-8b9d0f0c2a11")
+NESTED = (dict, list)  # written as dict | list it is built anew for each of 6,000 values of an episode
 
 
 def resource_id(hospital: str, resource_type: str, key: str) -> str:
@@ -21,14 +22,25 @@ def pruned(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {}
         for name, item in value.items():
-            inner = pruned(item) if isinstance(item, dict | list) else item
+            inner = pruned(item) if isinstance(item, NESTED) else item
             if inner or inner == 0:
                 kept[name] = inner
         return kept
     if isinstance(value, list):
-        items = [pruned(item) if isinstance(item, dict | list) else item for item in value]
+        items = [pruned(item) if isinstance(item, NESTED) else item for item in value]
         return [item for item in items if item or item == 0]
     return value
+
+
+def _holds_empty(value: Any) -> bool:
+    """Whether pruning would change the value: cheaper than pruning, and most resources are clean."""
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, NESTED):
+            if not item or _holds_empty(item):
+                return True
+        elif not item and item != 0:
+            return True
+    return False
 
 
 class Draft:
@@ -47,7 +59,8 @@ class Draft:
 
     def reference(self, resource_type: str, key: str, display: str | None = None) -> Resource:
         """A link to a resource of this Bundle, added already or later."""
-        return pruned({"reference": f"urn:uuid:{self.id(resource_type, key)}", "display": display})  # type: ignore[no-any-return]
+        link = {"reference": f"urn:uuid:{self.id(resource_type, key)}"}
+        return {**link, "display": display} if display else link
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add a resource or complete one added before (elements given now win). Returns the live resource."""
@@ -64,9 +77,10 @@ class Draft:
         entries = [
             {
                 "fullUrl": f"urn:uuid:{resource['id']}",
-                "resource": resource,
+                "resource": pruned(resource) if _holds_empty(resource) else resource,
                 "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
             }
             for resource in self._resources.values()
         ]
-        return pruned({"resourceType": "Bundle", "type": "transaction", "entry": entries})  # type: ignore[no-any-return]
+        bundle: Resource = {"resourceType": "Bundle", "type": "transaction"}
+        return {**bundle, "entry": entries} if entries else bundle

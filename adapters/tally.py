@@ -21,14 +21,14 @@ class Tally:
 
     def take(self, place: str, target: str) -> None:
         """The field went into ``target`` (``Type/id#path``); a field may go to several places."""
-        self.present(place)
+        self._offsets.setdefault(place, None)
         targets = self._targets.setdefault(place, [])
         if target not in targets:
             targets.append(target)
 
     def ignore(self, place: str, reason: str) -> None:
         """The field was left out on purpose; a mapping recorded for the same field wins."""
-        self.present(place)
+        self._offsets.setdefault(place, None)
         self._reasons.setdefault(place, reason)
 
     def close(self) -> tuple[Account, ...]:

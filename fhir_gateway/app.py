@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ def key_ring(settings: Settings) -> KeyRing:
 def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Client]:
     """Who may ask for a token: the built-in clients and the partner gateways whose keys are known."""
     partners = {
-        partner.name: Client(partner.name, "gateway", partner.name, json.loads(partner.jwks))
+        partner.client: Client(partner.client, "gateway", partner.name, json.loads(partner.jwks))
         for partner in known.partners.values()
         if partner.jwks
     }
@@ -137,7 +137,7 @@ class Gateway:
     bell: Bell = field(default_factory=Bell)
     outgoing: Bell = field(default_factory=Bell)
     settled: Settled = field(default_factory=Settled)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    carry: Callable[[House], Courier] = Courier
 
     @property
     def house(self) -> House:
@@ -169,7 +169,7 @@ class Gateway:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """The workers and the audit sealer run while the context is open."""
-        courier = Courier(self.house)
+        courier = self.carry(self.house)
         translator = Translator(self.house, self.reception.inbox, adapters(), self.outgoing, self.settled)
         dispatcher = Dispatcher(self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds)
         lease = self.settings.lease_seconds

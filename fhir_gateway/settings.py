@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     page_size: int = Field(default=20, ge=1, le=1000, description="resources on a search page when _count is not given")
     page_limit: int = Field(default=1000, ge=1, description="largest _count honoured")
     wait_seconds: float = Field(default=30.0, description="longest ?wait=true on an ingest")
-    lease_seconds: float = Field(default=30.0, description="how long a worker may hold a message or a delivery")
+    lease_seconds: float = Field(default=10.0, description="how long a worker may hold a message or a delivery")
     retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")
     retry_limit_seconds: float = Field(default=3600.0, description="longest delay between two tries of a delivery")
     seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")

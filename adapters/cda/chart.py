@@ -3,12 +3,13 @@
 https://hl7.org/fhir/R4/datatypes.html
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from adapters.cda.node import Node
 from adapters.cda.parse import Document
 from adapters.contract import Hospital, Notice, Resource
-from adapters.draft import Draft
+from adapters.draft import Draft, pruned
 
 Link = tuple[str, str]
 """A resource of this Bundle: its type and local key."""
@@ -39,7 +40,13 @@ class Chart:
         return Spot(self, f"{link[0]}/{self.draft.id(*link)}", "")
 
     def notice(self, where: str, text: str) -> None:
-        self.notices.append(Notice(where, text))
+        notice = Notice(where, text)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+    def known(self, link: Link, element: str) -> list[Resource]:
+        """What an earlier mention of the same resource already put into one of its lists."""
+        return list(self.draft.add(*link, {}).get(element, []))
 
     def fact_key(self, resource_type: str, signature: str, number: str) -> str:
         """The key of a fact: what it states, counted when different facts of one document state the same.
@@ -65,15 +72,20 @@ class Chart:
 class Spot:
     """A place in a FHIR resource; reading a source field through it writes the ledger line."""
 
-    __slots__ = ("_path", "_resource", "chart")
+    __slots__ = ("_path", "_resource", "_silent", "chart")
 
-    def __init__(self, chart: Chart, resource: str, path: str) -> None:
+    def __init__(self, chart: Chart, resource: str, path: str, silent: bool = False) -> None:
         self.chart = chart
+        self._silent = silent
         self._resource = resource
         self._path = path
 
     def at(self, path: str) -> "Spot":
-        return Spot(self.chart, self._resource, f"{self._path}.{path}" if self._path else path)
+        return Spot(self.chart, self._resource, f"{self._path}.{path}" if self._path else path, self._silent)
+
+    def silent(self) -> "Spot":
+        """The same place for a look at the value that leaves no line in the ledger."""
+        return Spot(self.chart, self._resource, self._path, silent=True)
 
     def attribute(self, node: Node, name: str, path: str = "") -> str:
         """The attribute's value, entered as mapped to this place."""
@@ -94,5 +106,27 @@ class Spot:
         return node.narrative
 
     def _take(self, place: str, path: str) -> None:
+        if self._silent:
+            return
         whole = f"{self._path}.{path}" if self._path and path else self._path or path
         self.chart.document.tally.take(place, f"{self._resource}#{whole}")
+
+
+def listed(
+    nodes: list[Node], place: tuple[Spot, str], make: Callable[[Node, Spot], Resource], known: list[Resource]
+) -> list[Resource]:
+    """What the nodes make, each once at its own index of the list, after what is known from an earlier mention.
+
+    A person named five times in a document is described a little differently each time: nothing told is dropped.
+    """
+    spot, name = place
+    found = list(known)
+    for node in nodes:
+        at = len(found)
+        if known:
+            again = pruned(make(node, spot.silent()))
+            at = found.index(again) if again in found else at
+        one = make(node, spot.at(f"{name}[{at}]"))
+        if one:
+            found[at : at + 1] = [one]
+    return found

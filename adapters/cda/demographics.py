@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/datatypes.html#HumanName
 """
 
-from adapters.cda.chart import Spot
+from adapters.cda.chart import Spot, listed
 from adapters.cda.datatypes import period
 from adapters.cda.node import Node
 from adapters.cda.tables import translated
@@ -15,18 +15,17 @@ _LINES = frozenset(
 )
 
 
-def names(nodes: list[Node], spot: Spot) -> list[Resource]:
+def names(nodes: list[Node], spot: Spot, known: list[Resource] | None = None) -> list[Resource]:
     """Every name, and the nicknames given inside a name as names of their own."""
-    found: list[Resource] = []
-    for node in nodes:
-        one = _name(node, spot.at(f"name[{len(found)}]"))
-        if one:
-            found.append(one)
-    for nickname in (given for node in nodes for given in node.all("given") if _is_nickname(given)):
-        place = spot.at(f"name[{len(found)}]")
-        place.attribute(nickname, "qualifier", "use")
-        found.append({"use": "nickname", "given": [place.text(nickname, "given[0]")]})
-    return found
+    nicknames = [given for node in nodes for given in node.all("given") if _is_nickname(given)]
+    return listed([*nodes, *nicknames], (spot, "name"), _any_name, known or [])
+
+
+def _any_name(node: Node, spot: Spot) -> Resource:
+    if node.name != "given":
+        return _name(node, spot)
+    spot.attribute(node, "qualifier", "use")
+    return {"use": "nickname", "given": [spot.text(node, "given[0]")]}
 
 
 def first_name(nodes: list[Node], spot: Spot) -> Resource:
@@ -77,13 +76,8 @@ def _is_nickname(part: Node) -> bool:
     return part.name == "given" and part.get("qualifier") == _NICKNAME and bool(part.text)
 
 
-def addresses(nodes: list[Node], spot: Spot) -> list[Resource]:
-    found: list[Resource] = []
-    for node in nodes:
-        one = address(node, spot.at(f"address[{len(found)}]"))
-        if one:
-            found.append(one)
-    return found
+def addresses(nodes: list[Node], spot: Spot, known: list[Resource] | None = None) -> list[Resource]:
+    return listed(nodes, (spot, "address"), address, known or [])
 
 
 def address(node: Node, spot: Spot) -> Resource:
@@ -104,13 +98,10 @@ def address(node: Node, spot: Spot) -> Resource:
     return {"use": use, **parts, "period": period(node.first("useablePeriod"), spot.at("period"))}
 
 
-def telecoms(nodes: list[Node], spot: Spot, name: str = "telecom") -> list[Resource]:
-    found: list[Resource] = []
-    for node in nodes:
-        one = _telecom(node, spot.at(f"{name}[{len(found)}]"))
-        if one:
-            found.append(one)
-    return found
+def telecoms(
+    nodes: list[Node], spot: Spot, name: str = "telecom", known: list[Resource] | None = None
+) -> list[Resource]:
+    return listed(nodes, (spot, name), _telecom, known or [])
 
 
 def _telecom(node: Node, spot: Spot) -> Resource:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/datatypes.html#Identifier
 
 import re
 
-from adapters.cda.chart import Chart, Spot
+from adapters.cda.chart import Chart, Spot, listed
 from adapters.cda.datatypes import root_uri, system_uri
 from adapters.cda.node import Node
 from adapters.cda.tables import IDENTIFIER_TYPES
@@ -65,14 +65,9 @@ def identifier(node: Node, spot: Spot) -> Resource:
     }
 
 
-def identifiers(nodes: list[Node], spot: Spot) -> list[Resource]:
+def identifiers(nodes: list[Node], spot: Spot, known: list[Resource] | None = None) -> list[Resource]:
     """All identifiers that have a value, each at its own index."""
-    found: list[Resource] = []
-    for node in nodes:
-        one = identifier(node, spot.at(f"identifier[{len(found)}]"))
-        if one:
-            found.append(one)
-    return found
+    return listed(nodes, (spot, "identifier"), identifier, known or [])
 
 
 def number_of(node: Node) -> str:

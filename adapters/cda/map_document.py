@@ -129,9 +129,9 @@ def _related(root: Node, spot: Spot) -> list[Resource]:
     for node in root.all("relatedDocument"):
         place = spot.at(f"relatesTo[{len(found)}]")
         parent = node.first("parentDocument")
-        target = identifier(parent.first("id"), place.at("targetIdentifier"))
         code = translated("related_document", node.get("typeCode"))
-        if code and target:
+        target = identifier(parent.first("id"), place.at("targetIdentifier")) if code else {}
+        if target:
             place.attribute(node, "typeCode", "code")
             found.append({"code": code, "targetIdentifier": target})
     return found

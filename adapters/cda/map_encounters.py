@@ -51,7 +51,7 @@ def encounter(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     when = _period(statement.first("effectiveTime"), spot.at("period"))
     told = status(statement, "encounter_status", spot)
     elements = {
-        "identifier": identifiers(statement.all("id"), spot),
+        "identifier": identifiers(statement.all("id"), spot, chart.known(link, "identifier")),
         "status": "finished" if told == "unknown" and when.get("end") else told,
         **_kind(statement.first("code"), spot),
         "subject": chart.subject(),
@@ -60,8 +60,18 @@ def encounter(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "reasonCode": _reasons(statement, spot),
         "diagnosis": _diagnoses(chart, statement, setting),
     }
-    chart.draft.add(*link, elements)
+    _complete(chart, link, elements)
     return [link]
+
+
+def _complete(chart: Chart, link: Link, elements: Resource) -> None:
+    """Add what is new: an entry of the list never makes the document's own encounter less known."""
+    live = chart.draft.add(*link, {})
+    if elements["status"] == "unknown":
+        elements["status"] = live.get("status", "unknown")
+    if elements["class"] == UNKNOWN_CLASS:
+        elements["class"] = live.get("class", UNKNOWN_CLASS)
+    chart.draft.add(*link, elements)
 
 
 def _key(chart: Chart, node: Node) -> str:
@@ -142,7 +152,7 @@ def _place(chart: Chart, facility: Node, spot: Spot) -> Resource:
     kind = concept(facility.first("code"), place.at("type[0]"))
     address = addresses(facility.first("location").all("addr")[:1], place)
     elements = {
-        "identifier": identifiers(facility.all("id"), place),
+        "identifier": identifiers(facility.all("id"), place, chart.known(link, "identifier")),
         "name": place.text(name, "name"),
         "type": [kind] if kind else [],
         "address": address[0] if address else {},

@@ -86,8 +86,10 @@ def _relative(chart: Chart, relative: Node, when: Node, spot: Spot) -> Resource:
 def _logical(kind: str, node: Node, spot: Spot) -> Resource:
     """A thing this document only names: by its number and what kind it is."""
     number = identifier(node.first("id"), spot.at("identifier"))
+    if not number:
+        return {}
     name = spot.attribute(node.first("code"), "displayName", "display")
-    return {"type": kind, "identifier": number, "display": name} if number else {}
+    return {"type": kind, "identifier": number, "display": name}
 
 
 def _recipient(node: Node, spot: Spot) -> Resource:

@@ -181,12 +181,12 @@ def related_person(relative: Node, when: Node, chart: Chart) -> Link | None:
     spot = chart.spot(link)
     relationship = required_concept(relative.first("code"), spot.at("relationship[0]"))
     elements = {
-        "identifier": identifiers(relative.all("id"), spot),
+        "identifier": identifiers(relative.all("id"), spot, chart.known(link, "identifier")),
         "patient": chart.subject(),
         "relationship": [relationship],
-        "name": names(person.all("name"), spot),
-        "telecom": telecoms(relative.all("telecom"), spot),
-        "address": addresses(relative.all("addr"), spot),
+        "name": names(person.all("name"), spot, chart.known(link, "name")),
+        "telecom": telecoms(relative.all("telecom"), spot, known=chart.known(link, "telecom")),
+        "address": addresses(relative.all("addr"), spot, chart.known(link, "address")),
         "period": period(when, spot.at("period")),
     }
     chart.draft.add(*link, elements)

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/practitioner.html
 """
 
-from adapters.cda.chart import Chart, Link, Spot
+from adapters.cda.chart import Chart, Link, Spot, listed
 from adapters.cda.datatypes import concept, root_uri
 from adapters.cda.demographics import addresses, names, spoken, telecoms
 from adapters.cda.identifiers import identifier, identifiers, key_of, number_of
@@ -57,17 +57,23 @@ def _practitioner(entity: Node, spot: Spot) -> Resource:
     person = entity.first("assignedPerson")
     link = ("Practitioner", practitioner_key(entity, chart))
     place = chart.spot(link)
-    qualification = concept(entity.first("code"), place.at("qualification[0].code"))
     elements = {
-        "identifier": identifiers(entity.all("id"), place),
-        "name": names(person.all("name"), place),
-        "telecom": telecoms(entity.all("telecom"), place),
-        "address": addresses(entity.all("addr"), place),
-        "qualification": [{"code": qualification}] if qualification else [],
+        "identifier": identifiers(entity.all("id"), place, chart.known(link, "identifier")),
+        "name": names(person.all("name"), place, chart.known(link, "name")),
+        "telecom": telecoms(entity.all("telecom"), place, known=chart.known(link, "telecom")),
+        "address": addresses(entity.all("addr"), place, chart.known(link, "address")),
+        "qualification": listed(
+            entity.all("code"), (place, "qualification"), _qualification, chart.known(link, "qualification")
+        ),
     }
     chart.draft.add(*link, elements)
     _role(entity, link, chart)
     return chart.link(link, spoken(person.first("name")))
+
+
+def _qualification(node: Node, spot: Spot) -> Resource:
+    code = concept(node, spot.at("code"))
+    return {"code": code} if code else {}
 
 
 def practitioner_key(entity: Node, chart: Chart) -> str:
@@ -104,10 +110,10 @@ def _device(entity: Node, chart: Chart) -> Link:
     ]
     owner = organization(entity.first("representedOrganization"), place.at("owner"))
     elements = {
-        "identifier": identifiers(entity.all("id"), place),
+        "identifier": identifiers(entity.all("id"), place, chart.known(link, "identifier")),
         "deviceName": named,
         "owner": owner,
-        "contact": telecoms(entity.all("telecom"), place, "contact"),
+        "contact": telecoms(entity.all("telecom"), place, "contact", chart.known(link, "contact")),
     }
     chart.draft.add(*link, elements)
     return link
@@ -133,18 +139,27 @@ def organization(node: Node, spot: Spot) -> Resource:
 
 def _add_organization(node: Node, link: Link, chart: Chart, ours: bool) -> None:
     place = chart.spot(link)
-    written = node.first("name")
-    title = chart.hospital.title if ours else written.text
-    same = written.text == title
+    live = chart.draft.add(*link, {})
+    live["name"] = live.get("name") or (chart.hospital.title if ours else node.first("name").text)
     elements = {
-        "identifier": identifiers(node.all("id"), place),
-        "name": title,
-        "alias": [] if same else [written.text],
-        "telecom": telecoms(node.all("telecom"), place),
-        "address": addresses(node.all("addr"), place),
+        "identifier": identifiers(node.all("id"), place, chart.known(link, "identifier")),
+        "alias": _aliases(node.first("name"), place, live),
+        "telecom": telecoms(node.all("telecom"), place, known=chart.known(link, "telecom")),
+        "address": addresses(node.all("addr"), place, chart.known(link, "address")),
     }
-    place.text(written, "name" if same else "alias[0]")
     chart.draft.add(*link, elements)
+
+
+def _aliases(written: Node, spot: Spot, live: Resource) -> list[str]:
+    """Other names of the same organisation than the one it goes by here."""
+    aliases: list[str] = list(live.get("alias", []))
+    if not written.text or written.text == live["name"]:
+        spot.text(written, "name")
+        return aliases
+    if written.text not in aliases:
+        aliases.append(written.text)
+    spot.text(written, f"alias[{aliases.index(written.text)}]")
+    return aliases
 
 
 def _facility_id(node: Node, chart: Chart) -> Node | None:

@@ -21,11 +21,16 @@ _UNKNOWN_CLASS = {"system": f"{TERMINOLOGY}v3-NullFlavor", "code": "UNK", "displ
 
 
 def visit_number(scene: Scene, pv1: Segment) -> str:
-    """What the hospital calls this visit; without a number, patient and admission time; else this one message."""
+    """What the hospital calls this visit; without a number, patient and admission time; else this one message.
+
+    Empty for the PV1 of a message about the person alone (class N): there is no visit.
+    """
     if pv1.peek(19):
         return pv1.peek(19)
     if pv1.peek(44):
         return f"{scene.patient_key}@{pv1.peek(44)}"
+    if pv1.peek(2).upper() == "N":
+        return ""
     return f"{scene.patient_key}@message:{scene.header.peek(10)}"
 
 

@@ -111,12 +111,12 @@ def gender(segment: Segment, field: int, target: str) -> str:
 
 def identifiers(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     """All numbers of the patient, the hospital's own first met in PID-3."""
-    made: list[Resource] = []
+    made: dict[str, Resource] = {}
     for value in (*pid.values(3), *pid.values(2), *pid.values(4), *pid.values(19), *pid.values(20)):
         found = patient_identifier(scene, value, f"{at}identifier[{len(made)}]")
-        if found and found["value"] not in [other["value"] for other in made]:
-            made.append(found)
-    return made
+        if found:
+            made.setdefault(found["value"], found)
+    return list(made.values())
 
 
 def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:

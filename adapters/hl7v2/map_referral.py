@@ -40,7 +40,7 @@ def map_referral(scene: Scene, rf1: Segment) -> None:
             "requester": requester,
             "performer": _performers(scene, rf1, at),
             "reasonCode": _reasons(scene, rf1, at),
-            "reasonReference": [_link(made) for made in scene.made.get("Condition", ())],
+            "reasonReference": [_link(made) for made in scene.made("Condition")],
             "note": [{"text": text} for text in _notes(scene, f"{at}note[0].text")],
         },
     )

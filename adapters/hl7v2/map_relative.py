@@ -48,7 +48,7 @@ def map_mother(scene: Scene, pid: Segment) -> None:
     """The mother's number in PID-21 (a newborn's): a person related to the patient, the one of NK1 if named there."""
     if not pid.value(21).peek(1):
         return
-    listed = next((person for person in scene.made.get("RelatedPerson", ()) if _is_mother(person)), None)
+    listed = next((person for person in scene.made("RelatedPerson") if _is_mother(person)), None)
     if listed is not None:
         marks = listed.setdefault("identifier", [])
         for value in pid.values(21):

@@ -44,8 +44,7 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
 
 def map_specimen_source(scene: Scene, obr: Segment, order: Order) -> None:
     """OBR-15, where messages before 2.5 name the specimen, with OBR-14, when it arrived."""
-    listed = any(segment.name == "SPM" for segment in scene.segments)
-    if not obr.value(15) and (listed or not obr.value(14)):
+    if not obr.value(15) and ("SPM" in scene.names or not obr.value(14)):
         return
     key = scene.key("Specimen", order.key, "OBR-15")
     at = scene.at("Specimen", key)

@@ -87,7 +87,8 @@ def map_message(reading: Reading, hospital: Hospital, draft: Draft) -> None:
     event = read_event(header)
     check_whole(reading, event)
     for segments in _by_patient(reading.segments):
-        Walk(Scene(hospital, reading, draft, event, header, segments=segments)).go()
+        names = frozenset(segment.name for segment in segments)
+        Walk(Scene(hospital, reading, draft, event, header, segments=segments, names=names)).go()
     _notice_unmapped(reading)
 
 
@@ -169,7 +170,7 @@ class Walk:
 
     def _visit(self, segment: Segment) -> None:
         pid = self._first("PID")
-        if pid and segment is self._first("PV1"):
+        if pid and self._scene.encounter_key and segment is self._first("PV1"):
             map_encounter(self._scene, segment, pid)
         self._latest = None
 

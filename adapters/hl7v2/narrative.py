@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/composition-definitions.html#Composition.section
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from html import escape
 
 from adapters.contract import Resource
@@ -17,11 +17,11 @@ _SECTIONS = (
 )
 
 
-def sections(request: Resource, made: Mapping[str, list[Resource]]) -> list[Resource]:
+def sections(request: Resource, made: Callable[[str], list[Resource]]) -> list[Resource]:
     """The sections that have something to say. The request's own words open the note."""
     listed: list[Resource] = []
     for title, code, display, types in _SECTIONS:
-        cited = [request] if types == ("ServiceRequest",) else [one for kind in types for one in made.get(kind, ())]
+        cited = [request] if types == ("ServiceRequest",) else [one for kind in types for one in made(kind)]
         lines = [line for resource in cited for line in _lines(resource)]
         if lines:
             loinc = {"system": "http://loinc.org", "code": code, "display": display}

@@ -53,7 +53,10 @@ def parse(body: bytes) -> Source:
     delimiters = _delimiters(header)
     codec = codec_of(_declared(header, delimiters), content)
     lines, continued = _lines(pieces, delimiters, codec)
-    return Source(delimiters, codec, lines, content.endswith((b"\r", b"\n")), continued)
+    closed = content.endswith((b"\r", b"\n"))
+    if not closed and len(pieces[-1][1]) < 3:
+        raise Untranslatable("the message breaks off after this segment", lines[-1].place)
+    return Source(delimiters, codec, lines, closed, continued)
 
 
 def unframed(body: bytes) -> tuple[bytes, int]:
@@ -99,23 +102,25 @@ def _declared(header: bytes, delimiters: Delimiters) -> str:
 def _lines(
     pieces: list[tuple[int, bytes]], delimiters: Delimiters, codec: str
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    lines: list[Line] = []
-    continued: list[str] = []
-    counts: Counter[str] = Counter()
+    grouped: list[tuple[int, list[str]]] = []
     for offset, raw in pieces:
         text = decoded(raw, codec)
-        name = text[:3]
-        if _NAME.fullmatch(name) and text[3:4] in (delimiters.field, ""):
-            counts[name] += 1
-            lines.append(_line(text, (counts[name], offset), delimiters))
-        elif lines and lines[-1].name != "MSH":
-            continued.append(lines[-1].place)
-            lines[-1] = _joined(lines[-1], text, delimiters)
+        if _NAME.fullmatch(text[:3]) and text[3:4] in (delimiters.field, ""):
+            grouped.append((offset, [text]))
+        elif grouped and grouped[-1][1][0][:3] != "MSH":
+            # A line break inside a field, sent unescaped, cut the segment: it is put together again.
+            grouped[-1][1].append(text)
         else:
-            raise Untranslatable("a line that is no segment", lines[-1].place if lines else "MSH")
+            raise Untranslatable("a line that is no segment", "MSH")
+    counts: Counter[str] = Counter()
+    lines: list[Line] = []
+    for offset, parts in grouped:
+        counts[parts[0][:3]] += 1
+        lines.append(_line("\n".join(parts), (counts[parts[0][:3]], offset), delimiters))
     if counts["MSH"] > 1:
         raise Untranslatable("more than one message; send them one at a time", "MSH[2]")
-    return tuple(lines), tuple(continued)
+    broken = (line.place for line, (_, parts) in zip(lines, grouped, strict=True) if len(parts) > 1)
+    return tuple(lines), tuple(broken)
 
 
 def _line(text: str, at: tuple[int, int], delimiters: Delimiters) -> Line:
@@ -123,10 +128,3 @@ def _line(text: str, at: tuple[int, int], delimiters: Delimiters) -> Line:
     if fields[0] == "MSH":
         fields.insert(1, delimiters.field)
     return Line(fields[0], at[0], tuple(fields), at[1], text.isascii())
-
-
-def _joined(line: Line, text: str, delimiters: Delimiters) -> Line:
-    """A line break inside a field, sent unescaped, cut the segment: put it together again."""
-    first, *rest = text.split(delimiters.field)
-    fields = (*line.fields[:-1], f"{line.fields[-1]}\n{first}", *rest)
-    return Line(line.name, line.occurrence, fields, line.offset, line.ascii and text.isascii())

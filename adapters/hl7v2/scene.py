@@ -32,7 +32,8 @@ class Scene:
     patient_key: str = ""
     encounter_key: str = ""
     segments: list[Segment] = field(default_factory=list)
-    made: dict[str, list[Resource]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    _made: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _uses: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def id(self, resource_type: str, key: str) -> str:
@@ -54,10 +55,12 @@ class Scene:
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add to the Bundle and remember that this message made it."""
         resource = self.draft.add(resource_type, key, elements)
-        made = self.made.setdefault(resource_type, [])
-        if all(resource is not other for other in made):
-            made.append(resource)
+        self._made.setdefault(resource_type, {})[resource["id"]] = resource
         return resource
+
+    def made(self, resource_type: str) -> list[Resource]:
+        """What this message has made of that type, in order."""
+        return list(self._made.get(resource_type, {}).values())
 
     def key(self, resource_type: str, *parts: str) -> str:
         """A local key of those parts; said a second time in the message it gets a number."""

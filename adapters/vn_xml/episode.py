@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Hospital, Resource
 from adapters.draft import Draft
-from adapters.vn_xml.codes import concept, is_listed
+from adapters.vn_xml.codes import concept, is_listed, national
 from adapters.vn_xml.identifiers import staff_identity, staff_key
 from adapters.vn_xml.records import Dossier, Reading, Record
 from adapters.vn_xml.times import date_of, instant_of, time_of
@@ -64,7 +64,7 @@ class Episode:
 
     def department(self, code: str, kind: str = "Organization") -> Resource:
         """A department by its code alone; the files say nothing else of it."""
-        return {"type": kind, "identifier": {"system": "urn:vn:byt:ma-khoa", "value": code}}
+        return {"type": kind, "identifier": {"system": national(self.hospital, "MA_KHOA"), "value": code}}
 
     def practitioner(self, code: str, name: str = "") -> Resource:
         """The staff member of a code; a name is added when a table gives it."""
@@ -85,11 +85,11 @@ class Episode:
 
     def row_key(self, record: Record) -> str:
         """MA_LK, table and STT; a number given twice gets the place in the file as well."""
-        base = f"{self.key}|{record.table}|{record.text('STT')}"
-        key, number = base, 1
+        first = f"{self.key}|{record.table}|{record.text('STT')}"
+        key, number = first, 1
         while key in self._row_keys:
             number += 1
-            key = f"{base}#{number}"
+            key = f"{first}#{number}"
         self._row_keys.add(key)
         return key
 

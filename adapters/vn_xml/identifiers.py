@@ -4,9 +4,10 @@ SO_CCCD holds any of three numbers and has no type beside it; they are told apar
 """
 
 import re
+from functools import lru_cache
 
 from adapters.contract import Hospital, Resource
-from adapters.vn_xml.codes import IDENTIFIER_TYPE
+from adapters.vn_xml.codes import IDENTIFIER_TYPE, national
 
 _TRAINEE = re.compile(r"(.+?)\((.+)\)")
 _MOBILISED = re.compile(r"(.+)\.(?:HD|C)\.(\w{5})")
@@ -44,6 +45,7 @@ def insurance_number(hospital: Hospital, value: str) -> Resource:
     return identifier(hospital.systems["bhxh"], value, "NIIP", "secondary") if value.strip("0") else {}
 
 
+@lru_cache(maxsize=1024)
 def staff_key(code: str) -> str:
     """The part of a staff code that names the person: mobilised staff keep their licence number."""
     mobilised = _MOBILISED.fullmatch(code)
@@ -56,7 +58,7 @@ def staff_identity(hospital: Hospital, code: str) -> Resource:
     if trainee:
         licence, staff = trainee.groups()
         lent = {"identifier": [{"system": hospital.systems["practitioner"], "value": licence}]}
-        named = {"system": "urn:vn:byt:ma-nhan-vien", "value": staff}
+        named = {"system": national(hospital, "MA_NHAN_VIEN"), "value": staff}
         return {"identifier": [named], "qualification": [{**lent, "code": {"text": "Chứng chỉ của người hướng dẫn"}}]}
     licence = {"system": hospital.systems["practitioner"], "value": staff_key(code)}
     mobilised = _MOBILISED.fullmatch(code)

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/encounter.html
 from decimal import Decimal
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ACT_CODE, UCUM, listed
+from adapters.vn_xml.codes import ACT_CODE, UCUM, listed, national
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.records import Record, Take
 from adapters.vn_xml.sensitivity import HIV_ENTITLEMENT
@@ -31,7 +31,7 @@ def encounter(episode: Episode, diagnoses: list[Resource]) -> None:
         "type": _types(episode, record, target),
         "priority": _priority(record),
         "subject": episode.patient(),
-        "basedOn": _incoming_slip(take),
+        "basedOn": _incoming_slip(episode, take),
         "period": episode.period(record, "NGAY_VAO", "NGAY_RA", f"{target}#period"),
         "length": _length(record, target),
         "reasonCode": _reasons(episode, record, target),
@@ -81,11 +81,12 @@ def _priority(record: Record) -> Resource:
     return {"coding": [coding], "text": "Cấp cứu"}
 
 
-def _incoming_slip(take: Take) -> list[Resource]:
+def _incoming_slip(episode: Episode, take: Take) -> list[Resource]:
     number = take("GIAY_CHUYEN_TUYEN", "basedOn[0].identifier.value")
     if not number:
         return []
-    return [{"type": "ServiceRequest", "identifier": {"system": "urn:vn:byt:giay-chuyen-tuyen", "value": number}}]
+    system = national(episode.hospital, "GIAY_CHUYEN_TUYEN")
+    return [{"type": "ServiceRequest", "identifier": {"system": system, "value": number}}]
 
 
 def _length(record: Record, target: str) -> Resource:
@@ -106,11 +107,11 @@ def _reasons(episode: Episode, record: Record, target: str) -> list[Resource]:
 
 def _hospitalization(episode: Episode, record: Record, target: str) -> Resource:
     """Origin is the facility before this one, destination the one after; the sender is neither."""
-    base = f"{target}#hospitalization"
+    stay = f"{target}#hospitalization"
     return {
-        "origin": _elsewhere(episode, record.take("MA_NOI_DI", f"{base}.origin")),
-        "destination": _elsewhere(episode, record.take("MA_NOI_DEN", f"{base}.destination")),
-        "dischargeDisposition": disposition(episode, record, f"{base}.dischargeDisposition"),
+        "origin": _elsewhere(episode, record.take("MA_NOI_DI", f"{stay}.origin")),
+        "destination": _elsewhere(episode, record.take("MA_NOI_DEN", f"{stay}.destination")),
+        "dischargeDisposition": disposition(episode, record, f"{stay}.dischargeDisposition"),
     }
 
 

@@ -65,7 +65,7 @@ def _request(episode: Episode, record: Record, key: str) -> None:
 
 def _numbers(episode: Episode, record: Record, target: str) -> list[Resource]:
     """File, register and slip number, each in its own system: all three may read 15."""
-    base = episode.hospital.systems["document"]
+    system = episode.hospital.systems["document"]
     labelled = (
         ("SO_HOSO", "so-ho-so", "Số hồ sơ"),
         ("SO_CHUYENTUYEN", "so-chuyen-tuyen", "Số vào sổ chuyển tuyến"),
@@ -75,7 +75,7 @@ def _numbers(episode: Episode, record: Record, target: str) -> list[Resource]:
     for index, (name, kind, label) in enumerate(labelled):
         value = record.take(name, f"{target}#identifier[{index}].value")
         if value:
-            found.append({"type": {"text": label}, "system": f"{base}:{kind}", "value": value})
+            found.append({"type": {"text": label}, "system": f"{system}:{kind}", "value": value})
     return found
 
 

@@ -9,6 +9,7 @@ from adapters.vn_xml.codes import ABSENT, concept, value_of
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_services import Services
 from adapters.vn_xml.records import Record
+from adapters.vn_xml.sensitivity import label_of_test, restrict
 from adapters.vn_xml.times import time_of
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -46,8 +47,14 @@ def _observation(episode: Episode, row: Record, services: Services) -> str:
         **value,
         "note": _note(row, target, value),
     }
-    episode.add("Observation", key, elements)
+    restrict(
+        episode.add("Observation", key, elements), {label_of_test(row.text("TEN_CHI_SO")), _ordered_label(ordered)}
+    )
     return key
+
+
+def _ordered_label(ordered: Record | None) -> str:
+    return label_of_test(ordered.text("TEN_DICH_VU")) if ordered else ""
 
 
 def _status(row: Record, value: Resource) -> str:
@@ -118,7 +125,8 @@ def _report(episode: Episode, code: str, found: list[tuple[str, Record]], servic
         "result": [episode.link("Observation", observation) for observation, _ in found],
         "conclusion": _conclusion(rows, target),
     }
-    episode.add("DiagnosticReport", key, elements)
+    labels = {label_of_test(row.text("TEN_CHI_SO")) for row in rows}
+    restrict(episode.add("DiagnosticReport", key, elements), {*labels, _ordered_label(ordered)})
 
 
 def _report_status(rows: list[Record]) -> str:

@@ -6,11 +6,12 @@ https://hl7.org/fhir/R4/servicerequest.html
 from dataclasses import dataclass, field
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ICD9_CM, concept, decimal_of, icd10, listed, quantity
+from adapters.vn_xml.codes import ICD9_CM, concept, decimal_of, icd10, listed, national, quantity
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_conditions import label
 from adapters.vn_xml.map_encounter import bed
 from adapters.vn_xml.records import Record
+from adapters.vn_xml.sensitivity import label_of_diagnosis, label_of_test, restrict
 
 SUPPLY = "supply row: consumables are billed, not part of the clinical record"
 TRANSPORT = "transport row: fuel and kilometres are billed, not part of the clinical record"
@@ -60,7 +61,7 @@ def _bed(episode: Episode, row: Record) -> None:
         return
     start = "NGAY_TH_YL" if row.text("NGAY_TH_YL") else "NGAY_YL"
     period = episode.period(row, start, "NGAY_KQ", f"{target}#location.period")
-    identifier = {"system": "urn:vn:byt:ma-giuong", "value": number} if number else None
+    identifier = {"system": national(episode.hospital, "MA_GIUONG"), "value": number} if number else None
     location = {"type": "Location", "identifier": identifier, "display": name}
     bed(episode, {"location": location, "period": period})
     row.ignore_rest(BED)
@@ -88,8 +89,11 @@ def _body_site(episode: Episode, row: Record, target: str) -> list[Resource]:
 
 
 def _label(episode: Episode, row: Record, resource: Resource) -> None:
+    """Restrict a service whose reason or name is secret; the reason is the episode's as well."""
     for code in row.many("MA_BENH"):
         label(episode, resource, code)
+    reasons = {label_of_diagnosis(code) for code in row.many("MA_BENH")}
+    restrict(resource, {*reasons, label_of_test(row.text("TEN_DICH_VU"))})
 
 
 def _request(episode: Episode, row: Record, found: Services) -> None:

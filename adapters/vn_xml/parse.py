@@ -19,6 +19,7 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32
 TOO_DEEP = etree.XPath(f"boolean(/{'/'.join('*' * (MAX_DEPTH + 1))})")
 ENVELOPE = "GIAMDINHHS"
+DOSSIERS = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO"
 
 Element = etree._Element
 
@@ -81,11 +82,10 @@ def _envelope(root: Element, reading: Reading) -> list[Dossier]:
     if not found:
         raise Untranslatable("no HOSO in the file", f"/{ENVELOPE}")
     _count(root, len(found), reading)
-    base = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO"
     code = (root.findtext("{*}THONGTINDONVI/{*}MACSKCB") or "").strip()
     sender = Record(ENVELOPE, f"/{ENVELOPE}/THONGTINDONVI", {"MACSKCB": code} if code else {}, reading)
     return [
-        _dossier(f"{base}[{index}]", _files(hoso, index, reading), sender, reading)
+        _dossier(f"{DOSSIERS}[{index}]", _files(hoso, index, reading), sender, reading)
         for index, hoso in enumerate(found, 1)
     ]
 
@@ -113,10 +113,10 @@ def _count(root: Element, found: int, reading: Reading) -> None:
 
 def _files(hoso: Element, index: int, reading: Reading) -> Iterator[File]:
     """Table, inner root and place of each FILEHOSO; LOAIHOSO names the table, the inner root corrects it."""
-    base = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO[{index}]"
+    dossier = f"{DOSSIERS}[{index}]"
     files = [child for child in hoso if _name(child) == "FILEHOSO"]
     for number, file in enumerate(files, 1):
-        place = f"{base}/FILEHOSO[{number}]"
+        place = f"{dossier}/FILEHOSO[{number}]"
         _envelope_fields(file, place, reading)
         named = (file.findtext("{*}LOAIHOSO") or "").strip().upper()
         inner = _inner(file, f"HOSO[{index}]/FILEHOSO[{number}] ({named or 'no LOAIHOSO'})")
@@ -164,7 +164,7 @@ def _dossier(place: str, files: Iterable[File], sender: Record, reading: Reading
     for table, root, prefix in files:
         for record in _records(table, root, f"{prefix}/{table}", reading):
             tables.setdefault(table, []).append(record)
-            texts += [record.text(name) for name in record.names()]
+            texts += [text for text in record.texts() if not text.isascii()]
     if looks_legacy(" ".join(texts)):
         reason = "the text reads like TCVN3 or VNI, not Unicode; convert it and send again"
         raise Untranslatable(reason, place or next(iter(tables), "/"))
@@ -205,19 +205,20 @@ def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
     known = FIELDS.get(table, EMPTY)
     fields: dict[str, str] = {}
     for child in row:
-        name, text = _name(child), _text(child)
+        text = _text(child)
         if not text:
             continue
+        name = _name(child)
         path = f"{place}/{name}"
         field = known.get(name)
-        if len(child) and field is None:
+        if field is None and len(child):
             _strays(child, path, set(), reading)
         elif name in fields:
             _second(path, reading)
         else:
             fields[name] = text
             reading.tally.present(path)
-            if field is not None:
+            if field is not None and (field.reason or field.longest < len(text)):
                 _judge(field, text, path, reading)
     return Record(table, place, fields, reading)
 
@@ -256,4 +257,7 @@ def _name(element: Element) -> str:
 def _text(element: Element) -> str:
     """The text in NFC without outer spaces; markup that a writer forgot to escape gives its words."""
     text = "".join(map(str, element.itertext())) if len(element) else element.text
-    return unicodedata.normalize("NFC", text.strip()) if text else ""
+    if not text:
+        return ""
+    text = text.strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -1,6 +1,6 @@
 """Source records of the national XML: a dossier of tables, rows that remember which of their fields were taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from adapters.contract import Notice
@@ -44,9 +44,9 @@ class Record:
         text = self._fields.get(name, "")
         return [part.strip() for part in text.split(";")] if text else []
 
-    def names(self) -> list[str]:
-        """The names of the fields that hold something."""
-        return list(self._fields)
+    def texts(self) -> Iterable[str]:
+        """What the filled fields hold."""
+        return self._fields.values()
 
     def place_of(self, name: str) -> str:
         return f"{self.place}/{name}"

@@ -39,7 +39,7 @@ def _repeat(episode: Episode, record: Record, name: str, original: str) -> None:
         for target in episode.head.targets.get(original, []):
             record.take(name, target)
         return
-    if not truth and episode.head.table != "XML1":
+    if not truth and (record.targets.get(name) or episode.head.table != "XML1"):
         return
     source = f"{episode.head.table}.{original}"
     record.note(name, f"differs from {source}, which is taken as the truth")

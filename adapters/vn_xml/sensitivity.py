@@ -28,6 +28,11 @@ def label_of_drug(name: str) -> str:
     return next((label for drug, label in _DRUGS if drug in lowered), "")
 
 
+def label_of_test(name: str) -> str:
+    """A test named after HIV tells that it was asked for, whatever its result."""
+    return "HIV" if "HIV" in name.upper() else ""
+
+
 def restrict(resource: Resource, labels: set[str]) -> None:
     """Mark a resource as restricted for these categories; nothing happens without one."""
     labels = labels - {""}

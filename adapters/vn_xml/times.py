@@ -4,6 +4,9 @@ https://hl7.org/fhir/R4/datatypes.html#dateTime
 """
 
 from datetime import date, datetime
+from functools import lru_cache
+
+REMEMBERED = 4096  # an episode repeats few distinct times many times over
 
 
 def _digits(text: str) -> bool:
@@ -22,11 +25,13 @@ def _day(text: str) -> str:
     return f"{year}-{month}" if day in ("", "00") else f"{year}-{month}-{day}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def date_of(text: str) -> str:
     """The date part as a FHIR date; empty when the text is no date."""
     return _day(text[:8]) if _digits(text) and len(text) in (4, 6, 8, 12, 14) else ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def time_of(text: str, offset: str) -> str:
     """A FHIR dateTime with the hospital's offset, or a date when the source gives no hours; empty when neither."""
     day = date_of(text)

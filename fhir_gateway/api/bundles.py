@@ -54,6 +54,8 @@ async def _answered(services: Services, asked: Asked, result: Result) -> Entry:
 
 async def _batch(services: Services, asked: Asked, sent: Resource) -> list[Entry]:
     found = entries(sent, services.limits.entries)
+    if not found:
+        await journal.record(services.desk, asked.visit, "batch")
     return [await _alone(services, asked, place, entry) for place, entry in enumerate(found)]
 
 

@@ -53,4 +53,3 @@ def fhir_routes(services: Services) -> list[Route]:
 def last_route(services: Services) -> Route:
     """Whatever no other route took: 404 as an OperationOutcome. Add it after all others."""
     return Route(ANYWHERE, Door(services, ANYWHERE, {}))
-

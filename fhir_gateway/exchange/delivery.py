@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from fhir_gateway.exchange.directory import Partner
+from fhir_gateway.exchange.directory import Partner, gateway_client
 from fhir_gateway.exchange.house import House
 from fhir_gateway.problem import Problem
 from fhir_gateway.security.assertion import assertion
@@ -61,9 +61,9 @@ class MessageSender:
 class Courier:
     """Carries deliveries to partners; keeps one connection pool and one access token for each."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._house = house
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, transport=transport)
         self._tokens: dict[str, str] = {}
 
     async def close(self) -> None:
@@ -94,7 +94,8 @@ class Courier:
     async def _token(self, partner: Partner) -> str:
         if partner.name not in self._tokens:
             url = f"{partner.url}/auth/token"
-            proof = assertion(self._house.name, self._house.keys.delivery, url, self._house.clock().timestamp())
+            own = gateway_client(self._house.name)
+            proof = assertion(own, self._house.keys.delivery, url, self._house.clock().timestamp())
             form = {
                 "grant_type": "client_credentials",
                 "client_assertion_type": ASSERTION_TYPE,

@@ -26,6 +26,16 @@ class Partner:
     jwks: str = ""
     ca: bytes = b""
 
+    @property
+    def client(self) -> str:
+        """The client its gateway is, apart from the people of that hospital who may have a client of their own."""
+        return gateway_client(self.name)
+
+
+def gateway_client(name: str) -> str:
+    """The client id under which the gateway called ``name`` asks its partners for tokens."""
+    return f"{name}-gateway"
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:

@@ -3,10 +3,9 @@
 https://build.fhir.org/ig/HL7/bser/ - the push pattern with message Bundles
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fhir_gateway.exchange import parts
 from fhir_gateway.exchange.house import House
@@ -28,7 +27,10 @@ class Delivery:
 
 
 def delivery(house: House, partner: str, event: str, resources: Sequence[Resource], now: datetime) -> Delivery:
-    """Owe ``resources`` (the Task first) to a partner; the same Task version and event is the same delivery."""
+    """Owe ``resources`` (the Task first) to a partner; the same Task version and event is the same delivery.
+
+    The moves of one case are one group of jobs, so they leave in the order they were made.
+    """
     task = resources[0]
     identity = parts.part_id("delivery", partner, task["id"], event, task["lastModified"])
     bundle = parts.message(identity, event, (house.name, house.base_url), partner, resources)
@@ -52,9 +54,3 @@ def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
     """The note that ends a delivery: ``delivered`` or ``refused`` by the partner."""
     content = {"state": state, "trouble": trouble, "settled": now.isoformat(timespec="milliseconds")}
     return Note(SHELF, identity, content, expected={"state": "owed"})
-
-
-async def waiting_before(house: House, summary: Mapping[str, Any]) -> bool:
-    """Whether an earlier delivery of the same case is still owed: moves must arrive in order."""
-    owed = await house.store.notes(SHELF, {"task": summary["task"], "state": "owed"}, "", 100)
-    return any(note["partner"] == summary["partner"] and note["created"] < summary["created"] for _, note in owed)

@@ -27,7 +27,7 @@ from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Commit, Job
 
 log = structlog.get_logger()
-BATCH = 32
+BATCH = 16
 IDLE_SECONDS = 1.0
 MESSAGE_ATTEMPTS = 5
 
@@ -187,8 +187,6 @@ class Dispatcher:
         if summary.get("state") != "owed":
             await self.house.store.settle(job.id)
             return
-        if await outbox.waiting_before(self.house, summary):
-            raise Undelivered("an earlier move of the same case is still on its way", "delivery")
         package = await self.house.store.note(outbox.PACKAGES, identity) or {}
         partner = self.house.directory.partners[summary["partner"]]
         answer = await self.courier.carry(partner, identity, bytes(package["body"]))

@@ -34,6 +34,15 @@ class SpelledDecimal(Decimal):
         number.spelling = spelling
         return number
 
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return SpelledDecimal, (self.spelling,)
+
+    def __copy__(self) -> "SpelledDecimal":
+        return self
+
+    def __deepcopy__(self, _: object) -> "SpelledDecimal":
+        return self
+
 
 def _number(text: str) -> Decimal:
     number = Decimal(text)

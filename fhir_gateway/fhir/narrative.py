@@ -17,6 +17,7 @@ _ATTRIBUTES = frozenset(
     "rowspan rules scope shape size span src start style summary tabindex target title type usemap valign value "
     "vspace width xml:lang xml:space xmlns".split()
 )
+_DEPTH_LIMIT = 64
 _ACTIVE = ("javascript:", "vbscript:", "data:text/html")
 
 
@@ -62,6 +63,8 @@ class _Reader:
         self._depth += 1
         if self._depth == 1 and (name != "div" or attributes.get("xmlns") != _NAMESPACE):
             raise _Unsafe("must be a div in the XHTML namespace (txt-1)")
+        if self._depth > _DEPTH_LIMIT:
+            raise _Unsafe(f"is nested deeper than {_DEPTH_LIMIT} (txt-1)")
         if name not in _ELEMENTS:
             raise _Unsafe("has an element that narrative does not allow (txt-1)")
         for attribute, value in attributes.items():

@@ -37,7 +37,7 @@ def _whole(minimum: int) -> Schema:
     return {"type": "integer", "minimum": minimum, "maximum": 2**31 - 1}
 
 
-_STRING = _text("^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]+$")
+_STRING = _text("^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]+$") | {"maxLength": 2**20}
 _URI = _text("^\\S+$")
 
 PRIMITIVES: dict[str, Schema] = {

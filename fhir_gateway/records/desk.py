@@ -11,13 +11,15 @@ from fhir_gateway.store.port import Store, Version
 
 ATTEMPTS = 60
 LONGEST_PAUSE_SECONDS = 0.25
+# About 10 ms of work: what a small request may have to wait behind a large one.
+TURN = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """``clock`` gives UTC; ``base_url`` is the FHIR base without a slash at its end, as clients see it.
 
-    ``name`` is the gateway's own, as AuditEvents call it.
+    ``name`` is the gateway's own, as AuditEvents call it; ``include_limit`` is how much a page may bring along.
     """
 
     store: Store
@@ -28,6 +30,7 @@ class Desk:
     page_limit: int
     base_url: str
     name: str = "fhir-gateway"
+    include_limit: int = 1000
 
     def now(self) -> datetime:
         """The time to the millisecond: as much as FHIR instants and the database keep."""
@@ -37,7 +40,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """``reader`` confines what the author sees and may replace (None: everything); ``readers`` may see what it writes."""
+    """``reader`` confines what the author sees and may replace (None: everything).
+
+    ``readers`` may see what it writes.
+    """
 
     reader: str | None = None
     readers: tuple[str, ...] = ()
@@ -70,3 +76,9 @@ class Attempts:
 def attempts() -> Attempts:
     """``async for _ in attempts()``: leave the loop when the commit is through; it ends when all tries are spent."""
     return Attempts()
+
+
+async def give_way(place: int) -> None:
+    """Called for each resource of a long Bundle: now and then lets other requests have their turn."""
+    if place % TURN == TURN - 1:
+        await asyncio.sleep(0)

@@ -18,7 +18,6 @@ from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
-INCLUDE_LIMIT = 1000
 CURSOR = "_cursor"
 
 Pairs = Sequence[tuple[str, str]]
@@ -77,15 +76,15 @@ async def _included(desk: Desk, visit: Visit, query: Query, matches: Sequence[Ve
         found |= await _referring(desk, visit, query, matches)
     for version in matches:
         found.pop(version.reference, None)
-    if len(found) > INCLUDE_LIMIT:
-        raise TooCostly(f"a page may bring along {INCLUDE_LIMIT} records; ask for fewer with _count", "_include")
+    if len(found) > desk.include_limit:
+        raise TooCostly(f"a page may bring along {desk.include_limit} records; ask for fewer with _count", "_include")
     return list(found.values())
 
 
 async def _referred(desk: Desk, visit: Visit, query: Query, matches: Sequence[Version]) -> dict[str, Version]:
     """What ``_include`` asks for. A link to what the caller may not see is left alone, as one that leads nowhere."""
     wanted = include.references(query, [decode_resource(version.body) for version in matches])
-    there = await desk.store.currents(wanted[: INCLUDE_LIMIT + 1]) if wanted else {}
+    there = await desk.store.currents(wanted[: desk.include_limit + 1]) if wanted else {}
     readers = {type_: may(visit.caller, INTERACTION, type_).reader for type_ in {v.type for v in there.values()}}
     return {
         reference: there[reference]
@@ -97,7 +96,7 @@ async def _referred(desk: Desk, visit: Visit, query: Query, matches: Sequence[Ve
 
 async def _referring(desk: Desk, visit: Visit, query: Query, matches: Sequence[Version]) -> dict[str, Version]:
     found: dict[str, Version] = {}
-    for reverse in include.reverse(query, [version.reference for version in matches], INCLUDE_LIMIT + 1):
+    for reverse in include.reverse(query, [version.reference for version in matches], desk.include_limit + 1):
         reader = may(visit.caller, INTERACTION, reverse.type).reader
         found |= {version.reference: version for version in await desk.store.find(reverse, reader)}
     return found

@@ -8,15 +8,17 @@ from dataclasses import replace
 
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Invalid, Issue
+from fhir_gateway.records.desk import give_way
 from fhir_gateway.records.step import Step
 
 ISSUE_LIMIT = 200
 
 
-def must_conform(steps: Sequence[Step]) -> None:
+async def must_conform(steps: Sequence[Step]) -> None:
     """Raises Invalid with the faults of all resources, each under its entry."""
     issues: list[Issue] = []
-    for step in steps:
+    for place, step in enumerate(steps):
+        await give_way(place)
         if step.resource is not None and len(issues) < ISSUE_LIMIT:
             issues += (_under(step, issue) for issue in validate(step.resource))
     if issues:

@@ -49,4 +49,3 @@ async def _visible(desk: Desk, visit: Visit, interaction: str, reference: str) -
     if version is None or not Author(access.reader).sees(version):
         raise NotFound("there is no such resource")
     return version
-

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound, PreconditionFailed
-from fhir_gateway.records.desk import Author
+from fhir_gateway.records.desk import Author, give_way
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.links import linked
 from fhir_gateway.records.revision import deletion, revision
@@ -62,7 +62,7 @@ async def plan(store: Records, bundle: Resource, author: Author, now: datetime) 
     Raises Invalid for what is not R4.
     """
     asked = steps(bundle, PLAN_LIMIT, "")
-    must_conform(asked)
+    await must_conform(asked)
     return await planned(store, asked, author, now)
 
 
@@ -75,7 +75,10 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     chosen = await linked(store, chosen, author)
     current = await store.currents([target.reference for target in chosen if target.reference])
     draft = _Draft(author, now, current)
-    results = {place: _result(draft, target) for place, target in zip(places, chosen, strict=True)}
+    results = {}
+    for place, target in zip(places, chosen, strict=True):
+        await give_way(place)
+        results[place] = _result(draft, target)
     claims = tuple(target.claim for target in chosen if target.claim)
     in_order = tuple(results.get(place, Result(step, 200)) for place, step in enumerate(asked))
     return Plan(tuple(draft.changes), claims, in_order)

@@ -45,7 +45,7 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
     """All steps or none; reads among them are permitted and left for the caller to answer."""
     author = _author(visit, steps)
     _must_be_itself(steps)
-    must_conform(steps)
+    await must_conform(steps)
     async for _ in attempts():
         with suppress(Conflict):
             return (await _committed(desk, visit, steps, author, interaction)).results

@@ -52,11 +52,11 @@ async def test_a_proof_counts_once(
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "error"),
+    ("change", "refusal"),
     [
-        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"client_assertion": "nonsense"}, 401, "invalid_client"),
-        ({"scope": "everything"}, 400, "invalid_scope"),
+        ({"grant_type": "password"}, (400, "unsupported_grant_type")),
+        ({"client_assertion": "nonsense"}, (401, "invalid_client")),
+        ({"scope": "everything"}, (400, "invalid_scope")),
     ],
 )
 async def test_a_refusal_is_worded_as_oauth_does(
@@ -64,12 +64,11 @@ async def test_a_refusal_is_worded_as_oauth_does(
     ring: KeyRing,
     services: Services,
     change: dict[str, str],
-    status: int,
-    error: str,
+    refusal: tuple[int, str],
 ) -> None:
     answer = await client_of("").post("/auth/token", data=proof(ring, services) | change, headers=FORM)
 
-    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert (answer.status_code, answer.json()["error"]) == refusal
 
 
 async def test_a_token_request_must_be_a_form(client_of: Callable[[str], httpx.AsyncClient]) -> None:

@@ -154,7 +154,12 @@ async def test_reads_in_a_transaction_see_its_writes_and_deletions_come_first(ad
 
     answer = (await admin.post("/fhir", json=sent)).json()
 
-    assert [each["response"]["status"] for each in answer["entry"]] == ["200 OK", "404", "201 Created", "204 No Content"]
+    assert [each["response"]["status"] for each in answer["entry"]] == [
+        "200 OK",
+        "404",
+        "201 Created",
+        "204 No Content",
+    ]
     found = answer["entry"][0]["resource"]
     assert (found["type"], found["total"]) == ("searchset", 1)
     assert f"Patient/{found['entry'][0]['resource']['id']}" == place(answer, 2)

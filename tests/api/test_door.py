@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from fhir_gateway.api.services import Services
 from fhir_gateway.search.query import Query
+from fhir_gateway.store.port import Commit, Grant
 
 pytestmark = pytest.mark.anyio
 
@@ -120,8 +121,6 @@ async def test_a_hospital_cannot_tell_anothers_record_from_none(client_of: Calla
 async def test_a_central_hospital_sees_what_was_granted_alone(
     client_of: Callable[[str], httpx.AsyncClient], services: Services
 ) -> None:
-    from fhir_gateway.store.port import Commit, Grant
-
     for name in ("referred", "other"):
         await client_of("bai-chay").put(f"/fhir/Patient/{name}", json={**PATIENT, "id": name})
     await services.desk.store.commit(Commit(grants=(Grant("Patient/referred", "bach-mai"),)))

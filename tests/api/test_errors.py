@@ -61,12 +61,31 @@ async def test_no_bytes_make_a_fault(admin: httpx.AsyncClient, body: bytes) -> N
 
 
 PARAMETERS = st.sampled_from(
-    "_id _count _sort _include _revinclude _total _cursor _summary _lastUpdated identifier name birthdate gender "
-    "general-practitioner birthdate:missing name:exact identifier:of-type _has:Observation:subject:code x".split()
+    [
+        "_id",
+        "_count",
+        "_sort",
+        "_include",
+        "_revinclude",
+        "_total",
+        "_cursor",
+        "_summary",
+        "_lastUpdated",
+        "identifier",
+        "name",
+        "birthdate",
+        "gender",
+        "general-practitioner",
+        "birthdate:missing",
+        "name:exact",
+        "identifier:of-type",
+        "_has:Observation:subject:code",
+        "x",
+    ]
 )
-ARGUMENTS = st.sampled_from(["ge2020", "a|b", "|", "Patient/1", "true", "Observation:subject", "-1", "9" * 30]) | st.text(
-    max_size=20
-)
+ARGUMENTS = st.sampled_from(
+    ["ge2020", "a|b", "|", "Patient/1", "true", "Observation:subject", "-1", "9" * 30]
+) | st.text(max_size=20)
 
 
 @FUZZ

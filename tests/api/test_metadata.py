@@ -35,7 +35,9 @@ async def test_every_type_is_there_with_what_its_routes_do(client_of: Callable[[
     assert "Observation:subject" in types["Observation"]["searchInclude"]
 
 
-async def test_nobody_is_told_that_the_audit_trail_can_be_written(client_of: Callable[[str], httpx.AsyncClient]) -> None:
+async def test_nobody_is_told_that_the_audit_trail_can_be_written(
+    client_of: Callable[[str], httpx.AsyncClient],
+) -> None:
     rest = (await client_of("").get("/fhir/metadata")).json()["rest"][0]
     trail = next(each for each in rest["resource"] if each["type"] == "AuditEvent")
 

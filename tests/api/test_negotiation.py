@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_gateway.api.negotiation import JSON_TYPES, arguments, must_accept, must_send
-from fhir_gateway.problem import NotAcceptable, Problem, TooLarge, UnsupportedMedia
+from fhir_gateway.problem import BadRequest, NotAcceptable, TooLarge, UnsupportedMedia
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,13 @@ def test_json_is_offered_to_whoever_takes_it(accept: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["application/fhir+xml", "text/turtle", "application/fhir+json; fhirVersion=3.0", "application/json;q=0", "image/*"],
+    [
+        "application/fhir+xml",
+        "text/turtle",
+        "application/fhir+json; fhirVersion=3.0",
+        "application/json;q=0",
+        "image/*",
+    ],
 )
 def test_whoever_takes_no_json_is_told_what_is_offered(accept: str) -> None:
     with pytest.raises(NotAcceptable, match=r"application/fhir\+json"):
@@ -44,7 +50,7 @@ def test_other_bodies_are_unsupported(content_type: str) -> None:
 
 
 def test_arguments_keep_their_order_repeats_and_letters() -> None:
-    assert arguments("name=Nguy%E1%BB%85n&name=b+c&x=".encode(), 5) == [("name", "Nguyễn"), ("name", "b c"), ("x", "")]
+    assert arguments(b"name=Nguy%E1%BB%85n&name=b+c&x=", 5) == [("name", "Nguyễn"), ("name", "b c"), ("x", "")]
 
 
 def test_too_many_arguments_are_refused() -> None:
@@ -57,7 +63,7 @@ def test_too_many_arguments_are_refused() -> None:
 def test_any_query_string_is_read_or_refused_by_a_problem(query: bytes) -> None:
     try:
         pairs = arguments(query, 10)
-    except Problem as problem:
-        assert problem.status < 500
-    else:
-        assert all("\x00" not in name + value for name, value in pairs)
+    except (BadRequest, TooLarge):
+        return
+
+    assert all("\x00" not in name + value for name, value in pairs)

@@ -60,7 +60,9 @@ async def test_the_first_link_leads_back(admin: httpx.AsyncClient) -> None:
 
 
 async def test_the_body_of_a_match_is_the_stored_text(admin: httpx.AsyncClient) -> None:
-    content = '{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"valueQuantity":{"value":7.20}}'
+    content = (
+        '{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"valueQuantity":{"value":7.20}}'
+    )
     await admin.put("/fhir/Observation/o", content=content)
 
     found = await admin.get("/fhir/Observation?_id=o")

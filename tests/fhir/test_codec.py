@@ -1,6 +1,8 @@
 """JSON text to values and back: numbers keep their text, faults name their place."""
 
 import json
+import pickle
+from copy import copy, deepcopy
 from decimal import Decimal
 
 import pytest
@@ -140,6 +142,12 @@ def test_plain_decimals_replace_those_that_remember_their_spelling() -> None:
     value = plain(decode(b'{"a":[1e5,7.20]}'))
     assert [type(item) for item in value["a"]] == [Decimal, Decimal]
     assert isinstance(decode(b"1e5"), SpelledDecimal)
+
+
+def test_a_copy_keeps_the_spelling() -> None:
+    value = decode(b"[1e5,0.0000001]")
+    for again in (copy(value), deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert encode(again) == b"[1e5,0.0000001]"
 
 
 def test_what_is_no_json_value_is_refused() -> None:

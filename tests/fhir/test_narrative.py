@@ -46,6 +46,7 @@ def test_text_tables_links_and_images_pass(inner: str) -> None:
         (f"<!DOCTYPE div>{START}>x</div>", "DOCTYPE"),
         (f'<!DOCTYPE div [<!ENTITY a "b">]>{START}>&a;</div>', "DOCTYPE"),
         (f"{START}><?php x?>x</div>", "instructions"),
+        (f"{START}>{'<b>' * 100}x{'</b>' * 100}</div>", "deeper"),
     ],
 )
 def test_what_acts_or_is_no_xhtml_is_refused(div: str, word: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fhir_gateway.fhir.codec import decode
 from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.fhir.validation import ISSUE_LIMIT, check, validate
+from fhir_gateway.fhir.validation import ELEMENT_LIMIT, ISSUE_LIMIT, check, validate
 from fhir_gateway.problem import Invalid
 
 PATIENT: Resource = {
@@ -122,6 +122,8 @@ WRONG: list[tuple[Resource, str, Any, str, str]] = [
     (APPOINTMENT, "priority", Decimal("1.0"), "Appointment.priority", "value"),
     (APPOINTMENT, "minutesDuration", 0, "Appointment.minutesDuration", "value"),
     (APPOINTMENT, "minutesDuration", 2**31, "Appointment.minutesDuration", "value"),
+    (PATIENT, "name.0.family", "a" * (2**20 + 1), "Patient.name[0].family", "value"),
+    (PATIENT, "text.div", "a" * (2**20 + 1), "Patient.text.div", "value"),
     (DOCUMENT, "data", "###", "Binary.data", "value"),
     (DOCUMENT, "data", "JVBERi0", "Binary.data", "value"),
     # required bindings
@@ -288,6 +290,13 @@ def test_depth_is_refused_before_it_hurts() -> None:
 def test_a_huge_wrong_document_is_answered_with_a_bounded_list() -> None:
     wrong = {"resourceType": "Patient", "name": [{"first": 1, "given": []} for _ in range(20_000)]}
     assert len(validate(wrong)) == ISSUE_LIMIT
+
+
+def test_a_fault_far_down_a_huge_resource_is_still_refused() -> None:
+    names = [{"text": "A"} for _ in range(ELEMENT_LIMIT)]
+    assert validate({"resourceType": "Patient", "name": names}) == ()
+    issues = validate({"resourceType": "Patient", "name": [*names, {"first": 1}]})
+    assert [(issue.where, issue.text) for issue in issues] == [("Patient", "is wrong beyond its first 20000 values")]
 
 
 _junk = st.recursive(

@@ -25,6 +25,8 @@ print(engine.pid, flush=True)
 time.sleep(60)
 """
 
+SLEEPER = "import time; print('awake', flush=True); time.sleep(20)"
+
 
 def until(true: Callable[[], object], seconds: float = 10) -> None:
     end = time.monotonic() + seconds
@@ -107,8 +109,10 @@ def test_the_engine_of_a_killed_gateway_ends_and_the_next_gateway_takes_over(tmp
 
 def test_an_engine_left_behind_is_ended_by_the_next_gateway(tmp_path: Path) -> None:
     # As on a system that cannot end the engine with its gateway: a process of this folder that nobody watches.
-    command = [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path.resolve() / "engine")]
-    with subprocess.Popen(command) as left:
+    command = [sys.executable, "-c", SLEEPER, str(tmp_path.resolve() / "engine")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None
+        left.stdout.readline()
         (tmp_path / "engine.pid").write_text(str(left.pid))
         engine = Engine(tmp_path)
         engine.start()
@@ -117,7 +121,7 @@ def test_an_engine_left_behind_is_ended_by_the_next_gateway(tmp_path: Path) -> N
 
 
 def test_a_stranger_with_the_old_process_id_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+    with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL) as stranger:
         (tmp_path / "engine.pid").write_text(str(stranger.pid))
         engine = Engine(tmp_path)
         engine.start()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from bson import ObjectId
 from bson.errors import InvalidDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ASCENDING, IndexModel
@@ -29,6 +30,7 @@ Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
+ARRAYS = {"resources": ("keys", "patients"), "events": ("keys", "patients"), "notes": ("found",)}
 WRITE_CONFLICT, DUPLICATE = 112, 11000
 TOO_LARGE = {10334, 17280}
 
@@ -69,6 +71,15 @@ async def prepare(database: AsyncIOMotorDatabase[Document]) -> None:
             await _create(database, name)
         if models := _indexes(name):
             await database[name].create_indexes(models)
+        if name not in there and name in ARRAYS:
+            await _prime(database[name], ARRAYS[name])
+
+
+async def _prime(collection: Collection, fields: tuple[str, ...]) -> None:
+    """Put arrays in and out once: the first one in an index is a change to the index, for which transactions collide."""
+    first = ObjectId()
+    await collection.insert_one({"_id": first, "block": 0} | {field: ["", " "] for field in fields})
+    await collection.delete_one({"_id": first})
 
 
 async def _create(database: AsyncIOMotorDatabase[Document], name: str) -> None:

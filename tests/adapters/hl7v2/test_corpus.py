@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Fate, Resource, Translation, Untranslatable
+from fhir_gateway.fhir.validation import validate
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(os.environ.get("FHIR_GATEWAY_CORPUS", ROOT.parent / "shared" / "corpus")) / "hl7v2"
@@ -54,7 +55,7 @@ def model(resource_type: str) -> type:
 
 
 def check_whole(translation: Translation) -> None:
-    """The ledger adds up, no link dangles, every resource is R4."""
+    """The ledger adds up, no link dangles, every resource is R4 for the gate and for the models."""
     entries = translation.bundle["entry"]
     urls = [entry["fullUrl"] for entry in entries]
     assert len(urls) == len(set(urls))
@@ -63,6 +64,7 @@ def check_whole(translation: Translation) -> None:
     assert sum(fates[fate] for fate in Fate) == len({account.place for account in translation.ledger})
     for entry in entries:
         resource: Resource = entry["resource"]
+        assert validate(resource) == ()
         model(resource["resourceType"]).model_validate(resource)  # type: ignore[attr-defined]
     made = {f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in entries}
     targets = {target.split("#")[0] for account in translation.ledger for target in account.targets}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,19 @@ def test_a_message_type_without_a_map_keeps_what_is_shared_and_says_so(translate
     assert [notice.where for notice in translation.notices] == ["MSH[1]-9", "SCH"]
     fates = {account.place: account.fate for account in translation.ledger}
     assert fates["SCH[1]-2[1]"] is Fate.UNMAPPED
+
+
+def test_a_message_about_the_person_alone_opens_no_visit(translate: Translate, message: Build) -> None:
+    kinds = [e["resource"]["resourceType"] for e in translate(message("ADT^A28", PID, "PV1|1|N")).bundle["entry"]]
+
+    assert "Encounter" not in kinds
+
+
+def test_a_hostile_number_of_rows_takes_no_hostile_time(translate: Translate, message: Build) -> None:
+    started = perf_counter()
+    translate(message("ORU^R01", PID, *["OBR|1|P|F|S", "OBX|1|TX|N||a"] * 1500, *["x"] * 20000, PID + "~1" * 3000))
+
+    assert perf_counter() - started < 10
 
 
 def test_a_comment_belongs_to_the_row_before_it(translate: Translate, message: Build) -> None:

@@ -59,6 +59,7 @@ def test_any_bytes_are_read_or_refused_with_a_place(rest: bytes, start: bytes) -
     [
         (b"", "MSH"),
         (b"PID|1||QN1\r", "MSH"),
+        (BODY + b"OB", "PV1[1]"),
         (b"MSH|||HIS\rPID|1\r", "MSH-2"),
         (b"MSH|^^\\&|HIS\r", "MSH-2"),
         (BODY + BODY, "MSH[2]"),

@@ -22,6 +22,7 @@ from adapters.hl7v2.times import clock, date_time, day, instant
         ("2026110208", "2026-11-02"),
         ("20260230", None),
         ("202613", None),
+        ("202611022400", None),
         ("202611022530", None),
         ("00000000", None),
         ("hôm qua", None),

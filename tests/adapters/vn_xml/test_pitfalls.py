@@ -392,6 +392,22 @@ def test_a_drug_that_reveals_hiv_is_labelled(one, write, visit):
     assert labels(one(write({"XML1": [visit], "XML2": [row]}), "MedicationRequest")) == {"HIV"}
 
 
+def test_a_test_named_after_hiv_is_labelled_whatever_its_result(translate, write, visit, of_type):
+    order = {"MA_LK": "LK1", "STT": "1", "MA_DICH_VU": "24.0169", "TEN_DICH_VU": "HIV Ab test nhanh", "MA_NHOM": "1"}
+    row = {"MA_LK": "LK1", "STT": "1", "MA_DICH_VU": "24.0169", "TEN_CHI_SO": "Kết quả", "GIA_TRI": "Âm tính"}
+    translation = translate(write({"XML1": [visit], "XML3": [order], "XML4": [row]}))
+
+    for made in ("ServiceRequest", "Observation", "DiagnosticReport"):
+        assert labels(of_type(translation, made)[0]) == {"HIV"}
+
+
+def test_a_secret_reason_of_a_service_labels_service_and_visit(one, write, visit):
+    row = {"MA_LK": "LK1", "STT": "1", "TEN_DICH_VU": "Khám", "MA_NHOM": "13", "MA_BENH": "F32.1"}
+    body = write({"XML1": [visit], "XML3": [row]})
+
+    assert labels(one(body, "ServiceRequest")) == labels(one(body, "Encounter")) == {"PSY"}
+
+
 def test_hiv_fields_of_the_tuberculosis_table_are_ignored_as_secret(fate, write, visit):
     body = write({"XML1": [visit], "XML15": [{"MA_LK": "LK1", "BDDT_ARV": "1", "LOAI_DTRI_LAO": "2"}]})
 

@@ -1,0 +1,95 @@
+"""The narrative is safe XHTML that keeps every word."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from adapters.cda.narrative import XHTML, anchors, plain, xhtml
+
+ALLOWED = {"id", "href", "colspan", "rowspan", "style"}
+
+
+def text(content: str) -> etree._Element:
+    return etree.fromstring(f'<text xmlns="urn:hl7-org:v3">{content}</text>')
+
+
+def test_the_words_of_cda_become_those_of_xhtml():
+    div = xhtml(
+        text(
+            '<list listType="ordered"><item>a</item></list>'
+            '<paragraph>b <content styleCode="Bold">c</content></paragraph>'
+        )
+    )
+
+    assert div == (f'<div xmlns="{XHTML}"><ol><li>a</li></ol><p>b <span style="font-weight: bold">c</span></p></div>')
+
+
+def test_active_content_never_gets_through():
+    div = xhtml(
+        text(
+            '<script>alert(1)</script><style>p{}</style><paragraph onclick="a()" style="x:expression(1)">ok</paragraph>'
+            '<linkHtml href="javascript:alert(1)">x</linkHtml><linkHtml href=" JaVaScRiPt:a">y</linkHtml>'
+            '<linkHtml href="data:text/html,x">z</linkHtml><iframe src="http://e/">t</iframe>'
+            '<img src="x" onerror="a()"/>'
+        )
+    )
+
+    assert div == f'<div xmlns="{XHTML}"><p>ok</p><a>x</a><a>y</a><a>z</a></div>'
+
+
+def test_a_safe_link_is_kept():
+    assert '<a href="https://example.org/a?b=1&amp;c=2">x</a>' in xhtml(
+        text('<linkHtml href="https://example.org/a?b=1&amp;c=2">x</linkHtml>')
+    )
+
+
+def test_unknown_markup_keeps_its_words():
+    assert xhtml(text("<marquee>a<b>c</b></marquee>")) == f'<div xmlns="{XHTML}">a<b>c</b></div>'
+
+
+def test_a_text_that_shows_nothing_has_no_narrative():
+    assert xhtml(text(" <paragraph/> <script>x</script>")) == ""
+
+
+def test_an_empty_marker_stands_for_the_words_of_its_cell():
+    found = dict(
+        anchors(
+            text('<table><tr><td><content ID="m"/> Vắc xin cúm </td></tr><tr ID="r"><td>a</td><td>b</td></tr></table>')
+        )
+    )
+
+    assert found == {"m": "Vắc xin cúm", "r": "a b"}
+
+
+NAMES = st.sampled_from(
+    ["paragraph", "content", "script", "linkHtml", "table", "td", "item", "caption", "svg", "br", "x"]
+)
+KEYS = st.sampled_from(["href", "onclick", "ID", "styleCode", "style", "src", "colspan", "class"])
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
+
+
+@st.composite
+def markup(draw, depth=3):
+    element = etree.Element(draw(NAMES), dict(draw(st.lists(st.tuples(KEYS, WORDS), max_size=3))))
+    element.text = draw(WORDS)
+    for _ in range(draw(st.integers(0, 3)) if depth else 0):
+        element.append(draw(markup(depth - 1)))
+        element[-1].tail = draw(WORDS)
+    return element
+
+
+@settings(deadline=None, max_examples=150)
+@given(element=markup())
+def test_any_markup_becomes_well_formed_xhtml_of_the_allow_list(element):
+    root = etree.Element("text")
+    root.append(element)
+    div = xhtml(root)
+
+    if not div:
+        assert plain(root) == ""
+        return
+    for found in etree.fromstring(div).iter():
+        assert etree.QName(found).namespace == XHTML
+        assert etree.QName(found).localname not in {"script", "svg", "x", "linkHtml"}
+        assert set(found.attrib) <= ALLOWED
+        assert not found.get("href", "#").lower().lstrip().startswith(("javascript", "data", "vbscript"))

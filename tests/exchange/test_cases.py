@@ -1,0 +1,207 @@
+"""Cases between two gateways: opened by a message, moved, refused, delivered exactly once."""
+
+import asyncio
+
+import pytest
+
+from fhir_gateway.exchange import outbox
+from fhir_gateway.exchange.arrivals import opened
+from fhir_gateway.exchange.delivery import _sealed
+from fhir_gateway.fhir.canonical import canonical
+from fhir_gateway.problem import Unprocessable
+
+pytestmark = pytest.mark.anyio
+XML = "application/xml"
+SLOT = {"start": "2026-11-25T08:00:00+07:00", "end": "2026-11-25T09:00:00+07:00"}
+SUMMARY = {
+    "author": {"licence": "GPHN-1", "name": "BS. THỬ"},
+    "sections": [{"title": "Kết quả", "text": "Ổn <định> & xuất viện"}],
+}
+
+
+async def until(question, seconds=10.0):
+    for _ in range(int(seconds / 0.05)):
+        if answer := await question():
+            return answer
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
+async def referred(province, message):
+    """A referral opened by the message alone; its Task id."""
+    receipt = (await province.ingest("bai-chay", XML, message("vn_xml/episode-3176"))).json()
+    assert receipt["state"] == "stored", receipt["problems"]
+    tasks = await province.search("bai-chay", "Task?status=requested")
+    assert len(tasks) == 1
+    return tasks[0]["id"]
+
+
+async def arrived(central, task):
+    async def there():
+        answer = await central.get("bach-mai", f"/fhir/Task/{task}")
+        return answer.json() if answer.status_code == 200 else None
+
+    return await until(there)
+
+
+async def state(place, client, task, wanted):
+    async def reached():
+        return (await place.get(client, f"/exchange/cases/{task}")).json()["task"]["status"] == wanted
+
+    await until(reached)
+
+
+async def test_a_transfer_slip_becomes_a_referral_at_the_central_hospital(pair, message):
+    province, central = pair
+    task = await arrived(central, await referred(province, message))
+    document = (await central.get("bach-mai", f"/fhir/{task['input'][0]['valueReference']['reference']}")).json()
+    assert document["type"] == "document"
+    assert document["entry"][0]["resource"]["resourceType"] == "Composition"
+    signatures = await central.search("bach-mai", f"Provenance?target=Bundle/{document['id']}")
+    assert [row["type"][0]["code"][-1] for row in signatures[0]["signature"]] == ["1", "5"]
+    request = (await central.get("bach-mai", f"/fhir/{task['focus']['reference']}")).json()
+    assert request["performer"][0]["identifier"]["value"] == "01T01"
+
+
+async def test_each_move_is_visible_at_the_other_side(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    moves = [("receive", {}), ("accept", {"appointment": SLOT}), ("complete", {"discharge-summary": SUMMARY})]
+    for (move, given), reached in zip(moves, ["received", "accepted", "completed"], strict=True):
+        answer = await central.post("bach-mai", f"/exchange/cases/{task}/{move}", given)
+        assert answer.status_code == 200, answer.text
+        await state(province, "bai-chay", task, reached)
+    outputs = (await province.get("bai-chay", f"/fhir/Task/{task}")).json()["output"]
+    assert [row["type"]["text"] for row in outputs] == ["appointment", "discharge-summary"]
+    document = (await province.get("bai-chay", f"/fhir/{outputs[1]['valueReference']['reference']}")).json()
+    section = document["entry"][0]["resource"]["section"][0]
+    assert "Ổn &lt;định&gt; &amp; xuất viện" in section["text"]["div"]
+
+
+async def test_an_illegal_move_is_refused_and_names_the_legal_ones(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    answer = await central.post("bach-mai", f"/exchange/cases/{task}/complete", {"discharge-summary": SUMMARY})
+    assert answer.status_code == 409
+    assert "legal now: receive" in answer.json()["issue"][0]["diagnostics"]
+    unready = await central.post("bach-mai", f"/exchange/cases/{task}/receive", {"tea": {}})
+    assert unready.status_code == 400
+
+
+async def test_a_move_without_what_it_must_bring_is_refused_by_name(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    await central.post("bach-mai", f"/exchange/cases/{task}/receive", {})
+    answer = await central.post("bach-mai", f"/exchange/cases/{task}/accept", {})
+    assert answer.status_code == 400
+    assert "appointment" in answer.json()["issue"][0]["diagnostics"]
+
+
+async def test_a_stranger_sees_and_moves_nothing(pair, message):
+    province, _ = pair
+    task = await referred(province, message)
+    assert (await province.get("san-nhi", f"/exchange/cases/{task}")).status_code == 404
+    assert (await province.post("san-nhi", f"/exchange/cases/{task}/cancel", {"reason": "x"})).status_code == 404
+
+
+async def test_the_central_hospital_sees_only_what_was_referred_to_it(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/update-a08"))
+    everything = await province.search("admin", "Patient?_count=50")
+    shared = await province.search("bach-mai", "Patient?_count=50")
+    assert len(everything) > len(shared) == 1
+    assert (await arrived(central, task))["for"]["reference"] == f"Patient/{shared[0]['id']}"
+
+
+async def test_a_partner_that_is_away_gets_everything_once_it_is_back(pair, message, wire):
+    province, central = pair
+    wire.cut = True
+    task = await referred(province, message)
+
+    async def troubled():
+        rows = (await province.get("admin", "/exchange/deliveries?state=owed")).json()["deliveries"]
+        return rows if rows and rows[0].get("attempts", 0) >= 2 else None
+
+    rows = await until(troubled)
+    assert "does not answer" in rows[0]["trouble"]
+    wire.cut = False
+    await arrived(central, task)
+    history = (await central.get("bach-mai", f"/fhir/Task/{task}/_history")).json()
+    assert len(history["entry"]) == 1
+
+
+async def test_a_delivery_sent_twice_arrives_once(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    (key, _), = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
+    body = bytes((await province.gateway.store.note(outbox.PACKAGES, key))["body"])
+    partner = province.gateway.directory.partners["bach-mai"]
+    envelope = _sealed(province.gateway.house, partner, body)
+    token = central.gateway.tokens().development_token("quang-ninh-gateway")
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/jose"}
+    again = await central.http.post("/exchange/deliveries", content=envelope, headers=headers)
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    assert len((await central.get("bach-mai", f"/fhir/Task/{task}/_history")).json()["entry"]) == 1
+
+
+async def test_a_changed_document_is_refused_because_its_signatures_do_not_hold(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    (key, _), = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
+    body = bytes((await province.gateway.store.note(outbox.PACKAGES, key))["body"])
+    changed = body.replace("Tình trạng".encode(), "Tinh trang".encode())
+    assert changed != body
+    partner = province.gateway.directory.partners["bach-mai"]
+    sender = central.gateway.directory.partners["quang-ninh"]
+    letter = opened(central.gateway.house, sender, _sealed(province.gateway.house, partner, changed))
+    from fhir_gateway.exchange.arrivals import _verified_documents
+    from fhir_gateway.app import now
+
+    with pytest.raises(Unprocessable, match="signature"):
+        _verified_documents(central.gateway.house, letter, now())
+
+
+async def test_a_signature_covers_the_document_wherever_it_is_stored(pair, message):
+    province, central = pair
+    task = await arrived(central, await referred(province, message))
+    reference = task["input"][0]["valueReference"]["reference"]
+    texts = [await place.get("admin", f"/fhir/{reference}") for place in (province, central)]
+    from fhir_gateway.fhir.codec import decode_resource
+
+    assert canonical(decode_resource(texts[0].content)) == canonical(decode_resource(texts[1].content))
+
+
+async def test_an_opinion_comes_back_under_the_asking_hospitals_patient(pair, message):
+    province, central = pair
+    receipt = (await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/laboratory-oru"))).json()
+    patient = next(ref for ref in receipt["resources"] if ref.startswith("Patient/"))
+    asked = {"patient": patient, "to": "bach-mai", "question": "Có nên mổ?", "author": {"licence": "GPHN-2", "name": "BS"}}
+    opened_case = await province.post("doctor", "/exchange/teleconsults", asked)
+    assert opened_case.status_code == 201, opened_case.text
+    task = opened_case.json()["task"]["id"]
+    document = (await arrived(central, task))["input"][0]["valueReference"]["reference"]
+    held = (await central.get("bach-mai", f"/fhir/{document}")).json()
+    assert "Observation" in {entry["resource"]["resourceType"] for entry in held["entry"]}
+    moves = [("receive", {}), ("schedule", {"appointment": SLOT}), ("start", {"encounter": {}}), ("answer", {"opinion": SUMMARY})]
+    for move, given in moves:
+        answer = await central.post("bach-mai", f"/exchange/cases/{task}/{move}", given)
+        assert answer.status_code == 200, answer.text
+    await state(province, "doctor", task, "completed")
+    opinions = await province.search("qn-general", f"Composition?subject={patient}&type=http://loinc.org|11488-4")
+    assert len(opinions) == 1
+    assert (await province.search("qn-general", f"Encounter?subject={patient}&class=VR"))[0]["class"]["code"] == "VR"
+
+
+async def test_a_consultation_names_what_it_lacks(pair):
+    province, _ = pair
+    answer = await province.post("doctor", "/exchange/teleconsults", {"patient": "Patient/x"})
+    assert answer.status_code == 400
+    assert "question" in answer.json()["issue"][0]["diagnostics"]
+    unknown = {"patient": "Patient/x", "to": "nowhere", "question": "?", "author": {"licence": "1"}}
+    assert (await province.post("doctor", "/exchange/teleconsults", unknown)).status_code == 404
