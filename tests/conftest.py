@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
     """An open session fixture keeps the loop: a database client belongs to the loop it was made in."""
-    yield
+    yield  # noqa: PT022 - a generator is what keeps it open
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +48,11 @@ def embedded_url(embedded_folder: Path) -> Iterator[str]:
 async def store(embedded_url: str) -> AsyncIterator[MongoStore]:
     """An empty store of its own for each test."""
     store = await MongoStore.open(embedded_url, f"test-{uuid4().hex}")
-    yield store
-    await store.drop()
-    await store.close()
+    try:
+        yield store
+        await store.drop()
+    finally:
+        await store.close()
 
 
 @dataclass

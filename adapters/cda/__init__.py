@@ -3,8 +3,10 @@
 https://hl7.org/cda/stds/core/2.0.0-sd/
 """
 
+from hashlib import sha256
+
 from adapters.cda.chart import Chart
-from adapters.cda.map_document import document, fact_scope
+from adapters.cda.map_document import document, document_scope
 from adapters.cda.map_people import patient_key
 from adapters.cda.parse import looks_like_cda, parse
 from adapters.contract import Message, Translation, Untranslatable
@@ -27,8 +29,11 @@ def translate(message: Message) -> Translation:
     role = source.root.first("recordTarget", "patientRole")
     if not role:
         raise Untranslatable("the document does not say whose record it is", "/ClinicalDocument/recordTarget")
-    chart = Chart(message.hospital, source, Draft(message.hospital.name), scope=fact_scope(source.root))
+    # A document without a number is known by its bytes: the same again is the same, anything else is another.
+    scope = document_scope(source.root) or sha256(message.body).hexdigest()
+    chart = Chart(message.hospital, source, Draft(message.hospital.name), scope=scope)
     chart.patient = patient_key(role, chart)
+    chart.scope = f"{chart.patient}|{scope}"
     chart.patient_ids = frozenset((node.get("root"), node.get("extension")) for node in role.all("id"))
     if len(source.root.all("recordTarget")) > 1:
         chart.notice("/ClinicalDocument/recordTarget[2]", "more than one patient: only the first one's record is made")

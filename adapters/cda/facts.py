@@ -33,7 +33,7 @@ class Setting:
 def open_fact(chart: Chart, resource_type: str, statement: Node, code: Node) -> tuple[Link, Spot, Resource]:
     """The link, the place and the first elements of the resource for a statement."""
     number = next((number_of(node) for node in statement.all("id") if number_of(node)), "")
-    signature = f"{chart.patient}|{_label(code)}|{_stamp(statement)}"
+    signature = f"{_label(code)}|{_stamp(statement)}"
     link = (resource_type, chart.fact_key(resource_type, signature, number))
     spot = chart.spot(link)
     return link, spot, {"identifier": identifiers(statement.all("id"), spot)}

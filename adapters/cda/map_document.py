@@ -21,23 +21,24 @@ from adapters.contract import Resource
 _CONFIDENTIALITY = frozenset({"U", "L", "M", "N", "R", "V"})
 
 
-def composition_key(root: Node) -> str:
-    """The set and version, which a re-send keeps; else the document's own number; else its place."""
+def document_scope(root: Node) -> str:
+    """What a document's resources are keyed under: its set, so that a new version updates and does not double them."""
+    return number_of(root.first("setId")) or number_of(root.first("id"))
+
+
+def composition_key(chart: Chart) -> str:
+    """The set and version, which a re-send keeps; else the document's own number."""
+    root = chart.document.root
     series, version = number_of(root.first("setId")), root.first("versionNumber").get("value")
     if series and version:
-        return f"{series}|{version}"
-    return number_of(root.first("id")) or "document"
-
-
-def fact_scope(root: Node) -> str:
-    """What the facts of a document are keyed under: its set, so that a new version updates and does not double them."""
-    return number_of(root.first("setId")) or number_of(root.first("id")) or "document"
+        return f"{chart.scope}|{version}"
+    return f"{chart.scope}|{number_of(root.first('id'))}"
 
 
 def document(chart: Chart) -> None:
     """Everything the document holds, the Composition first."""
     root = chart.document.root
-    link = ("Composition", f"{chart.patient}|{composition_key(root)}")
+    link = ("Composition", composition_key(chart))
     chart.draft.add(*link, {})
     spot = chart.spot(link)
     patient(root.first("recordTarget", "patientRole"), chart)

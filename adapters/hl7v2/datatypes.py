@@ -226,6 +226,7 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
     """An XTN: the number as dialled, kept as text so that its leading zero stays."""
     kind = value.peek(3).upper()
     mail = value.take(4, f"{at}.value")
+    # XTN.1 is what people typed; 5 to 7 are the parsed form of it, and may lack the leading zero.
     number = value.take(1, f"{at}.value") or value.take(12, f"{at}.value") or _dialled(value, at)
     number = mail if mail and (kind in ("INTERNET", "NET") or not number) else number
     if not number:

@@ -40,7 +40,9 @@ class Escapes:
         self._hexadecimal = re.compile(f"{mark}X((?:[0-9A-Fa-f]{{2}})+){mark}")
         self._known = re.compile(
             f"(?P<bytes>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)"
-            f"|{mark}(?:(?P<letter>[FSRETP])|\\.(?P<layout>br|sp|ce|fi|nf|sk|in|ti)(?P<count>[ +-]*\\d*)|[HN]){mark}"
+            f"|{mark}(?:(?P<letter>[FSRETP])|[HN]"
+            # Two digits at most: \.sp999999999\ would be a gigabyte of line breaks.
+            f"|\\.(?P<layout>br|sp|ce|fi|nf|sk|in|ti)(?P<count>[ +-]?\\d{{0,2}})){mark}"
         )
         self._switch = re.compile(f"{mark}C([0-9A-Fa-f]{{4}}){mark}")
 

@@ -65,6 +65,7 @@ def _bytes(value: Value) -> bytes:
 def _content_type(value: Value, raw: bytes, at: str) -> str:
     """The media type from the bytes' own mark, else from ED.2 and ED.3."""
     main, sub = value.take(2, f"{at}.contentType"), value.take(3, f"{at}.contentType")
+    # The file's own first bytes are surer than what ED.2 and ED.3 declare (octet-stream, for one).
     if raw.startswith(b"%PDF-"):
         return "application/pdf"
     if main.upper() in _MAIN_TYPES and sub.upper() not in ("", "OCTET-STREAM") and "/" not in sub:

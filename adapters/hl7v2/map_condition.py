@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-dg1-to-condition.htm
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
 from adapters.hl7v2.datatypes import coded, entity, icd10, practitioner, time
+from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
@@ -63,6 +64,7 @@ def diagnosis_code(scene: Scene, dg1: Segment, at: str) -> Resource | None:
 def _key(scene: Scene, dg1: Segment) -> str:
     if dg1.peek(20):
         return scene.key("Condition", scene.patient_key, dg1.peek(20))
+    # The type (DG1-6) is a part: an admission diagnosis and the same discharge diagnosis are two statements.
     where = scene.encounter_key or scene.patient_key
     return scene.key("Condition", where, dg1.peek(6), dg1.peek(3) or dg1.peek(3, 2) or dg1.peek(4))
 
@@ -88,7 +90,8 @@ def _add_to_visit(scene: Scene, dg1: Segment, key: str) -> None:
     if row:
         dg1.take(6, f"{at}diagnosis[{len(listed)}].use")
         entry["use"] = {"coding": [{"system": row.system, "code": row.code, "display": row.display}]}
-    rank = dg1.peek(15)
-    if rank.isascii() and rank.isdigit() and int(rank) > 0:
-        entry["rank"] = int(dg1.take(15, f"{at}diagnosis[{len(listed)}].rank"))
+    rank = positive(dg1.peek(15))
+    if rank:
+        dg1.take(15, f"{at}diagnosis[{len(listed)}].rank")
+        entry["rank"] = rank
     listed.append(entry)

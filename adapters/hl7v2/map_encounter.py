@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.htm
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
 from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, type_of
+from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import date_time
@@ -70,8 +71,9 @@ def add_visit_details(scene: Scene, pv2: Segment) -> None:
     priority = coded(scene, pv2.value(25), f"{at}priority", "v2-0217")
     if priority:
         encounter["priority"] = priority
-    if pv2.peek(11).isdigit():
-        days = int(pv2.take(11, f"{at}length"))
+    days = positive(pv2.peek(11))
+    if days:
+        pv2.take(11, f"{at}length")
         encounter["length"] = {"value": days, "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
 
 
@@ -89,6 +91,7 @@ def _status(scene: Scene, pv1: Segment, at: str) -> str:
     if pv1.peek(45):
         pv1.value(45).took(1, f"{at}status")
         return "finished"
+    # A result or an order is no event of the visit: 'in-progress' here would reopen one that was closed.
     if scene.event.code != "ADT":
         return "unknown"
     if pv1.peek(2) == "P":
@@ -138,7 +141,8 @@ def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
     for field, status in ((3, "completed" if over else "active"), (6, "completed"), (42, "planned")):
         place = location(scene, pv1.value(field), f"{at}location[{len(made)}].location")
         if place and place not in [other["location"] for other in made]:
-            made.append({"location": place, "status": status})
+            # A late result names the bed of the past: only an event of the visit says who lies where now.
+            made.append({"location": place, "status": status if scene.event.code == "ADT" else ""})
     return made
 
 

@@ -14,6 +14,7 @@ def map_merge(scene: Scene, mrg: Segment) -> None:
     prior = mrg.value(1).peek(1) or mrg.value(4).peek(1)
     if not prior:
         raise Untranslatable("a merge without the number that goes", f"{mrg.place}-1")
+    # A Patient replaced by itself would vanish from every search.
     if prior == scene.patient_key:
         mrg.notice(1, "the number that goes is the number that stays; nothing was merged")
         return

@@ -58,6 +58,7 @@ def continues(obx: Segment, before: Segment | None) -> bool:
     """Whether a text row is one more line of the row before: same code, same sub-id, both of text type."""
     if before is None or obx.peek(2).upper() not in TEXT or before.peek(2).upper() not in TEXT:
         return False
+    # Systems cut one text at their line length and number the rows; as rows of their own they would be unreadable.
     here, there = ([row.peek(3), row.peek(3, 2), row.peek(4)] for row in (obx, before))
     return here == there
 
@@ -73,6 +74,7 @@ def add_line(scene: Scene, obx: Segment, observation: Resource) -> None:
 
 
 def _key(scene: Scene, obx: Segment, order: Order | None) -> str:
+    # Without OBX-1: a corrected result may stand in another row, and must meet the one it corrects.
     base = order.key if order else f"{scene.encounter_key or scene.patient_key}@{obx.peek(14)}"
     return scene.key("Observation", base, obx.peek(3) or obx.peek(3, 2), obx.peek(4))
 

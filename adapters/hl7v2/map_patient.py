@@ -19,6 +19,7 @@ from adapters.hl7v2.datatypes import (
     time,
     type_of,
 )
+from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 from adapters.hl7v2.times import day, instant
@@ -137,6 +138,7 @@ def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
 
 def sort_of(kind: str, number: str, place: str) -> str:
     """The key of the identifier system, by declared type and by pattern; empty for a foreign number."""
+    # Only a number said to be a citizen's is one: hospital numbers of twelve digits exist.
     if kind in _CITIZEN or "-19[" in place:
         return {12: "cccd", 9: "cmnd"}.get(len(number), "") if number.isdigit() else ""
     if kind == "PPN":
@@ -185,11 +187,11 @@ def _death(scene: Scene, pid: Segment, at: str) -> Resource:
 
 
 def _multiple_birth(pid: Segment, at: str) -> Resource:
-    order, said = pid.peek(25), pid.peek(24).upper()
-    if order.isascii() and order.isdigit() and order.strip("0"):
+    order, said = positive(pid.peek(25)), pid.peek(24).upper()
+    if order:
         pid.take(25, f"{at}multipleBirthInteger")
         pid.take(24, f"{at}multipleBirthInteger")
-        return {"multipleBirthInteger": int(order)}
+        return {"multipleBirthInteger": order}
     if said in ("Y", "N"):
         pid.take(24, f"{at}multipleBirthBoolean")
         return {"multipleBirthBoolean": said == "Y"}

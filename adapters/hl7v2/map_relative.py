@@ -16,6 +16,7 @@ _MOTHER = {"coding": [{"system": f"{TERMINOLOGY}v3-RoleCode", "code": "MTH", "di
 
 def map_relative(scene: Scene, nk1: Segment) -> Resource:
     """One next of kin. Its name, not its place in the list, makes the key: lists are sent in any order."""
+    # NK1-1 numbers the rows of this message only; as a key it would turn the wife into the brother on a re-send.
     said = [nk1.peek(2, component) for component in (1, 2, 3)]
     key = scene.key("RelatedPerson", scene.patient_key, nk1.peek(3), *said)
     at = scene.at("RelatedPerson", key)

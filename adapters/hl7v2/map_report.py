@@ -39,6 +39,7 @@ def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
 
 def _key(scene: Scene, orc: Segment | None, obr: Segment) -> str:
     """The number of the department that answers (filler), else of the one that asks, with what was asked."""
+    # One filler number may cover all panels of a tube, so what was asked for is a part of the key.
     numbers = [obr.peek(3), orc.peek(3) if orc else "", obr.peek(2), orc.peek(2) if orc else ""]
     number = next((number for number in numbers if number), f"{scene.patient_key}@{obr.peek(7)}")
     return scene.key("ServiceRequest", number, obr.peek(4) or obr.peek(4, 2))

@@ -70,6 +70,7 @@ def check_whole(reading: Reading, event: Event) -> None:
     names = {segment.name for segment in reading.segments}
     if "PID" not in names:
         raise Untranslatable("there is no PID segment: no patient to file the message under", "PID")
+    # HL7 v2 has no end mark of its own: only the missing segment end and a missing required field show the cut.
     last = reading.segments[-1]
     if not reading.source.closed and last.name == "OBX" and not last.peek(11):
         raise Untranslatable("the message breaks off inside this segment", f"{last.place}-11")

@@ -19,6 +19,7 @@ _NUMBER = re.compile(
 )
 # 1,234 may be one and a quarter or a thousand: only a comma that cannot part thousands is a decimal comma.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+_POSITIVE = re.compile(r"0{0,9}[1-9]\d{0,8}", re.ASCII)
 _RANGE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~)\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
 _LIMIT = re.compile(r"\[?\s*(<=|>=|[<>≤≥])\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
 
@@ -40,6 +41,11 @@ def number(text: str) -> Number | None:
     digits = found["digits"].replace(",", ".").removesuffix(".")
     sign = "-" if found["sign"] == "-" else ""
     return Number(Decimal(sign + digits), _COMPARATORS.get(found["comparator"] or "", ""), "," in found["digits"])
+
+
+def positive(text: str) -> int | None:
+    """A whole number above zero that fits FHIR's 32 bits, or None."""
+    return int(text) if _POSITIVE.fullmatch(text) else None
 
 
 def quantity(read: Number, unit: Resource) -> Resource:

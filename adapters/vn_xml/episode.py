@@ -24,7 +24,6 @@ class Episode:
     key: str
     head: Record
     patient_key: str
-    has_visit: bool = True
     labels: set[str] = field(default_factory=set)
     made: dict[str, Resource] = field(default_factory=dict)
     _row_keys: set[str] = field(default_factory=set)
@@ -93,11 +92,11 @@ class Episode:
         self._row_keys.add(key)
         return key
 
-    def begin(self, record: Record, resource_type: str, key: str) -> str:
+    def begin(self, record: Record, resource_type: str, key: str, *, of_visit: bool = True) -> str:
         """Account for the fields that became the resource's identity and its link to the visit; returns Type/id."""
         target = self.target(resource_type, key)
         record.take("STT", f"{target}#id")
-        record.take("MA_LK", f"{target}#{'encounter' if self.has_visit else 'id'}")
+        record.take("MA_LK", f"{target}#{'encounter' if of_visit else 'id'}")
         return target
 
     def time(self, record: Record, name: str, target: str) -> str:

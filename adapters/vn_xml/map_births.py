@@ -117,7 +117,7 @@ def _facts(episode: Episode, record: Record, child: str) -> None:
         _fact(episode, record, child, ("CAN_NANG_CON", BIRTH_WEIGHT, {"valueQuantity": quantity(weight, "g")}))
     manner = {"1": "Sinh con phải phẫu thuật", "0": "Không phẫu thuật"}.get(record.text("SINHCON_PHAUTHUAT"))
     if manner:
-        code = loinc("57071-3", "Delivery method", "Cách sinh")
+        code = {"text": "Cách sinh"}
         _fact(episode, record, child, ("SINHCON_PHAUTHUAT", code, {"valueCodeableConcept": {"text": manner}}))
     side = {"1": "<", "0": ">="}.get(record.text("SINHCON_DUOI32TUAN"))
     if side:
@@ -142,12 +142,9 @@ def _fact(episode: Episode, record: Record, child: str, fact: tuple[str, Resourc
 
 def _certificate(episode: Episode, record: Record, child: str, index: int) -> None:
     key = f"{episode.key}|XML9|{index}"
-    composition = compose(episode, record, CERTIFICATE, key)
+    composition = compose(episode, record, CERTIFICATE, key, child)
     target = episode.target("Composition", key)
     number = record.take("SO", f"{target}#identifier.value")
-    composition["subject"] = episode.link("Patient", child)
-    if record.text("MA_LK") != episode.key:
-        composition.pop("encounter", None)
     if number:
         composition["identifier"] = {"system": episode.hospital.systems["document"], "value": number}
     composition["section"] = sections(record, target, _sections())

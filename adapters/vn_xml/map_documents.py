@@ -26,12 +26,9 @@ def discharge_letters(episode: Episode) -> None:
 
 
 def _discharge_letter(episode: Episode, record: Record, key: str) -> None:
-    composition = compose(episode, record, DISCHARGE, key)
-    target = episode.target("Composition", key)
     child = _child(episode, record)
-    if child:
-        composition["subject"] = episode.link("Patient", child)
-        composition.pop("encounter", None)
+    composition = compose(episode, record, DISCHARGE, key, child)
+    target = episode.target("Composition", key)
     cited = [] if child else diagnosis_links(episode)
     _signer_name(episode, record, target)
     _archive_number(episode, record, composition, target)
@@ -43,7 +40,7 @@ def _discharge_letter(episode: Episode, record: Record, key: str) -> None:
 def _discharge_sections(cited: list[Resource]) -> list[Section]:
     return [
         Section("Chẩn đoán ra viện", "11535-2", (("CHAN_DOAN_RV", ""),), cited),
-        Section("Phương pháp điều trị", "18776-5", (("PP_DIEUTRI", ""),)),
+        Section("Phương pháp điều trị", "29554-3", (("PP_DIEUTRI", ""),)),
         Section(
             "Đình chỉ thai nghén",
             "",
@@ -105,7 +102,7 @@ def _summary_sections(episode: Episode) -> list[Section]:
         Section("Chẩn đoán ra viện", "11535-2", (("CHAN_DOAN_RV", ""),), diagnosis_links(episode)),
         Section("Quá trình bệnh lý và diễn biến lâm sàng", "8648-8", (("QT_BENHLY", ""),)),
         Section("Tóm tắt kết quả cận lâm sàng", "30954-2", (("TOMTAT_KQ", ""),)),
-        Section("Phương pháp điều trị", "18776-5", (("PP_DIEUTRI", ""),)),
+        Section("Phương pháp điều trị", "29554-3", (("PP_DIEUTRI", ""),)),
         Section(
             "Con",
             "",

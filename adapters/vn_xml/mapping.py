@@ -66,9 +66,8 @@ def _dossier(hospital: Hospital, draft: Draft, dossier: Dossier, reading: Readin
         reading.note(head.place, f"no XML1; patient and visit are read from {head.table}")
     _tell_extra_heads(own)
     patient_key = head.text("MA_BN") or f"episode:{key}"
-    alone = head.table == "XML9"
-    episode = Episode(hospital, draft, reading, own, key, head, patient_key, has_visit=not alone)
-    if alone:
+    episode = Episode(hospital, draft, reading, own, key, head, patient_key)
+    if head.table == "XML9":
         births(episode)
     else:
         _episode(episode)

@@ -66,9 +66,9 @@ def _paragraph(label: str, text: str) -> str:
     return f"<p><b>{escape(label)}:</b> {words}</p>" if label else f"<p>{words}</p>"
 
 
-def compose(episode: Episode, record: Record, document: Document, key: str) -> Resource:
-    """A Composition without sections: kind, subject, date, author, and the head of the facility as legal attester."""
-    target = episode.begin(record, "Composition", key)
+def compose(episode: Episode, record: Record, document: Document, key: str, child: str = "") -> Resource:
+    """A Composition without sections; about a ``child`` beside its mother's episode it leaves her visit out."""
+    target = episode.begin(record, "Composition", key, of_visit=not child)
     authors = episode.staff(record, document.author_field, f"{target}#author")
     elements: Resource = {
         "status": "final",
@@ -76,8 +76,8 @@ def compose(episode: Episode, record: Record, document: Document, key: str) -> R
             "coding": [{"system": LOINC, "code": document.loinc, "display": document.loinc_display}],
             "text": document.title,
         },
-        "subject": episode.patient(),
-        "encounter": episode.encounter() if episode.has_visit else None,
+        "subject": episode.link("Patient", child) if child else episode.patient(),
+        "encounter": None if child else episode.encounter(),
         **_dated(episode, record, document, target),
         "author": authors or [episode.own_facility()],
         "title": document.title,

@@ -26,6 +26,8 @@ from fhir_gateway.security.caller import Caller
 
 log = structlog.get_logger("fhir_gateway.access")
 
+# A client may send any word as its method; counters and logs keep to those that HTTP knows.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 NOBODY = Caller("", "", "", ())
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
@@ -88,10 +90,8 @@ class Door:
         if isinstance(outcome, Problem):
             outcome = await self._refused(request, visit, outcome)
         await outcome.send(send, ((b"x-request-id", number.encode("ascii")),), request.method == "HEAD")
-        seconds = time.perf_counter() - started
-        self.services.traffic.count(self.path, request.method, outcome.status, seconds)
         client = "" if isinstance(visit, Problem) else visit.caller.client
-        _log(self.path, request, (number, client), outcome.status, seconds)
+        self._account(request, (number, client), outcome.status, time.perf_counter() - started)
 
     async def _visit(self, request: Request, number: str) -> Visit:
         address = request.client.host if request.client else ""
@@ -131,6 +131,20 @@ class Door:
         action = self.actions.get(request.method)
         return action.interaction if action else "unknown"
 
+    def _account(self, request: Request, who: tuple[str, str], status: int, seconds: float) -> None:
+        """The route, not the path: an address may hold a name that somebody mistyped into it."""
+        method = request.method if request.method in METHODS else "OTHER"
+        self.services.traffic.count(self.path, method, status, seconds)
+        log.info(
+            "request",
+            request=who[0],
+            client=who[1],
+            method=method,
+            route=self.path,
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )
+
 
 def request_number(request: Request) -> str:
     """The client's X-Request-Id where it is harmless, else a new one."""
@@ -143,16 +157,3 @@ def _named(request: Request) -> Touched:
     type_, identity = request.path_params.get("type", ""), request.path_params.get("id", "")
     entities = (f"{type_}/{identity}",) if type_.isalpha() and is_id(identity) else ()
     return Touched(entities, request.scope["query_string"].decode("latin-1")[:2000])
-
-
-def _log(route: str, request: Request, who: tuple[str, str], status: int, seconds: float) -> None:
-    """The route, not the path: an address may hold a name that somebody mistyped into it."""
-    log.info(
-        "request",
-        request=who[0],
-        client=who[1],
-        method=request.method,
-        route=route,
-        status=status,
-        milliseconds=round(seconds * 1000, 2),
-    )

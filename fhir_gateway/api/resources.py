@@ -59,8 +59,7 @@ async def update(services: Services, asked: Asked) -> Answer:
     type_, identity = _place(asked)
     _no_arguments(asked)
     resource = await _sent(services, asked, type_)
-    number = version_number(asked.headers.get("if-match"))
-    result = await write.update(services.desk, asked.visit, f"{type_}/{identity}", resource, number)
+    result = await write.update(services.desk, asked.visit, f"{type_}/{identity}", resource, _replacing(asked))
     assert result.version is not None
     return written(services.desk, result.version, result.status, _wanted(asked))
 
@@ -140,6 +139,16 @@ async def _sent(services: Services, asked: Asked, type_: str) -> Resource:
     if resource["resourceType"] != type_:
         raise BadRequest("the resource is of another type than the url", "resourceType")
     return resource
+
+
+def _replacing(asked: Asked) -> int | None:
+    """The version an update must replace; 0 with ``If-None-Match: *``, which wants to create."""
+    unless = asked.headers.get("if-none-match")
+    if unless is None:
+        return version_number(asked.headers.get("if-match"))
+    if unless.strip() != "*":
+        raise NotSupported("an update takes If-None-Match with * only", "If-None-Match")
+    return 0
 
 
 def _condition(asked: Asked) -> str:

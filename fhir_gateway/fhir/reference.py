@@ -47,8 +47,8 @@ def parse(text: str) -> Target:
     """The parts of a link; form ``unknown`` when it is none that FHIR describes."""
     if text.startswith("#"):
         return Target("contained", id=text[1:])
-    if text.startswith(("urn:uuid:", "urn:oid:")):
-        return Target("urn", id=text.split(":", 2)[2])
+    if text.startswith("urn:"):
+        return Target("urn", id=text.split(":", 2)[-1])
     head, mark, query = text.partition("?")
     if mark and head in resource_types():
         return Target("conditional", type=head, query=query)

@@ -20,6 +20,7 @@ from fhir_gateway.fhir.codec import DEPTH_LIMIT, plain
 from fhir_gateway.fhir.containment import Scope
 from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types
 from fhir_gateway.fhir.elements import nodes
+from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
 from fhir_gateway.fhir.schema import schema
 from fhir_gateway.problem import Invalid, Issue
@@ -162,6 +163,9 @@ def _reference_faults(where: str, element: dict[str, Any], scope: Scope) -> Iter
             yield Issue("reference, identifier or display is required", where, "required")
     elif target[0] == "#" and target != "#" and target not in scope:
         yield Issue("no contained resource has this id (ref-1)", f"{where}.reference", "invariant")
+    elif parse(target).form == "unknown":
+        text = "is not Type/id of an R4 type, Type?query, #id, urn:uuid: or an absolute URL"
+        yield Issue(text, f"{where}.reference", "value")
 
 
 def _is_shallow(value: Any, levels: int = DEPTH_LIMIT + 1) -> bool:

@@ -34,7 +34,8 @@ def _names(chosen: Sequence[Target]) -> dict[str, str]:
     names: dict[str, str] = {}
     for target in chosen:
         if target.step.full_url and target.reference:
-            names[target.step.full_url] = target.reference
+            if names.setdefault(target.step.full_url, target.reference) != target.reference:
+                raise BadRequest("another entry has the same fullUrl", f"{target.step.where}.fullUrl")
             called = parse(target.step.full_url)
             if called.form == "absolute" and called.type == target.step.type:
                 names[called.reference] = target.reference

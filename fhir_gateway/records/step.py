@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_gateway.fhir.elements import members
 from fhir_gateway.fhir.resource import Resource, is_id
 from fhir_gateway.problem import BadRequest, Malformed, NotSupported, TooLarge
 
 # The order FHIR prescribes inside a transaction; reads see what was written.
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
+UNOFFERED = frozenset({"ifNoneMatch", "ifModifiedSince"})
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
@@ -50,6 +52,7 @@ def version_number(etag: str | None, where: str = "If-Match") -> int | None:
 
 def entries(bundle: Resource, limit: int) -> list[dict[str, Any]]:
     """The entries of a batch or transaction Bundle. Raises when they are none, or more than ``limit``."""
+    _must_be_known(bundle, "Bundle", "Bundle")
     found = bundle.get("entry", [])
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise Malformed("entry must be a list of objects", "Bundle.entry")
@@ -68,6 +71,8 @@ def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
     request = entry.get("request")
     if not isinstance(request, dict):
         raise BadRequest("an entry of a batch or transaction needs a request", f"{where}.request")
+    _must_be_known(entry, "Bundle.entry", where)
+    _must_be_known(request, "Bundle.entry.request", f"{where}.request")
     method, url = _text(request, "method", where), _text(request, "url", where)
     if method not in ORDER:
         raise NotSupported("the method must be GET, HEAD, POST, PUT or DELETE", f"{where}.request.method")
@@ -75,6 +80,16 @@ def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
     if method in {"GET", "HEAD"}:
         return Step(method, path.partition("/")[0], url=f"{path}?{query}" if query else path, where=where)
     return _writing(entry, method, (path, query), where)
+
+
+def _must_be_known(element: dict[str, Any], kind: str, where: str) -> None:
+    """A misspelt member must not be taken for one that is not there."""
+    known = members(kind)
+    for name in element:
+        if name.removeprefix("_") not in known and name != "resourceType":
+            raise BadRequest("there is no such member here", f"{where}.{name[:64]}")
+        if name in UNOFFERED:
+            raise NotSupported(f"{name} is not offered in a Bundle", f"{where}.{name}")
 
 
 def _text(request: dict[str, Any], name: str, where: str) -> str:

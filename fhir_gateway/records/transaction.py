@@ -126,6 +126,8 @@ def _deleted(draft: _Draft, target: Target) -> Result:
 
 
 def _must_match(step: Step, current: Version | None) -> None:
-    if step.if_match is not None and (current is None or current.number != step.if_match):
-        place = f"{step.where}.request.ifMatch" if step.where else "If-Match"
+    """``if_match`` 0 asks that there be nothing yet; what is deleted is nothing."""
+    number = 0 if current is None or current.deleted else current.number
+    if step.if_match is not None and number != step.if_match:
+        place = f"{step.where}.request.ifMatch" if step.where else "If-Match" if step.if_match else "If-None-Match"
         raise PreconditionFailed("the resource is at another version", place)

@@ -103,6 +103,16 @@ async def test_an_update_of_another_version_is_refused(admin: httpx.AsyncClient)
     assert late.json()["issue"][0]["expression"] == ["If-Match"]
 
 
+async def test_an_update_that_wants_to_create_replaces_nothing(admin: httpx.AsyncClient) -> None:
+    only_new = {"if-none-match": "*"}
+
+    first = await admin.put("/fhir/Patient/mine", json=patient(id="mine"), headers=only_new)
+    second = await admin.put("/fhir/Patient/mine", json=patient(id="mine"), headers=only_new)
+    odd = await admin.put("/fhir/Patient/mine", json=patient(id="mine"), headers={"if-none-match": 'W/"1"'})
+
+    assert (first.status_code, second.status_code, odd.status_code) == (201, 412, 400)
+
+
 @pytest.mark.parametrize("sent", [patient(id="other"), patient()])
 async def test_an_update_must_carry_the_id_of_its_url(admin: httpx.AsyncClient, sent: dict[str, Any]) -> None:
     answer = await admin.put("/fhir/Patient/mine", json=sent)

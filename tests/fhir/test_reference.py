@@ -22,6 +22,7 @@ URN = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
         ("https://a.vn/page", Target("absolute")),
         (URN, Target("urn", id=URN[9:])),
         ("urn:oid:1.2.3", Target("urn", id="1.2.3")),
+        ("urn:hl7ii:1.2:3", Target("urn", id="1.2:3")),
         ("#p1", Target("contained", id="p1")),
         ("#", Target("contained")),
         ("Patient?identifier=a|b", Target("conditional", "Patient", query="identifier=a|b")),

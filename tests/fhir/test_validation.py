@@ -135,6 +135,8 @@ WRONG: list[tuple[Resource, str, Any, str, str]] = [
     (OBSERVATION, "subject.reference", "Practitioner/1", "Observation.subject", "structure"),
     (OBSERVATION, "subject.reference", "https://a.vn/fhir/Encounter/1", "Observation.subject", "structure"),
     (OBSERVATION, "subject", {"type": "Encounter", "display": "x"}, "Observation.subject", "structure"),
+    (OBSERVATION, "subject.reference", "Foo/1", "Observation.subject.reference", "value"),
+    (OBSERVATION, "subject.reference", "p", "Observation.subject.reference", "value"),
     (OBSERVATION, "subject.reference", "#p", "Observation.subject.reference", "invariant"),
     (OBSERVATION, "performer", [{"reference": "Patient/1"}, {"reference": "Device/1"}], "Observation.performer[1]",
      "structure"),

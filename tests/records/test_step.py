@@ -65,6 +65,29 @@ def test_an_unknown_method_is_not_supported() -> None:
         _only({"method": "BREW", "url": "Patient"})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ({"entri": []}, "Bundle.entri"),
+        ({"entry": [{"request": {"method": "GET", "url": "Patient"}, "fullurl": "x"}]}, "Bundle.entry[0].fullurl"),
+        (
+            {"entry": [{"request": {"method": "GET", "url": "Patient", "ifmatch": "x"}}]},
+            "Bundle.entry[0].request.ifmatch",
+        ),
+    ],
+)
+def test_a_misspelt_member_is_not_taken_for_an_absent_one(wrong: dict[str, object], place: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        steps({"resourceType": "Bundle", "type": "batch", **wrong}, 10, "")
+
+    assert refusal.value.issues[0].where == place
+
+
+def test_what_a_bundle_cannot_ask_here_is_said_so() -> None:
+    with pytest.raises(NotSupported, match="ifNoneMatch"):
+        _only({"method": "GET", "url": "Patient/1", "ifNoneMatch": 'W/"1"'})
+
+
 def test_more_entries_than_the_limit_are_refused() -> None:
     with pytest.raises(TooLarge, match="2 entries"):
         steps(_bundle(*[{"request": {"method": "GET", "url": "Patient"}}] * 3), 2, "")

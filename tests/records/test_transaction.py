@@ -165,3 +165,10 @@ async def test_a_name_that_no_entry_has_is_refused(store: Store) -> None:
         )
 
     assert refusal.value.issues[0].where == "Bundle.entry[0].resource.managingOrganization"
+
+
+async def test_two_entries_of_one_name_are_refused(store: Store) -> None:
+    twin = put({**PATIENT, "id": "q"}) | {"fullUrl": "urn:uuid:p"}
+
+    with pytest.raises(BadRequest, match="same fullUrl"):
+        await plan(store, bundle(put(PATIENT), twin), BAI_CHAY, NOW)

@@ -30,7 +30,7 @@ Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
-ARRAYS = {"resources": ("keys", "patients"), "events": ("keys", "patients"), "notes": ("found",)}
+ARRAYS = ("keys", "patients", "readers", "found")
 WRITE_CONFLICT, DUPLICATE = 112, 11000
 TOO_LARGE = {10334, 17280}
 
@@ -71,14 +71,14 @@ async def prepare(database: AsyncIOMotorDatabase[Document]) -> None:
             await _create(database, name)
         if models := _indexes(name):
             await database[name].create_indexes(models)
-        if name not in there and name in ARRAYS:
-            await _prime(database[name], ARRAYS[name])
+            if name not in there:
+                await _prime(database[name])
 
 
-async def _prime(collection: Collection, fields: tuple[str, ...]) -> None:
-    """Put arrays in and out once: the first one in an index is a change to the index, for which transactions collide."""
+async def _prime(collection: Collection) -> None:
+    """Put arrays in and out once: the first one changes the index itself, and there transactions collide."""
     first = ObjectId()
-    await collection.insert_one({"_id": first, "block": 0} | {field: ["", " "] for field in fields})
+    await collection.insert_one({"_id": first, "block": 0} | {field: ["", " "] for field in ARRAYS})
     await collection.delete_one({"_id": first})
 
 

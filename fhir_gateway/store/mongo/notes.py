@@ -47,5 +47,3 @@ class NoteKeeper:
             except DuplicateKeyError:
                 return False
         return True
-
-

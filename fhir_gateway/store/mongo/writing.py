@@ -202,4 +202,3 @@ def _must(holds: bool, otherwise: Problem | Overtaken) -> None:
 def _order() -> int:
     """Later calls get larger numbers, also within one tick of the clock; nanoseconds since 1970."""
     return time_ns() + next(_ticks)
-

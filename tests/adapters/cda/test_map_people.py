@@ -93,3 +93,14 @@ def test_a_person_described_twice_keeps_what_each_description_tells(document, tr
 
     assert [[one["value"] for one in person["telecom"]] for person in practitioners] == [["1", "a@b.vn"]]
     assert [len(person["name"]) for person in practitioners] == [1]
+
+
+def test_documents_without_any_number_never_share_a_resource(document, translate):
+    bare = '<id root="2.16.840.1.113883.19.22.3.4" extension="D1"/>'
+    role = "<patient><name>{}</name></patient>"
+    header = "<componentOf><encompassingEncounter><effectiveTime/></encompassingEncounter></componentOf>"
+    texts = [document(role=role.format(name), header=header).replace(bare, "") for name in ("A", "B")]
+    first, second = ({entry["fullUrl"] for entry in translate(text).bundle["entry"]} for text in texts)
+
+    assert first
+    assert not first & second

@@ -18,8 +18,7 @@ def test_a_negated_problem_is_refuted(case, made):
 
 def test_a_negated_finding_leaves_no_code_that_reads_as_present(document, translate, made):
     entry = observation(
-        f'<code code="1" codeSystem="2.16.840.1.113883.6.1"/><value xsi:type="CD" code="271807003" codeSystem="{SNOMED}" '
-        'displayName="Rash"/>',
+        f'<code code="1"/><value xsi:type="CD" code="271807003" codeSystem="{SNOMED}" displayName="Rash"/>',
         'negationInd="true"',
     )
     found = made(translate(document(entry, loinc="29545-1")), "Observation")[0]
@@ -58,8 +57,9 @@ def test_a_text_reference_brings_the_words_of_the_narrative(document, translate,
 
 
 def test_a_known_part_inside_an_unknown_template_is_mapped(document, translate, made):
-    inner = '<entryRelationship><observation moodCode="EVN"><value xsi:type="CD" code="1"/></observation></entryRelationship>'
-    entry = f'<entry><act moodCode="EVN"><templateId root="1.2.3.4"/>{inner}</act></entry>'
+    inner = '<observation moodCode="EVN"><value xsi:type="CD" code="1"/></observation>'
+    around = f'<templateId root="1.2.3.4"/><entryRelationship>{inner}</entryRelationship>'
+    entry = f'<entry><act moodCode="EVN">{around}</act></entry>'
 
     assert len(made(translate(document(entry)), "Condition")) == 1
 

@@ -41,6 +41,7 @@ def test_any_text_can_be_read(text: str) -> None:
         (r"\X0D\\X0A\x", "\r\nx"),
         (r"C:\thư mục\tệp", r"C:\thư mục\tệp"),
         (r"\Z01\ riêng", r"\Z01\ riêng"),
+        (r"\.sp999999999\x", r"\.sp999999999\x"),
         (r"\C2842\abc", "abc"),
         (r"\XFF\ hỏng", r"\XFF\ hỏng"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.hl7v2.numbers import number, reference_range, unit_of
+from adapters.hl7v2.numbers import number, positive, reference_range, unit_of
 
 
 @settings(deadline=None, max_examples=100)
@@ -57,3 +57,10 @@ def test_a_reference_range_is_read_where_it_is_numbers(text: str, low: str | Non
 
 def test_a_reference_range_in_words_stays_words() -> None:
     assert reference_range("Âm tính", {}) == {"text": "Âm tính"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2", 2), ("007", 7), ("0", None), ("-1", None), ("9" * 5000, None), ("", None)]
+)
+def test_a_rank_is_a_whole_number_that_fits(text: str, value: int | None) -> None:
+    assert positive(text) == value

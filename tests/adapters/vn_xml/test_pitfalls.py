@@ -142,6 +142,15 @@ def test_twins_are_two_patients_with_their_own_weights(translate, of_type, fixtu
     assert len({weight["subject"]["reference"] for weight in weights}) == 2
 
 
+def test_a_childs_documents_are_about_the_child_and_not_part_of_the_mothers_visit(translate, of_type, fixtures):
+    translation = translate((fixtures / "twins" / "message.xml").read_bytes())
+    children = {f"urn:uuid:{p['id']}" for p in of_type(translation, "Patient") if p.get("multipleBirthBoolean")}
+    documents = of_type(translation, "Composition")
+
+    assert {document["subject"]["reference"] for document in documents} == children
+    assert [document for document in documents if "encounter" in document or "entry" in str(document["section"])] == []
+
+
 def test_weights_of_twins_in_one_field_are_a_list(translate, write, visit, of_type):
     found = of_type(translate(write({"XML1": [{**visit, "CAN_NANG_CON": "2350;2210"}]})), "Observation")
     assert [str(weight["valueQuantity"]["value"]) for weight in found] == ["2350", "2210"]

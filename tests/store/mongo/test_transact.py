@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,26 @@ from fhir_gateway.store.port import Change, Claim, Commit, Job
 pytestmark = pytest.mark.anyio
 
 WRITER = Path(__file__).with_name("die_at.py")
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    """A database of its own: one that is killed, or keeps the open transactions of the killed for a minute."""
+    engine = Engine(tmp_path)
+    await asyncio.to_thread(engine.start)
+    try:
+        yield engine
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+@pytest.fixture
+async def mortal(engine: Engine) -> AsyncIterator[MongoStore]:
+    store = await MongoStore.open(engine.url, "crash")
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 async def traces(store: MongoStore, moment: int) -> set[bool]:
@@ -39,17 +59,15 @@ async def traces(store: MongoStore, moment: int) -> set[bool]:
     }
 
 
-async def test_a_writer_killed_between_any_two_steps_leaves_all_or_nothing(
-    store: MongoStore, embedded_url: str
-) -> None:
+async def test_a_writer_killed_between_any_two_steps_leaves_all_or_nothing(mortal: MongoStore, engine: Engine) -> None:
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, str(WRITER), embedded_url, store.name, stdout=asyncio.subprocess.PIPE
+        sys.executable, str(WRITER), engine.url, mortal.name, stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await writer.communicate()
     assert writer.returncode == 0
     moments = int(printed)
     assert moments > 20
-    written = [await traces(store, moment) for moment in range(1, moments + 1)]
+    written = [await traces(mortal, moment) for moment in range(1, moments + 1)]
     assert all(len(parts) == 1 for parts in written)
     # Killed early nothing is there, killed after the last answer everything.
     assert written[0] == {False}
@@ -57,11 +75,8 @@ async def test_a_writer_killed_between_any_two_steps_leaves_all_or_nothing(
 
 
 async def test_an_acknowledged_commit_survives_a_killed_database(
-    tmp_path: Path, change: Callable[..., Change], job: Callable[..., Job]
+    mortal: MongoStore, engine: Engine, change: Callable[..., Change], job: Callable[..., Job]
 ) -> None:
-    engine = Engine(tmp_path)
-    await asyncio.to_thread(engine.start)
-    store = await MongoStore.open(engine.url, "crash")
     acknowledged: list[str] = []
     over = asyncio.Event()
 
@@ -71,7 +86,7 @@ async def test_an_acknowledged_commit_survives_a_killed_database(
             number += 1
             id_ = f"{name}-{number}"
             claim = Claim(f"mrn|{id_}", f"Patient/{id_}")
-            await store.commit(Commit((change(id_),), (claim,), jobs=(job(id_),)))
+            await mortal.commit(Commit((change(id_),), (claim,), jobs=(job(id_),)))
             acknowledged.append(id_)
 
     writers = [asyncio.create_task(write(f"w{number}")) for number in range(3)]
@@ -84,10 +99,8 @@ async def test_an_acknowledged_commit_survives_a_killed_database(
             os.kill(engine.pid or 0, signal.SIGKILL)
     over.set()
     await asyncio.gather(*writers)
-    found = await store.currents([f"Patient/{id_}" for id_ in acknowledged])
-    owed = {one.id for one in await store.owed("out", 100_000)}
-    claims = await store.claimed([f"mrn|{id_}" for id_ in acknowledged])
+    found = await mortal.currents([f"Patient/{id_}" for id_ in acknowledged])
+    owed = {one.id for one in await mortal.owed("out", 100_000)}
+    claims = await mortal.claimed([f"mrn|{id_}" for id_ in acknowledged])
     assert len(acknowledged) == len(set(acknowledged)) == len(found) == len(claims)
     assert owed == set(acknowledged)
-    await store.close()
-    await asyncio.to_thread(engine.stop)

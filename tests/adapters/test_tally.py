@@ -1,0 +1,54 @@
+"""The ledger while it is written: one line a field, and one fate."""
+
+from adapters.contract import Fate
+from adapters.tally import Tally
+
+
+def test_a_field_that_nobody_touched_is_unmapped():
+    tally = Tally()
+    tally.present("A", 7)
+    (account,) = tally.close()
+
+    assert (account.fate, account.offset) == (Fate.UNMAPPED, 7)
+
+
+def test_a_mapping_wins_over_a_reason_to_ignore():
+    tally = Tally()
+    tally.ignore("A", "because")
+    tally.take("A", "Patient/1#name")
+    (account,) = tally.close()
+
+    assert (account.fate, account.targets, account.reason) == (Fate.MAPPED, ("Patient/1#name",), "")
+
+
+def test_a_target_is_named_once():
+    tally = Tally()
+    for _ in range(2):
+        tally.take("A", "Patient/1#name")
+
+    assert tally.close()[0].targets == ("Patient/1#name",)
+
+
+def test_the_first_reason_stands():
+    tally = Tally()
+    tally.ignore("A", "first")
+    tally.ignore("A", "second")
+
+    assert tally.close()[0].reason == "first"
+
+
+def test_fields_stand_in_the_order_of_the_message():
+    tally = Tally()
+    for place in ("B", "A", "C"):
+        tally.present(place)
+    tally.take("C", "x")
+
+    assert [account.place for account in tally.close()] == ["B", "A", "C"]
+
+
+def test_a_field_is_held_once_it_was_seen():
+    tally = Tally()
+    tally.present("A")
+
+    assert tally.holds("A")
+    assert not tally.holds("B")

@@ -1,0 +1,113 @@
+"""The MLLP door as an interface engine meets it: frames, acknowledgements, error places."""
+
+import asyncio
+
+import pytest
+
+from fhir_gateway.api.mllp import END, START, Header, Listener, Verdict, acknowledgement, header_of
+from fhir_gateway.app import mllp_address, now
+from fhir_gateway.problem import BadRequest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def port(pair):
+    gateway = pair[0].gateway
+    caller = gateway.tokens().known_as("qn-general")
+    listener = Listener(gateway.reception, caller, "qn-general", 10.0)
+    yield await listener.start("127.0.0.1", 0, None)
+    await listener.stop()
+
+
+async def converse(port, *frames):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answers = []
+    for frame in frames:
+        writer.write(frame)
+        await writer.drain()
+        answers.append((await reader.readuntil(END)).removeprefix(START).removesuffix(END).decode())
+    writer.close()
+    return answers
+
+
+def framed(body: bytes) -> bytes:
+    return START + body + END
+
+
+def fields(answer, segment):
+    return next(row for row in answer.split("\r") if row.startswith(segment)).split("|")
+
+
+async def test_a_stored_message_is_acknowledged_with_its_control_id(port, message):
+    (answer,) = await converse(port, framed(message("hl7v2/admission-a01")))
+    sent = message("hl7v2/admission-a01").decode().split("|")
+    assert fields(answer, "MSA")[1:3] == ["AA", sent[9]]
+
+
+async def test_several_messages_on_one_connection_are_answered_in_order(port, message):
+    names = ["admission-a01", "laboratory-oru", "discharge-a03"]
+    bodies = [message(f"hl7v2/{name}") for name in names]
+    answers = await converse(port, *map(framed, bodies))
+    assert [fields(a, "MSA")[2] for a in answers] == [b.decode().split("|")[9] for b in bodies]
+
+
+async def test_a_refused_message_names_segment_and_field_in_err(port, message):
+    (answer,) = await converse(port, framed(message("hl7v2/bad-lab-value")))
+    assert fields(answer, "MSA")[1] == "AE"
+    error = fields(answer, "ERR")
+    assert error[2] == "OBX^2^5"
+    assert error[4] == "E"
+    assert "not a number" in error[8]
+
+
+async def test_a_message_without_pid_is_refused_at_pid(port, message):
+    (answer,) = await converse(port, framed(message("hl7v2/bad-no-pid")))
+    assert fields(answer, "MSA")[1] == "AE"
+    assert fields(answer, "ERR")[2].startswith("PID")
+
+
+@pytest.mark.parametrize("garbage", [b"hello", b"\x00\xff\xfe", b"MSH", b"MSH|", b""])
+async def test_garbage_is_answered_and_the_connection_lives_on(port, garbage, message):
+    first, second = await converse(port, framed(garbage), framed(message("hl7v2/admission-a01")))
+    assert fields(first, "MSA")[1] in ("AE", "AR")
+    assert fields(second, "MSA")[1] == "AA"
+
+
+async def test_a_frame_that_arrives_in_pieces_is_one_message(port, message):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = framed(message("hl7v2/admission-a01"))
+    for start in range(0, len(whole), 100):
+        writer.write(whole[start : start + 100])
+        await writer.drain()
+        await asyncio.sleep(0)
+    answer = await reader.readuntil(END)
+    assert b"MSA|AA" in answer
+    writer.close()
+
+
+async def test_the_same_message_again_gets_the_same_receipt(port, message):
+    body = framed(message("hl7v2/admission-a01"))
+    first, second = await converse(port, body, body)
+    assert fields(first, "MSA")[3] == fields(second, "MSA")[3]
+
+
+def test_an_acknowledgement_speaks_in_the_senders_separators():
+    header = header_of(b"MSH$*~\\&$APP$FAC$GW$QN$20260101$$ADT*A01$77$P$2.3")
+    answer = acknowledgement(header, Verdict("AA", "kept $ safe"), now()).decode()
+    assert answer.startswith("MSH$*~\\&$GW$QN$APP$FAC$")
+    assert "$ACK*A01*ACK$" in answer
+    assert "MSA$AA$77$kept   safe" in answer
+
+
+def test_a_message_without_msh_still_has_an_acknowledgement():
+    assert header_of(b"PID|1") == Header("|", "^~\\&", ())
+    assert b"MSA|AR||no" in acknowledgement(header_of(b""), Verdict("AR", "no"), now())
+
+
+def test_the_address_of_a_listener_names_its_hospital(pair):
+    known = pair[0].gateway.directory
+    assert mllp_address("127.0.0.1:2575", known) == ("qn-general", "127.0.0.1", 2575)
+    assert mllp_address("san-nhi@[::1]:2575", known)[0] == "san-nhi"
+    with pytest.raises(BadRequest):
+        mllp_address("2575", known)
