@@ -9,7 +9,6 @@ from pathlib import Path
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ORU_SEGMENTS = 30
-EPISODE_ROWS = 60
 DOCUMENT_BYTES = 100_000
 
 _INNER = re.compile(r"(<NOIDUNGFILE>)(.*?)(</NOIDUNGFILE>)", re.DOTALL)
@@ -37,17 +36,17 @@ def admission(number: int) -> bytes:
 
 def laboratory(number: int) -> bytes:
     """An ORU^R01 of 30 segments: the fixture's own, then numeric results until there are enough."""
-    rows = _segments("laboratory-oru").split("\r")
+    rows = _segments("laboratory-oru").rstrip("\r").split("\r")
     result = next(row for row in rows if row.startswith("OBX|1|"))
     place = max(i for i, row in enumerate(rows) if row.startswith("OBX|")) + 1
     last = max(int(row.split("|")[1]) for row in rows if row.startswith("OBX|"))
     more = range(last + 1, last + 1 + ORU_SEGMENTS - len(rows))
     added = [result.replace("OBX|1|", f"OBX|{n}|").replace("GLU^Glucose", f"GLU{n}^Glucose {n}") for n in more]
-    return _person_of_general("\r".join([*rows[:place], *added, *rows[place:]]), number)
+    return _person_of_general("\r".join([*rows[:place], *added, *rows[place:], ""]), number)
 
 
 def episode(number: int) -> bytes:
-    """An episode of the national file with 60 rows of medicines, services, results and notes, without a referral."""
+    """An episode of the national file with 64 rows of medicines, services, results and notes, without a referral."""
     files = [file for file in _FILE.findall(_national()) if "<LOAIHOSO>XML13<" not in file]
     return _person_of_bai_chay(_with_files(files), number)
 
@@ -144,21 +143,7 @@ def _person_of_general(text: str, number: int) -> bytes:
 
 @cache
 def _national() -> str:
-    """The fixture with its result rows repeated until there are enough rows in all."""
-    text = (FIXTURES / "vn_xml" / "episode-3176" / "message.xml").read_text(encoding="utf-8-sig")
-    missing = EPISODE_ROWS - rows_of(text.encode())
-    return _rewritten(text, lambda inner: _more_results(inner, missing))
-
-
-def _more_results(inner: str, missing: int) -> str:
-    rows = list(_ROW.finditer(inner))
-    if missing <= 0 or not rows or rows[0][1] != "CHI_TIET_CLS":
-        return inner
-    added = []
-    for place in range(missing):
-        row = re.sub(r"<STT>.*?</STT>", f"<STT>{len(rows) + place + 1}</STT>", rows[place % len(rows)][0])
-        added.append(re.sub(r"(<MA_CHI_SO>.*?)(</MA_CHI_SO>)", rf"\g<1>.{place}\2", row))
-    return inner[: rows[-1].end()] + "".join(added) + inner[rows[-1].end() :]
+    return (FIXTURES / "vn_xml" / "episode-3176" / "message.xml").read_text(encoding="utf-8-sig")
 
 
 def _with_files(files: list[str]) -> str:

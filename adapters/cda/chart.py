@@ -27,8 +27,8 @@ class Chart:
     patient_ids: frozenset[tuple[str, str]] = frozenset()
     encounter: Link | None = None
     stay: tuple[str, str] = ("", "")
-    notices: list[Notice] = field(default_factory=list)
-    _keys: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    notices: dict[Notice, None] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
 
     def link(self, link: Link, display: str = "") -> Resource:
         return self.draft.reference(*link, display or None)
@@ -40,9 +40,7 @@ class Chart:
         return Spot(self, f"{link[0]}/{self.draft.id(*link)}", "")
 
     def notice(self, where: str, text: str) -> None:
-        notice = Notice(where, text)
-        if notice not in self.notices:
-            self.notices.append(notice)
+        self.notices[Notice(where, text)] = None
 
     def known(self, link: Link, element: str) -> list[Resource]:
         """What an earlier mention of the same resource already put into one of its lists."""
@@ -53,12 +51,8 @@ class Chart:
 
         A sender's own id alone will not do: published samples give one id to two different problems.
         """
-        numbers = self._keys.setdefault((resource_type, signature), [])
-        if not number or number not in numbers:
-            numbers.append(number)
-            place = len(numbers) - 1
-        else:
-            place = numbers.index(number)
+        numbers = self._keys.setdefault((resource_type, signature), {})
+        place = numbers.setdefault(number or f"without number {len(numbers)}", len(numbers))
         return f"{self.scope}|{signature}|{place}"
 
     def encounter_at(self, time: str) -> Resource | None:

@@ -145,12 +145,13 @@ class _Reading:
 
     def _children(self, element: etree._Element, place: str, depth: int) -> list[Node]:
         children = [(child, self._name(child.tag)) for child in element if isinstance(child.tag, str)]
-        alike = Counter(name for _, name in children)
-        seen: Counter[str] = Counter()
+        names = [name for _, name in children]
+        alike = Counter(names) if len(set(names)) < len(names) else None
+        seen: dict[str, int] = {}
         nodes = []
         for child, name in children:
-            seen[name] += 1
-            index = f"[{seen[name]}]" if alike[name] > 1 else ""
+            seen[name] = seen.get(name, 0) + 1
+            index = f"[{seen[name]}]" if alike and alike[name] > 1 else ""
             nodes.append(self.element(child, name, f"{place}/{name}{index}", depth))
         return nodes
 

@@ -10,7 +10,7 @@ from adapters.hl7v2.codes import TERMINOLOGY, code, table
 from adapters.hl7v2.numbers import UCUM, unit_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
-from adapters.hl7v2.times import date_time
+from adapters.hl7v2.times import date_time, in_order
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -39,8 +39,14 @@ def time(scene: Scene, value: Value, target: str, component: int = 1) -> str | N
     return converted
 
 
-def period(scene: Scene, start: Value, end: Value, target: str) -> Resource:
-    return {"start": time(scene, start, f"{target}.start"), "end": time(scene, end, f"{target}.end")}
+def period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], target: str) -> Resource:
+    """A period; an end before its start stays unmapped, with a notice."""
+    begun = time(scene, start[0], f"{target}.start", start[1])
+    said = date_time(end[0].peek(end[1]), scene.hospital.offset)
+    if begun and said and not in_order(begun, said):
+        end[0].notice("the end is before the start", end[1])
+        return {"start": begun}
+    return {"start": begun, "end": time(scene, end[0], f"{target}.end", end[1])}
 
 
 def coding_system(scene: Scene, name: str) -> str:
@@ -143,13 +149,11 @@ def identifier(scene: Scene, value: Value, at: str, system: str = "") -> Resourc
         return None
     universal, assigner = authority_system(value, at)
     kind = type_of(value.take(5, f"{at}.type"))
-    start = time(scene, value, f"{at}.period.start", 7)
-    end = time(scene, value, f"{at}.period.end", 8)
     return {
         "type": kind,
         "system": system or universal,
         "value": number,
-        "period": {"start": start, "end": end},
+        "period": period(scene, (value, 7), (value, 8), f"{at}.period"),
         "assigner": {"display": assigner},
     }
 

@@ -29,7 +29,7 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
             "subscriberId": in1.take(36, f"{at}subscriberId") or in1.take(49, f"{at}subscriberId"),
             "beneficiary": scene.patient(),
             "relationship": from_table(scene, in1.value(17), f"{at}relationship", "v2-0063"),
-            "period": period(scene, in1.value(12), in1.value(13), f"{at}period"),
+            "period": period(scene, (in1.value(12), 1), (in1.value(13), 1), f"{at}period"),
             "payor": [_payor(scene, in1, at)],
             "class": _classes(scene, in1, at),
         },

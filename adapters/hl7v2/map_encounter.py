@@ -9,7 +9,7 @@ from adapters.hl7v2.datatypes import coded, facility, identifier, location, peri
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
-from adapters.hl7v2.times import date_time
+from adapters.hl7v2.times import date_time, in_order
 
 _DOCTORS = (
     (7, "ATND", "attender"),
@@ -49,7 +49,7 @@ def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
             "serviceType": coded(scene, pv1.value(10), f"{at}serviceType", "v2-0069"),
             "subject": scene.patient(),
             "participant": _participants(scene, pv1, at),
-            "period": period(scene, pv1.value(44), pv1.value(45), f"{at}period"),
+            "period": period(scene, (pv1.value(44), 1), (pv1.value(45), 1), f"{at}period"),
             "account": [{"identifier": account}] if account else [],
             "hospitalization": _hospitalization(scene, pv1, at),
             "location": _locations(scene, pv1, at),
@@ -152,7 +152,8 @@ def add_event_time(scene: Scene, evn: Segment) -> None:
     spans = encounter.setdefault("period", {})
     edge = {"A01": "start", "A04": "start", "A03": "end"}.get(scene.event.trigger, "")
     said = date_time(evn.peek(6), scene.hospital.offset) if edge else None
-    if said and spans.get(edge, said) == said:
+    whole = {**spans, edge: said}
+    if said and spans.get(edge, said) == said and in_order(whole.get("start", said), whole.get("end", said)):
         evn.take(6, f"{scene.at('Encounter', scene.encounter_key)}period.{edge}")
         spans[edge] = said
     if not spans:

@@ -67,6 +67,7 @@ def add_line(scene: Scene, obx: Segment, observation: Resource) -> None:
     """Put one more line of text under an Observation; what the row repeats of the first one went there too."""
     at = f"Observation/{observation['id']}#"
     lines = [value.take_text(f"{at}valueString") for value in obx.values(5)]
+    observation.pop("dataAbsentReason", None)
     observation["valueString"] = "\n".join([observation.get("valueString", ""), *lines]).strip("\n")
     for field, path in ((2, "value"), (3, "code"), (4, "code"), (11, "status"), (14, "effective")):
         for value in obx.values(field):

@@ -92,10 +92,11 @@ def add_primary_care(scene: Scene, pd1: Segment) -> None:
             3, f"{at}generalPractitioner[{len(made)}].identifier"
         )
         mark = {"system": scene.system("facility"), "value": number} if number else None
-        made.append({"type": "Organization", "identifier": mark, "display": title})
+        made.extend([{"type": "Organization", "identifier": mark, "display": title}] if mark or title else [])
     for value in pd1.values(4):
-        made.append(practitioner(scene, value, f"{at}generalPractitioner[{len(made)}]") or {})
-    if any(made):
+        doctor = practitioner(scene, value, f"{at}generalPractitioner[{len(made)}]")
+        made.extend([doctor] if doctor else [])
+    if made:
         patient["generalPractitioner"] = made
 
 

@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rf1-to-servicereques
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import code
-from adapters.hl7v2.datatypes import coded, entity, facility, human_name, telecom, time, type_of
+from adapters.hl7v2.datatypes import coded, entity, facility, human_name, period, telecom, time, type_of
 from adapters.hl7v2.narrative import sections
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
@@ -32,10 +32,7 @@ def map_referral(scene: Scene, rf1: Segment) -> None:
             "code": coded(scene, rf1.value(3), f"{at}code", "v2-0281"),
             "subject": scene.patient(),
             "encounter": scene.encounter(),
-            "occurrencePeriod": {
-                "start": time(scene, rf1.value(7), f"{at}occurrencePeriod.start"),
-                "end": time(scene, rf1.value(8), f"{at}occurrencePeriod.end"),
-            },
+            "occurrencePeriod": period(scene, (rf1.value(7), 1), (rf1.value(8), 1), f"{at}occurrencePeriod"),
             "authoredOn": time(scene, rf1.value(9), f"{at}authoredOn"),
             "requester": requester,
             "performer": _performers(scene, rf1, at),

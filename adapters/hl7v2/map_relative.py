@@ -36,7 +36,7 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
             "gender": gender(nk1, 15, f"{at}gender"),
             "birthDate": _birth(nk1, at),
             "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(nk1.values(4))],
-            "period": period(scene, nk1.value(8), nk1.value(9), f"{at}period"),
+            "period": period(scene, (nk1.value(8), 1), (nk1.value(9), 1), f"{at}period"),
             "communication": _languages(scene, nk1, at),
         },
     )

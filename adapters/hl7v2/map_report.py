@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, facility, from_table, practitioner, time
+from adapters.hl7v2.datatypes import absent, coded, entity, facility, from_table, period, practitioner, time
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import instant
@@ -118,10 +118,10 @@ def _requester(scene: Scene, segments: tuple[Segment | None, Segment], at: str) 
 
 def _effective(scene: Scene, obr: Segment, key: str) -> Resource:
     at = f"{scene.at('DiagnosticReport', key)}effective"
-    start, end = time(scene, obr.value(7), at), time(scene, obr.value(8), at)
-    if start and end:
-        return {"effectivePeriod": {"start": start, "end": end}}
-    return {"effectiveDateTime": start or end}
+    span = period(scene, (obr.value(7), 1), (obr.value(8), 1), at)
+    if span.get("start") and span.get("end"):
+        return {"effectivePeriod": span}
+    return {"effectiveDateTime": span.get("start") or span.get("end")}
 
 
 def _map_report(scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource) -> Resource:

@@ -4,7 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-spm-to-specimen.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import coded, coding_system, entity, time
+from adapters.hl7v2.datatypes import coded, coding_system, entity, period, time
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.numbers import number
 from adapters.hl7v2.read import Segment
@@ -16,8 +16,8 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
     number_of_it = next((mark for mark in marks if mark), spm.peek(1))
     key = scene.key("Specimen", order.key if order else scene.patient_key, number_of_it)
     at = scene.at("Specimen", key)
-    start, end = (time(scene, spm.value(17), f"{at}collection.collected", component) for component in (1, 2))
-    span = {"collectedPeriod": {"start": start, "end": end}} if end else {"collectedDateTime": start}
+    span = period(scene, (spm.value(17), 1), (spm.value(17), 2), f"{at}collection.collected")
+    collected = {"collectedPeriod": span} if span.get("end") else {"collectedDateTime": span.get("start")}
     made = scene.add(
         "Specimen",
         key,
@@ -28,7 +28,7 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
             "receivedTime": time(scene, spm.value(18), f"{at}receivedTime"),
             "request": [scene.reference("ServiceRequest", order.key)] if order else [],
             "collection": {
-                **span,
+                **collected,
                 "method": coded(scene, spm.value(7), f"{at}collection.method", "collection-method"),
                 "bodySite": coded(scene, spm.value(8), f"{at}collection.bodySite", "body-site"),
                 "quantity": _quantity(spm, at),

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/datatypes.html#dateTime
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 _TIME = re.compile(
@@ -38,6 +38,14 @@ def instant(text: str, offset: str) -> str | None:
     """A time exact to the second at least, or None."""
     value = date_time(text, offset)
     return value if value and "T" in value else None
+
+
+def in_order(start: str, end: str) -> bool:
+    """Whether a period may run from one to the other, as far as both are precise."""
+    if "T" in start and "T" in end:
+        return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+    shorter = min(len(start), len(end), 10)
+    return start[:shorter] <= end[:shorter]
 
 
 def clock(text: str) -> str | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.problem import TooCostly
 from fhir_gateway.records.desk import Author, Desk
-from fhir_gateway.records.journal import Touched, Visit, record
+from fhir_gateway.records.journal import Touched, Visit, patients, record
 from fhir_gateway.search import cursor, include
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
@@ -19,6 +19,7 @@ from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
 CURSOR = "_cursor"
+NAMED_PATIENTS = 5
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -41,8 +42,14 @@ async def search(desk: Desk, visit: Visit, type_: str, pairs: Pairs, lenient: bo
     matches, more = await _matches(desk, query, access.reader)
     total = await _total(desk, query, access.reader, len(matches), more)
     included = await _included(desk, visit, query, matches)
-    await record(desk, visit, INTERACTION, Touched(query=f"{type_}?{urlencode(pairs)}"))
+    await record(desk, visit, INTERACTION, _touched(type_, pairs, (*matches, *included)))
     return Page(query, tuple(matches), tuple(included), total, _following(desk, query, matches) if more else "")
+
+
+def _touched(type_: str, pairs: Pairs, shown: Sequence[Version]) -> Touched:
+    """The search as asked, and the patients it showed where they are few: each name is paid for on every search."""
+    about = patients(shown)
+    return Touched(about if len(about) <= NAMED_PATIENTS else (), f"{type_}?{urlencode(pairs)}")
 
 
 def _query(desk: Desk, type_: str, pairs: Pairs, lenient: bool) -> Query:

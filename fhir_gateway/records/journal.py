@@ -3,14 +3,15 @@
 https://profiles.ihe.net/ITI/BALP/
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.search.extract import index
 from fhir_gateway.security.audit import Act, event
 from fhir_gateway.security.caller import Caller
-from fhir_gateway.store.port import Change, Event
+from fhir_gateway.store.port import Change, Event, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Touched:
 
 
 NOTHING = Touched()
+_PATIENT = re.compile(rb'"reference":"(Patient/[A-Za-z0-9.-]{1,64})["/]')
 
 
 def entry(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> Event:
@@ -53,8 +55,15 @@ async def record(desk: Desk, visit: Visit, interaction: str, touched: Touched = 
     await desk.trail.record(entry(desk, visit, interaction, touched, status))
 
 
+def patients(versions: Collection[Version]) -> tuple[str, ...]:
+    """The patients that the versions are of or refer to; read from the text, as stored without white space."""
+    found = (name.decode("ascii") for version in versions for name in _PATIENT.findall(version.body))
+    own = (version.reference for version in versions if version.type == "Patient")
+    return tuple(dict.fromkeys((*own, *found)))
+
+
 def written(changes: Sequence[Change]) -> Touched:
     """The versions a commit writes, and the patients they are about."""
     versions = [f"{change.version.reference}/_history/{change.version.number}" for change in changes]
-    patients = [f"Patient/{patient}" for change in changes for patient in change.index.get("patients", ())]
-    return Touched(tuple(dict.fromkeys((*versions, *patients))))
+    about = [f"Patient/{patient}" for change in changes for patient in change.index.get("patients", ())]
+    return Touched(tuple(dict.fromkeys((*versions, *about))))

@@ -7,7 +7,7 @@ What a caller may not see looks like what is not there.
 
 from fhir_gateway.problem import Gone, NotFound
 from fhir_gateway.records.desk import Author, Desk
-from fhir_gateway.records.journal import Touched, Visit, record
+from fhir_gateway.records.journal import Touched, Visit, patients, record
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Version
 
@@ -17,7 +17,7 @@ async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
     version = await _visible(desk, visit, "read", f"{type_}/{identity}")
     if version.deleted:
         raise Gone("the resource was deleted")
-    await record(desk, visit, "read", Touched((version.reference,)))
+    await record(desk, visit, "read", Touched((version.reference, *patients([version]))))
     return version
 
 
@@ -29,7 +29,7 @@ async def vread(desk: Desk, visit: Visit, reference: str, number: int) -> Versio
         raise NotFound("the resource has no such version")
     if version.deleted:
         raise Gone("this version is the deletion")
-    await record(desk, visit, "vread", Touched((f"{reference}/_history/{number}",)))
+    await record(desk, visit, "vread", Touched((f"{reference}/_history/{number}", *patients([version]))))
     return version
 
 
@@ -39,7 +39,7 @@ async def history(
     """The newest version, and up to ``limit`` versions newest first, starting below number ``before``."""
     newest = await _visible(desk, visit, "history-instance", reference)
     versions = await desk.store.versions(reference, before, limit) if limit else []
-    await record(desk, visit, "history-instance", Touched((reference,)))
+    await record(desk, visit, "history-instance", Touched((reference, *patients(versions))))
     return newest, versions
 
 

@@ -82,6 +82,20 @@ async def test_a_write_names_the_version_and_the_patient_in_its_event(
     assert {"Observation/o/_history/1", "Patient/p"} <= references
 
 
+@pytest.mark.parametrize("look", ["Observation/o", "Observation?_id=o", "Observation/o/_history"])
+async def test_whoever_sees_a_patients_record_is_found_by_the_patient(
+    client_of: Callable[[str], httpx.AsyncClient], look: str
+) -> None:
+    about = {"status": "final", "code": {"text": "x"}, "subject": {"reference": "Patient/p"}}
+    await client_of("bai-chay").put("/fhir/Observation/o", json={"resourceType": "Observation", "id": "o", **about})
+    await client_of("doctor").get(f"/fhir/{look}")
+
+    found = (await client_of("auditor").get("/fhir/AuditEvent?patient=Patient/p")).json()
+
+    seers = {entry["resource"]["agent"][0]["who"]["identifier"]["value"] for entry in found["entry"]}
+    assert seers == {"bai-chay", "doctor"}
+
+
 async def test_the_auditor_reads_the_trail_and_nothing_else(client_of: Callable[[str], httpx.AsyncClient]) -> None:
     await client_of("admin").put("/fhir/Patient/p", json=PATIENT)
     auditor = client_of("auditor")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fhir_gateway.fhir.codec import decode
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.records.journal import Touched, Visit, entry, written
+from fhir_gateway.records.journal import Touched, Visit, entry, patients, written
 from fhir_gateway.records.revision import revision
 from fhir_gateway.security.audit import Trail
 
@@ -34,3 +34,11 @@ def test_a_write_touches_its_versions_and_their_patients_once() -> None:
     changes = [revision(about, f"Observation/{name}", None, datetime.now(UTC), ()) for name in "ab"]
 
     assert written(changes).entities == ("Observation/a/_history/1", "Observation/b/_history/1", "Patient/p")
+
+
+def test_what_is_read_names_the_patients_it_is_about() -> None:
+    about = {"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/p/_history/2"}}
+    observation = revision(about, "Observation/o", None, datetime.now(UTC), ()).version
+    patient = revision({"resourceType": "Patient"}, "Patient/q", None, datetime.now(UTC), ()).version
+
+    assert patients([observation, patient, observation]) == ("Patient/q", "Patient/p")

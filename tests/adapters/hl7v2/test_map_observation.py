@@ -93,6 +93,13 @@ def test_rows_of_text_with_one_code_are_one_text(observations: Observations) -> 
     assert [value_of(one) for one in made] == ["một\nhai", "ba"]
 
 
+def test_text_after_an_empty_row_is_a_value_and_not_an_absence(observations: Observations) -> None:
+    [made] = observations("OBX|1|TX|NX||||||||F", "OBX|2|TX|NX||hai||||||F")
+
+    assert made["valueString"] == "hai"
+    assert "dataAbsentReason" not in made
+
+
 def test_equal_codes_in_one_order_stay_two_results(observations: Observations) -> None:
     made = observations("OBX|1|NM|GLU||5.1||||||F", "OBX|2|NM|GLU||6.1||||||F")
 

@@ -47,6 +47,13 @@ def test_a_discharge_without_its_time_takes_the_time_of_the_event(translate: Tra
     assert encounter["period"] == {"start": "2026-11-02", "end": "2026-11-06T10:00:00+07:00"}
 
 
+def test_a_period_that_ends_before_it_starts_keeps_its_start_and_says_so(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A03", PID, PV1 + "|202611010900"))
+
+    assert only(translation, "Encounter")["period"] == {"start": "2026-11-02"}
+    assert [notice.where for notice in translation.notices] == ["PV1[1]-45[1]"]
+
+
 @pytest.mark.parametrize(
     ("segments", "where"),
     [

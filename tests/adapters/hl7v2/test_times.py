@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.hl7v2.times import clock, date_time, day, instant
+from adapters.hl7v2.times import clock, date_time, day, in_order, instant
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,21 @@ def test_every_local_time_reads_back(moment: datetime) -> None:
 
 def test_a_birth_date_of_a_year_alone_is_the_year() -> None:
     assert day("196100000000") == "1961"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "right"),
+    [
+        ("2026-11-02T08:00:00+07:00", "2026-11-02T02:00:00+01:00", True),
+        ("2026-11-02T08:00:00+07:00", "2026-11-02T02:00:00+00:00", True),
+        ("2026-11-02T08:00:00+07:00", "2026-11-02T07:00:00+07:00", False),
+        ("2026-11-02", "2026-11-02T07:00:00+07:00", True),
+        ("2026-11", "2026", True),
+        ("2026-11-03", "2026-11-02", False),
+    ],
+)
+def test_two_times_are_compared_as_far_as_both_are_precise(start: str, end: str, right: bool) -> None:
+    assert in_order(start, end) is right
 
 
 def test_an_instant_needs_the_minute() -> None:

@@ -94,6 +94,10 @@ def test_a_newborn_with_its_mothers_name_has_a_temporary_name(one, write, visit)
     assert systems(found)["TE1220000000303"] == "bhyt-temporary"
 
 
+def test_a_newborns_name_is_temporary_while_no_parent_is_named(patient):
+    assert patient(NGAY_SINH="202611190300")["name"][0]["use"] == "temp"
+
+
 def test_a_newborn_with_a_name_of_its_own_keeps_it(one, write, visit):
     letter = {"MA_LK": "LK1", "HO_TEN_ME": "HOÀNG THỊ MẪU", "HO_TEN_CHA": "VŨ VĂN MẪU"}
     body = write({"XML1": [{**visit, "NGAY_SINH": "202611190300"}], "XML7": [letter]})
