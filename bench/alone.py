@@ -105,4 +105,3 @@ async def _repeated(call: Any, scope: dict[str, Any], seconds: float) -> tuple[i
     taken = perf_counter() - started
     assert set(statuses) == {200}, statuses[:3]
     return len(statuses), taken
-

@@ -20,6 +20,7 @@ from bench.machine import peak_memory_mb, processor_seconds
 MONGO_URL = "FHIR_GATEWAY_MONGO_URL"
 TOKEN_SECONDS = "3600"
 STOP_SECONDS = 30
+GATEWAY = [sys.executable, "-m", "fhir_gateway"]
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Stage:
 
     def token(self, client: str) -> str:
         if client not in self.tokens:
-            line = [sys.executable, "-m", "fhir_gateway", "token", client, "--data", str(self.folder)]
+            line = [*GATEWAY, "token", client, "--data", str(self.folder)]
             done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
             self.tokens[client] = done.stdout.strip()
         return self.tokens[client]
@@ -62,7 +63,7 @@ def stage() -> Iterator[Stage]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FHIR_GATEWAY_") or k == MONGO_URL}
     environment |= {"FHIR_GATEWAY_DATABASE": database, "FHIR_GATEWAY_TOKEN_SECONDS": TOKEN_SECONDS}
     with tempfile.TemporaryDirectory(prefix="fhir-gateway-bench-") as folder:
-        command = [sys.executable, "-m", "fhir_gateway", "serve", "--port", "0", "--data", folder]
+        command = [*GATEWAY, "serve", "--port", "0", "--data", folder]
         with (Path(folder) / "gateway.log").open("w") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         try:
@@ -105,5 +106,3 @@ def _forget(database: str) -> None:
     if url := os.environ.get(MONGO_URL):
         with MongoClient(url, serverSelectionTimeoutMS=5000) as client:
             client.drop_database(database)
-
-

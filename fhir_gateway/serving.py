@@ -1,7 +1,9 @@
 """A gateway as a process: the socket, the line that says it is ready, the note that tells others where it is."""
 
+import asyncio
 import contextlib
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +40,18 @@ class _Announcing(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, line: str) -> None:
         super().__init__(config)
         self._line = line
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on SIGINT or SIGTERM, and leave the rest of the way down to us: uvicorn would raise the signal again."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

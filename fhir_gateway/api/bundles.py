@@ -88,7 +88,7 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     pairs = arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
     parts = [unquote(part) for part in path.split("/")]
     params = dict(zip(("type", "id", "history", "version"), parts, strict=False))
-    inner = Asked(asked.visit, asked.request, params, pairs, Headers())
+    inner = Asked(asked.visit, asked.request, params, pairs, Headers(dict(reading.unless)))
     match parts:
         case [_]:
             return await search.search(services, inner)

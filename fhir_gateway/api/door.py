@@ -112,8 +112,8 @@ class Door:
 
     def _no_action(self) -> Problem:
         if not self.actions:
-            return NotFound("there is nothing at this address")
-        return NotAllowed(f"this address answers to {self.allowed}")
+            return NotFound("there is nothing at this address", "url")
+        return NotAllowed(f"this address answers to {self.allowed}", "method")
 
     async def _refused(self, request: Request, visit: Visit | Problem, problem: Problem) -> Answer:
         """The OperationOutcome of a failure, once it is on the audit trail too."""

@@ -37,7 +37,7 @@ async def vread(services: Services, asked: Asked) -> Answer:
     _no_arguments(asked)
     number = asked.path("version")
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
-        raise NotFound("versions are numbered 1, 2, 3 ...")
+        raise NotFound("versions are numbered 1, 2, 3 ...", "Resource.meta.versionId")
     version = await records.vread(services.desk, asked.visit, f"{type_}/{identity}", int(number))
     return unless_known(version, asked.headers)
 
@@ -114,9 +114,9 @@ def _known(version: Version, headers: Headers) -> bool:
 
 
 def _date(text: str) -> datetime | None:
-    """An HTTP date; None for anything else, which HTTP tells servers to ignore."""
+    """An HTTP date, or an instant as in a Bundle; None for anything else, which HTTP tells servers to ignore."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = datetime.fromisoformat(text) if text[:1].isdigit() and "T" in text else parsedate_to_datetime(text)
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else None

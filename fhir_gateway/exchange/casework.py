@@ -90,9 +90,8 @@ async def ask_consultation(house: House, caller: Caller, asked: Mapping[str, Any
     patient, question = _text(asked, "patient"), _text(asked, "question")
     sides = _sides(house, caller, _text(asked, "to"))
     author = _author(asked, sides[0])
-    held = await _gathered(house, caller, patient, asked.get("evidence"))
+    evidence, held = await _gathered(house, caller, patient, asked.get("evidence"))
     request = _request(patient, question, sides, author, house)
-    evidence = tuple(ref for ref in held if ref != patient)
     sections = [
         Section("Câu hỏi hội chẩn", question, "42349-1"),
         Section("Hồ sơ gửi kèm", _listed(evidence), "", evidence),
@@ -152,8 +151,10 @@ def _listed(evidence: Iterable[str]) -> str:
     return "\n".join(f"{kind}: {kinds.count(kind)}" for kind in dict.fromkeys(kinds)) or "không có"
 
 
-async def _gathered(house: House, caller: Caller, patient: str, named: Any) -> dict[str, Resource]:
-    """The patient and what is sent along: the resources named, or the patient's record as the caller sees it."""
+async def _gathered(
+    house: House, caller: Caller, patient: str, named: Any
+) -> tuple[tuple[str, ...], dict[str, Resource]]:
+    """What is sent along (the resources named, or the patient's record as the caller sees it), with all it cites."""
     reader = may(caller, "search-type", "Observation").reader
     if named is not None and not (isinstance(named, list) and all(isinstance(ref, str) for ref in named)):
         raise BadRequest("'evidence' is a list of references", "evidence")
@@ -165,7 +166,7 @@ async def _gathered(house: House, caller: Caller, patient: str, named: Any) -> d
         raise NotFound("no such resource, or not yours to send", missing[0])
     resources = {ref: decode_resource(version.body) for ref, version in found.items()}
     resolve = await _cited(house, resources)
-    return {**resources, **resolve}
+    return tuple(chosen), {**resources, **resolve}
 
 
 async def _record(house: House, patient: str, reader: str | None) -> list[str]:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/provenance.html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from adapters.contract import Hospital
 from fhir_gateway.exchange import cases, inbox, parts
@@ -102,11 +103,16 @@ def _fold(resource: Resource, current: Version | None) -> Resource:
     if resource["resourceType"] not in SHARED or current is None or current.deleted:
         return resource
     stored = decode_resource(current.body)
-    merged = {**stored, **resource}
+    merged = {**stored, **{name: value for name, value in resource.items() if not _says_nothing(name, value)}}
     for name in sorted(MERGED_LISTS & stored.keys() & resource.keys()):
         said = [_identity(row) for row in resource[name]]
         merged[name] = [*resource[name], *(row for row in stored[name] if _identity(row) not in said)]
     return merged
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    """An element FHIR requires, given by a message that does not know: a late result must not reopen a stay."""
+    return (name == "status" and value == "unknown") or (name == "class" and value.get("code") == "UNK")
 
 
 def _identity(row: Resource) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
     """The newest version. Raises Gone when it is deleted, NotFound when there is none for this caller."""
     version = await _visible(desk, visit, "read", f"{type_}/{identity}")
     if version.deleted:
-        raise Gone("the resource was deleted")
+        raise Gone("the resource was deleted", f"{type_}.id")
     await record(desk, visit, "read", Touched((version.reference, *patients([version]))))
     return version
 
@@ -26,9 +26,9 @@ async def vread(desk: Desk, visit: Visit, reference: str, number: int) -> Versio
     newest = await _visible(desk, visit, "vread", reference)
     version = newest if newest.number == number else await desk.store.version(reference, number)
     if version is None:
-        raise NotFound("the resource has no such version")
+        raise NotFound("the resource has no such version", "Resource.meta.versionId")
     if version.deleted:
-        raise Gone("this version is the deletion")
+        raise Gone("this version is the deletion", "Resource.meta.versionId")
     await record(desk, visit, "vread", Touched((f"{reference}/_history/{number}", *patients([version]))))
     return version
 
@@ -44,8 +44,9 @@ async def history(
 
 
 async def _visible(desk: Desk, visit: Visit, interaction: str, reference: str) -> Version:
-    access = may(visit.caller, interaction, reference.partition("/")[0])
+    type_ = reference.partition("/")[0]
+    access = may(visit.caller, interaction, type_)
     version = await desk.store.current(reference)
     if version is None or not Author(access.reader).sees(version):
-        raise NotFound("there is no such resource")
+        raise NotFound("there is no such resource", f"{type_}.id")
     return version

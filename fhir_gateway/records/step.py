@@ -13,7 +13,7 @@ from fhir_gateway.problem import BadRequest, Malformed, NotSupported, TooLarge
 
 # The order FHIR prescribes inside a transaction; reads see what was written.
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
-UNOFFERED = frozenset({"ifNoneMatch", "ifModifiedSince"})
+FRESHNESS = (("if-none-match", "ifNoneMatch"), ("if-modified-since", "ifModifiedSince"))
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
@@ -22,7 +22,7 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 class Step:
     """``condition`` is the query of a conditional interaction; ``full_url`` what the Bundle calls the resource.
 
-    ``where`` is the FHIRPath put before the place of a fault.
+    ``where`` is the FHIRPath put before the place of a fault; ``unless`` are the headers of a conditional read.
     """
 
     method: str
@@ -34,6 +34,7 @@ class Step:
     full_url: str | None = None
     where: str = ""
     url: str = ""
+    unless: tuple[tuple[str, str], ...] = ()
 
     @property
     def reference(self) -> str:
@@ -42,7 +43,7 @@ class Step:
 
 def version_number(etag: str | None, where: str = "If-Match") -> int | None:
     """The version an ETag names (``W/"3"`` → 3); None without one."""
-    if etag is None or etag.strip() == "*":
+    if etag is None:
         return None
     found = _ETAG.fullmatch(etag.strip())
     if found is None:
@@ -77,8 +78,13 @@ def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
     if method not in ORDER:
         raise NotSupported("the method must be GET, HEAD, POST, PUT or DELETE", f"{where}.request.method")
     path, _, query = url.removeprefix(base_url).strip("/").partition("?")
+    if path.rpartition("/")[2].startswith("$"):
+        raise NotSupported("operations are not offered inside a Bundle", f"{where}.request.url")
     if method in {"GET", "HEAD"}:
-        return Step(method, path.partition("/")[0], url=f"{path}?{query}" if query else path, where=where)
+        unless = tuple((header, value) for header, name in FRESHNESS if (value := _optional(request, name, where)))
+        return Step(
+            method, path.partition("/")[0], where=where, url=f"{path}?{query}" if query else path, unless=unless
+        )
     return _writing(entry, method, (path, query), where)
 
 
@@ -88,8 +94,6 @@ def _must_be_known(element: dict[str, Any], kind: str, where: str) -> None:
     for name in element:
         if name.removeprefix("_") not in known and name != "resourceType":
             raise BadRequest("there is no such member here", f"{where}.{name[:64]}")
-        if name in UNOFFERED:
-            raise NotSupported(f"{name} is not offered in a Bundle", f"{where}.{name}")
 
 
 def _text(request: dict[str, Any], name: str, where: str) -> str:
@@ -109,12 +113,22 @@ def _writing(entry: dict[str, Any], method: str, url: tuple[str, str], where: st
         method,
         type_,
         identity,
-        condition.removeprefix("?") if condition else None,
+        condition.removeprefix(type_).removeprefix("?") if condition else None,
         None if method == "DELETE" else _resource(entry, type_, where),
-        version_number(_optional(request, "ifMatch", where), f"{where}.request.ifMatch"),
+        _replacing(request, method, where),
         _full_url(entry, where),
         where,
     )
+
+
+def _replacing(request: dict[str, Any], method: str, where: str) -> int | None:
+    """The version that must be there; 0 with ifNoneMatch ``*`` on PUT, which wants to create."""
+    unless = _optional(request, "ifNoneMatch", where)
+    if unless is None:
+        return version_number(_optional(request, "ifMatch", where), f"{where}.request.ifMatch")
+    if unless != "*" or method != "PUT":
+        raise NotSupported("a write takes ifNoneMatch only on PUT, and only *", f"{where}.request.ifNoneMatch")
+    return 0
 
 
 def _optional(request: dict[str, Any], name: str, where: str) -> str | None:

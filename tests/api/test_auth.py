@@ -1,6 +1,7 @@
 """Tokens: who gets one, and what is closed without."""
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 import httpx
@@ -98,3 +99,31 @@ async def test_without_a_token_nothing_opens(
     assert (bare.status_code, forged.status_code) == (401, 401)
     assert bare.headers["www-authenticate"].startswith("Bearer")
     assert bare.json()["issue"][0]["code"] == "login"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"Bearer", b"Bearer ", b"Basic YTpi", b"Bearer \xe9\xff", b"Bearer a.b.c.d.e", b"Bearer " + b"x" * 9000],
+)
+async def test_no_authorization_header_makes_a_fault(
+    client_of: Callable[[str], httpx.AsyncClient], header: bytes
+) -> None:
+    answer = await client_of("").get("/fhir/Patient", headers=[(b"authorization", header)])
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("claims", [b"[]", b"{}", b'{"iss":[]}', b"\xff", b'{"client_id":{},"scope":3}'])
+async def test_no_forged_token_makes_a_fault(client_of: Callable[[str], httpx.AsyncClient], claims: bytes) -> None:
+    parts = (b'{"alg":"none","typ":"at+jwt"}', claims, b"x")
+    token = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+    bearer = await client_of("").get("/fhir/Patient", headers=[(b"authorization", b"Bearer " + token)])
+    asked = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": token.decode(),
+    }
+    proven = await client_of("").post("/auth/token", data=asked, headers=FORM)
+
+    assert (bearer.status_code, proven.status_code) == (401, 401)

@@ -215,6 +215,21 @@ async def test_an_entry_of_a_batch_fails_alone(admin: httpx.AsyncClient) -> None
     assert answer["entry"][6]["resource"]["total"] == 2
 
 
+async def test_a_reading_entry_that_knows_the_version_gets_304(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/a", json=patient(id="a"))
+    sent = bundle(
+        "batch",
+        entry("GET", "Patient/a", ifNoneMatch='W/"1"'),
+        entry("GET", "Patient/a", ifModifiedSince="2100-01-01T00:00:00Z"),
+        entry("GET", "Patient/a", ifModifiedSince="2000-01-01T00:00:00Z"),
+    )
+
+    answer = (await admin.post("/fhir", json=sent)).json()
+
+    assert [each["response"]["status"][:3] for each in answer["entry"]] == ["304", "304", "200"]
+    assert ["resource" in each for each in answer["entry"]] == [False, False, True]
+
+
 async def test_prefer_brings_the_written_resources_back(admin: httpx.AsyncClient) -> None:
     sent = bundle("transaction", entry("POST", "Patient", patient(gender="female")))
 

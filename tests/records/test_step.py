@@ -83,9 +83,21 @@ def test_a_misspelt_member_is_not_taken_for_an_absent_one(wrong: dict[str, objec
     assert refusal.value.issues[0].where == place
 
 
-def test_what_a_bundle_cannot_ask_here_is_said_so() -> None:
+def test_an_operation_inside_a_bundle_is_said_not_to_be_offered() -> None:
+    with pytest.raises(NotSupported, match="operations"):
+        _only({"method": "POST", "url": "ValueSet/$lookup"}, resource={"resourceType": "Parameters"})
+
+
+def test_a_put_that_wants_to_create_asks_for_version_zero() -> None:
+    assert _only({"method": "PUT", "url": "Patient/1", "ifNoneMatch": "*"}, resource=PATIENT).if_match == 0
     with pytest.raises(NotSupported, match="ifNoneMatch"):
-        _only({"method": "GET", "url": "Patient/1", "ifNoneMatch": 'W/"1"'})
+        _only({"method": "PUT", "url": "Patient/1", "ifNoneMatch": 'W/"1"'}, resource=PATIENT)
+
+
+def test_a_condition_may_be_written_with_its_type() -> None:
+    request = {"method": "POST", "url": "Patient", "ifNoneExist": "Patient?identifier=1"}
+
+    assert _only(request, resource=PATIENT).condition == "identifier=1"
 
 
 def test_more_entries_than_the_limit_are_refused() -> None:
@@ -93,6 +105,6 @@ def test_more_entries_than_the_limit_are_refused() -> None:
         steps(_bundle(*[{"request": {"method": "GET", "url": "Patient"}}] * 3), 2, "")
 
 
-@pytest.mark.parametrize(("etag", "number"), [('W/"12"', 12), ('"12"', 12), ("*", None), (None, None)])
+@pytest.mark.parametrize(("etag", "number"), [('W/"12"', 12), ('"12"', 12), (None, None)])
 def test_an_entity_tag_names_a_version(etag: str | None, number: int | None) -> None:
     assert version_number(etag) == number

@@ -31,13 +31,14 @@ Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
 ARRAYS = ("keys", "patients", "readers", "found")
-WRITE_CONFLICT, DUPLICATE = 112, 11000
+WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE = 112, 251, 11000
 TOO_LARGE = {10334, 17280}
 
 # Milliseconds; the address may say otherwise.
 WAITS: dict[str, Any] = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
 
 OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
+    "versions": (IndexModel([("of", ASCENDING), ("version", ASCENDING)], name="of"),),
     "notes": (IndexModel([("found", ASCENDING), ("_id", ASCENDING)], name="found"),),
     "jobs": (
         IndexModel([("held", ASCENDING)], name="held", sparse=True),
@@ -98,6 +99,11 @@ def _indexes(name: str) -> list[IndexModel]:
     return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in INDEXES]
 
 
+def narrowing(*matches: Document) -> list[Document]:
+    """Stages that narrow down: the embedded engine uses an index for the first, and only if it answers all of it."""
+    return [{"$match": match} for match in matches if match]
+
+
 @asynccontextmanager
 async def answering() -> AsyncIterator[None]:
     """Turns what the driver raises into the problem that callers know."""
@@ -119,7 +125,8 @@ def meaning(error: Exception) -> Problem:
 def lost(error: Exception) -> bool:
     """Whether it is unknown if the database did what it was asked."""
     unknown = isinstance(error, PyMongoError) and error.has_error_label("UnknownTransactionCommitResult")
-    return unknown or isinstance(error, (ConnectionFailure, WTimeoutError))
+    # No such transaction: the engine forgot it when it was restarted, perhaps after it was committed.
+    return unknown or isinstance(error, (ConnectionFailure, WTimeoutError)) or NO_TRANSACTION in _codes(error)
 
 
 def raced(error: Exception) -> bool:

@@ -12,12 +12,12 @@ from fhir_gateway.store.mongo.connection import Document, milliseconds
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
 
 VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "body")
-FOUND_LENGTH = 48
+FOUND_LENGTH = 80
 
 
 def past(reference: str, number: int) -> str:
-    """The name of a superseded version; padded, so that names sort as numbers do."""
-    return f"{reference}/{number:010d}"
+    """The name of a superseded version."""
+    return f"{reference}/{number}"
 
 
 def version_document(version: Version, readers: Iterable[str]) -> Document:
@@ -72,16 +72,16 @@ def note_document(note: Note, content: Mapping[str, Any]) -> Document:
     return {
         "_id": note_name(note.shelf, note.key),
         "key": note.key,
-        "found": [tag for name, value in content.items() if (tag := found(note.shelf, name, value))],
+        "found": found(note.shelf, content),
         "content": dict(content),
     }
 
 
-def found(shelf: str, name: str, value: object) -> str | None:
-    """What a note is found by, for each short field of it; None for a value too long to be looked for."""
-    if isinstance(value, str) and len(value) > FOUND_LENGTH:
-        return None
-    return f"{shelf}/{name}={value!r}" if isinstance(value, (str, bool, int)) else None
+def found(shelf: str, content: Mapping[str, Any]) -> list[str]:
+    """What a note is found by: its shelf, and each field that is short enough to be looked for."""
+    short = {name: value for name, value in content.items() if isinstance(value, (str, bool, int))}
+    fields = (f"{shelf}/{name}={value!r}" for name, value in short.items())
+    return [f"{shelf}/", *(field for field in fields if len(field) <= FOUND_LENGTH)]
 
 
 def job_document(job: Job, order: int) -> Document:

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
-from fhir_gateway.store.mongo.connection import Document, answering, milliseconds, now
+from fhir_gateway.store.mongo.connection import Document, answering, milliseconds, narrowing, now
 from fhir_gateway.store.mongo.documents import to_job
 from fhir_gateway.store.mongo.transact import Overtaken, Session, Work, transact
 from fhir_gateway.store.port import Job
@@ -70,11 +70,10 @@ class JobKeeper:
         hunt = Hunt(now(), [], set(), {})
         size = limit + 20
         for _ in range(ROUNDS):
-            wanted = _ready(queue, hunt.moment)
-            if hunt.passed:
-                wanted["lane"] = {"$nin": sorted(hunt.passed)}
-            order = [("ready", 1), ("order", 1)]
-            found = await self._database.jobs.find(wanted, session=session).sort(order).limit(size).to_list(size)
+            others = {"lane": {"$nin": sorted(hunt.passed)}} if hunt.passed else {}
+            wanted = narrowing(_ready(queue, hunt.moment), others)
+            ends: list[Document] = [{"$sort": {"ready": 1, "order": 1}}, {"$limit": size}]
+            found = await self._database.jobs.aggregate([*wanted, *ends], session=session).to_list(size)
             lanes = _lanes(found)
             holders = await self._holders(lanes, hunt.moment, session)
             _choose(hunt, lanes, holders)
@@ -84,8 +83,8 @@ class JobKeeper:
         return hunt
 
     async def _holders(self, lanes: Iterable[str], moment: datetime, session: Session) -> dict[str, Document]:
-        wanted = {"held": {"$in": sorted(lanes)}, "ready": {"$gt": moment}}
-        cursor = self._database.jobs.find(wanted, {"lane": 1, "ready": 1, "holder": 1}, session=session)
+        wanted = narrowing({"held": {"$in": sorted(lanes)}}, {"ready": {"$gt": moment}})
+        cursor = self._database.jobs.aggregate(wanted, session=session)
         return {document["lane"]: document async for document in cursor}
 
     async def settle(self, job: str) -> None:
@@ -113,7 +112,7 @@ class JobKeeper:
             return [to_job(document) async for document in cursor]
 
 
-async def _never() -> bool:
+async def _never(_: bool) -> bool:
     """A lease whose answer was lost is not claimed: its jobs come back when it ends."""
     return False
 

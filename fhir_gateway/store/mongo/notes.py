@@ -7,11 +7,8 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from fhir_gateway.store.mongo.connection import Document, answering, now
+from fhir_gateway.store.mongo.connection import Document, answering, narrowing, now
 from fhir_gateway.store.mongo.documents import found, note_name
-
-_AFTER_SLASH = "0"
-"""The character that follows the slash: every name on a shelf sorts before it."""
 
 
 class NoteKeeper:
@@ -27,14 +24,15 @@ class NoteKeeper:
     async def notes(
         self, shelf: str, where: Mapping[str, Any], after: str, limit: int
     ) -> list[tuple[str, Mapping[str, Any]]]:
-        wanted: Document = {"_id": {"$gt": note_name(shelf, after), "$lt": shelf + _AFTER_SLASH}}
-        tags = [tag for name, value in where.items() if (tag := found(shelf, name, value))]
-        if tags:
-            # The longest is the rarest, as a rule: a case number rather than a state.
-            wanted = {"found": max(tags, key=len)} | wanted
-        wanted |= {f"content.{name}": value for name, value in where.items()}
+        # The longest is the rarest, as a rule: a case number rather than a state.
+        rarest = max(found(shelf, where), key=len)
+        wanted = narrowing(
+            {"found": rarest, "_id": {"$gt": note_name(shelf, after)}},
+            {f"content.{name}": value for name, value in where.items()},
+        )
+        ends: list[Document] = [{"$sort": {"_id": 1}}, {"$limit": limit}, {"$project": {"key": 1, "content": 1}}]
         async with answering():
-            cursor = self._database.notes.find(wanted, {"key": 1, "content": 1}).sort("_id", 1).limit(limit)
+            cursor = self._database.notes.aggregate([*wanted, *ends])
             return [(document["key"], document["content"]) async for document in cursor]
 
     async def hold(self, name: str, owner: str, seconds: float) -> bool:

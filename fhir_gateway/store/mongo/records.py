@@ -9,7 +9,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.search.query import Query
 from fhir_gateway.store.filter import count_stages, stages
-from fhir_gateway.store.mongo.connection import Collection, Document, answering
+from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
 from fhir_gateway.store.port import Version
 
@@ -56,9 +56,9 @@ class RecordReader:
             return []
         newest = [current] if before is None or current.number < before else []
         end = min(current.number, before or current.number)
-        names = {"$gte": past(reference, 0), "$lt": past(reference, end)}
+        wanted = narrowing({"of": reference, "version": {"$lt": end}})
         async with answering():
-            cursor = self._database.versions.find({"_id": names}).sort("_id", -1).limit(limit)
+            cursor = self._database.versions.aggregate([*wanted, {"$sort": {"version": -1}}, {"$limit": limit}])
             older = [to_version(document) async for document in cursor]
         return [*newest, *older][:limit]
 

@@ -39,7 +39,7 @@ class TrailKeeper:
         async def write(session: Session) -> None:
             await self._seal(block, session)
 
-        async def landed() -> bool:
+        async def landed(_: bool) -> bool:
             return await self._database.blocks.find_one(block_document(block)) is not None
 
         await transact(self._client, Work(write, landed))

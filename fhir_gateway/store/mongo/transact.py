@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from anyio import CancelScope
 from bson.errors import InvalidDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo.errors import PyMongoError
@@ -23,6 +22,9 @@ Session = AsyncIOMotorClientSession | None
 PATIENCE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 0.25
 
+# The loop itself holds its tasks only weakly.
+_going: set[asyncio.Task[None]] = set()
+
 
 class Overtaken(Exception):  # noqa: N818 - an event inside this room, never a problem for callers
     """Another writer changed what was just read; reading again decides."""
@@ -30,21 +32,31 @@ class Overtaken(Exception):  # noqa: N818 - an event inside this room, never a p
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """``write`` does it once; ``landed`` tells whether an earlier try, of which no answer came, took effect.
+    """``write`` does it once; ``landed`` tells whether an earlier try took effect of which no answer came.
 
-    A single write needs no transaction to be whole.
+    It is told whether there was a try without an answer, for work that leaves no mark. ``single`` is a write that
+    needs no transaction to be whole.
     """
 
     write: Callable[[Session], Awaitable[None]]
-    landed: Callable[[], Awaitable[bool]]
+    landed: Callable[[bool], Awaitable[bool]]
     single: bool = False
 
 
 async def transact(client: AsyncIOMotorClient[Document], work: Work) -> None:
     """Do the work once and durably. Raises Conflict when it lost, Unavailable when its outcome is unknown."""
-    # A caller that gives up in the middle must not leave a transaction open behind it.
-    with CancelScope(shield=True):
-        await _persist(client, work)
+    # A caller that gives up in the middle must not leave a transaction open behind it: the work goes on to its end.
+    task = asyncio.create_task(_persist(client, work))
+    _going.add(task)
+    task.add_done_callback(_gone)
+    await asyncio.shield(task)
+
+
+def _gone(task: asyncio.Task[None]) -> None:
+    _going.discard(task)
+    if not task.cancelled():
+        # Looked at here too: whoever waited for it may have given up.
+        task.exception()
 
 
 async def _persist(client: AsyncIOMotorClient[Document], work: Work) -> None:
@@ -55,7 +67,8 @@ async def _persist(client: AsyncIOMotorClient[Document], work: Work) -> None:
                 await work.write(session)
             return
         except Conflict:
-            if uncertain and await work.landed():
+            # The driver itself repeats what got no answer: the one who was first may be this very commit.
+            if await work.landed(uncertain):
                 return
             raise
         except (PyMongoError, InvalidDocument, Overtaken) as error:

@@ -59,7 +59,7 @@ class Writer:
         await self._insert("jobs", jobs, session)
         await self._settle(session)
 
-    async def landed(self) -> bool:
+    async def landed(self, uncertain: bool) -> bool:
         """Whether this commit is in the database already; one of its documents stands for all."""
         mark = {"commit": self.token}
         for change in self.commit.changes[:1]:
@@ -73,7 +73,7 @@ class Writer:
         for job in self.commit.jobs[:1]:
             return bool(await self.database.jobs.find_one({"_id": job.id} | mark))
         # Grants repeat without harm, and a job that is gone was settled by the try whose answer was lost.
-        return True
+        return uncertain
 
     async def _insert(self, collection: str, documents: Iterable[Document], session: Session) -> None:
         marked = [document | {"commit": self.token} for document in documents]
@@ -101,7 +101,7 @@ class Writer:
             before = old.get(change.version.reference)
             if before is None or before["version"] != change.replaces:
                 raise Conflict("another version is current by now", change.version.reference)
-        history = [document | {"_id": past(name, document["version"])} for name, document in old.items()]
+        history = [document | {"_id": past(name, document["version"]), "of": name} for name, document in old.items()]
         await insert(self.database.versions, history, session, Overtaken())
         replacements = [self._replacement(change, old[change.version.reference]["readers"]) for change in changes]
         result = await self.database.resources.bulk_write(replacements, ordered=True, session=session)

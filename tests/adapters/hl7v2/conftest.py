@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +26,6 @@ SYSTEMS = {
     "icd10": "http://fhir.hl7.org.vn/core/CodeSystem/vn-icd10-cs",
     "ethnicity": "http://fhir.hl7.org.vn/core/CodeSystem/vn-ethnicity-cs",
 }
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "hl7v2"
 HEADER = "MSH|^~\\&|HIS|22T01|FHIRGW|QN|20261102083012||{event}|1|P|2.5.1|||||VNM|UNICODE UTF-8"
 
 

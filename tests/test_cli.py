@@ -1,0 +1,103 @@
+"""The command line as its users type it, against a gateway that is a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "fixtures"
+
+
+def run(*arguments: str, data: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "fhir_gateway", *arguments, *(["--data", str(data)] if data else [])]
+    known = {**os.environ, "COLUMNS": "200", **environment}
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, env=known)
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory):
+    """The data folder of a running gateway."""
+    data = tmp_path_factory.mktemp("serving")
+    line = [sys.executable, "-m", "fhir_gateway", "serve", "--port", "0", "--data", str(data), "--mllp", "127.0.0.1:0"]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout.readline().startswith("ready http://127.0.0.1:")
+    yield data
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    process.stdout.close()
+
+
+def test_translate_prints_bundle_and_ledger_and_touches_nothing(tmp_path):
+    done = run("translate", "--hospital", "bai-chay", str(FIXTURES / "vn_xml/outpatient/message.xml"), FHIR_GATEWAY_DATA=str(tmp_path))
+    shown = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert shown["bundle"]["type"] == "transaction"
+    assert shown["counts"]["fields"] == len(shown["ledger"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_translate_of_a_bad_message_names_its_place_and_fails():
+    done = run("translate", "--hospital", "qn-general", str(FIXTURES / "hl7v2/bad-lab-value/message.hl7"))
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["problems"][0]["where"] == "OBX[2]-5"
+
+
+def test_an_unknown_hospital_is_one_clear_line():
+    done = run("translate", "--hospital", "nowhere", str(FIXTURES / "hl7v2/bad-lab-value/message.hl7"))
+    assert done.returncode == 1
+    assert "bai-chay" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ingest_sends_files_and_ends_with_counts(serving):
+    files = [str(FIXTURES / "vn_xml" / name / "message.xml") for name in ("outpatient", "bad-truncated")]
+    done = run("ingest", "--hospital", "bai-chay", *files, data=serving)
+    assert done.returncode == 1
+    assert "1 quarantined, 1 stored; 2 sent" in done.stdout
+    again = run("ingest", "--hospital", "bai-chay", "--json", files[0], data=serving)
+    assert again.returncode == 0
+    assert json.loads(again.stdout)[0]["repeated"] is True
+
+
+def test_ingest_without_a_gateway_says_how_to_start_one(tmp_path):
+    done = run("ingest", "--hospital", "bai-chay", str(FIXTURES / "vn_xml/outpatient/message.xml"), data=tmp_path)
+    assert done.returncode == 1
+    assert "fhir-gateway serve" in done.stderr
+
+
+def test_a_token_opens_the_door_it_is_for(serving):
+    done = run("token", "auditor", data=serving)
+    assert done.stdout.count(".") == 2
+    unknown = run("token", "nobody", data=serving)
+    assert unknown.returncode == 1
+    assert "qn-general" in unknown.stderr
+
+
+def test_the_audit_chain_is_verified_beside_the_running_gateway(serving):
+    done = run("audit", "verify", "--json", data=serving)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["whole"] is True
+
+
+def test_a_second_gateway_on_the_same_data_is_refused(serving):
+    done = run("serve", "--port", "0", data=serving)
+    assert done.returncode == 1
+    assert "another gateway process uses this data folder" in done.stderr.replace("\n", " ")
+
+
+def test_settings_are_listed():
+    done = run("settings", FHIR_GATEWAY_PAGE_SIZE="7")
+    assert "FHIR_GATEWAY_PAGE_SIZE" in done.stdout
+    assert "7" in done.stdout
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["audit", "verify"], ["settings"]])
+def test_every_command_teaches(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout) > 100
