@@ -140,7 +140,7 @@ def _may_write(ref: str, current: Version | None, letter: Letter, task: Version 
     """A partner never overwrites what another party wrote; a cited copy of our own record is left alone."""
     if task is not None and ref == task.reference:
         return True
-    return current is None or current.readers[:1] == (letter.partner.name,)
+    return current is None or current.owner == letter.partner.name
 
 
 def _readers(house: House, letter: Letter) -> tuple[str, ...]:

@@ -40,9 +40,9 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """``reader`` confines what the author sees and may replace (None: everything).
+    """``reader`` confines what the author sees and, as owner, may replace (None: everything).
 
-    ``readers`` may see what it writes.
+    ``readers`` may see what it writes; the first of them owns what is new.
     """
 
     reader: str | None = None
@@ -50,6 +50,10 @@ class Author:
 
     def sees(self, version: Version) -> bool:
         return self.reader is None or self.reader in version.readers
+
+    def owns(self, version: Version) -> bool:
+        """Who was granted a look at a record may not replace it."""
+        return self.reader is None or self.reader == version.owner
 
 
 class Attempts:

@@ -101,7 +101,7 @@ def _result(draft: _Draft, target: Target) -> Result:
     _must_match(target.step, current)
     if target.claim and current is not None:
         raise PreconditionFailed("the condition matches nothing, and the resource's id is taken", _place(target.step))
-    if current is not None and not draft.author.sees(current):
+    if current is not None and not draft.author.owns(current):
         raise Forbidden("this id belongs to a record that you may not replace", _place(target.step))
     assert target.step.resource is not None
     change = revision(target.step.resource, target.reference, current, draft.now, draft.author.readers)
@@ -120,6 +120,8 @@ def _deleted(draft: _Draft, target: Target) -> Result:
         raise NotFound("there is no such resource", _place(target.step))
     if current is None or current.deleted:
         return Result(target.step, 204)
+    if not draft.author.owns(current):
+        raise Forbidden("this record belongs to another hospital", _place(target.step))
     _must_match(target.step, current)
     draft.add(current.reference, deletion(current, draft.now))
     return Result(target.step, 204)

@@ -25,7 +25,8 @@ class Version:
     """One version of one resource.
 
     ``body`` is its exact JSON text, empty when deleted; ``updated`` is UTC, milliseconds.
-    ``readers`` names the parties (hospitals, partners) that may see it besides the roles that see everything.
+    ``readers`` names the parties (hospitals, partners) that may see it besides the roles that see everything;
+    ``owner`` is the one of them that may replace it.
     """
 
     type: str
@@ -35,6 +36,7 @@ class Version:
     body: bytes
     deleted: bool = False
     readers: tuple[str, ...] = ()
+    owner: str = ""
 
     @property
     def reference(self) -> str:

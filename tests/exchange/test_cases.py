@@ -205,3 +205,40 @@ async def test_a_consultation_names_what_it_lacks(pair):
     assert "question" in answer.json()["issue"][0]["diagnostics"]
     unknown = {"patient": "Patient/x", "to": "nowhere", "question": "?", "author": {"licence": "1"}}
     assert (await province.post("doctor", "/exchange/teleconsults", unknown)).status_code == 404
+
+
+async def test_what_was_shared_with_a_hospital_is_not_its_to_replace(pair, message):
+    province, _ = pair
+    await referred(province, message)
+    store = province.gateway.store
+    from fhir_gateway.store.port import Commit, Grant
+
+    patient = (await province.search("bai-chay", "Patient"))[0]
+    await store.commit(Commit(grants=(Grant(f"Patient/{patient['id']}", "san-nhi"),)))
+    assert (await province.get("san-nhi", f"/fhir/Patient/{patient['id']}")).status_code == 200
+    answer = await province.http.put(
+        f"/fhir/Patient/{patient['id']}", json={**patient, "active": False}, headers=province.bearer("san-nhi")
+    )
+    assert answer.status_code == 403
+
+
+async def test_a_partner_cannot_overwrite_the_provinces_own_records(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    before = (await province.search("bai-chay", "Patient"))[0]
+    forged = {**before, "active": False}
+    changed = {**(await central.get("bach-mai", f"/fhir/Task/{task}")).json(), "status": "received"}
+    delivery = outbox.delivery(central.gateway.house, "quang-ninh", "referral.receive", [changed, forged], _now())
+    from fhir_gateway.store.port import Commit
+
+    await central.gateway.store.commit(Commit(notes=delivery.notes, jobs=(delivery.job,)))
+    await state(province, "bai-chay", task, "received")
+    after = (await province.search("bai-chay", "Patient"))[0]
+    assert after == before
+
+
+def _now():
+    from fhir_gateway.app import now
+
+    return now()

@@ -11,7 +11,7 @@ from typing import Any
 from fhir_gateway.store.mongo.connection import Document, milliseconds
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
 
-VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "body")
+VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "owner", "body")
 FOUND_LENGTH = 80
 
 
@@ -29,6 +29,7 @@ def version_document(version: Version, readers: Iterable[str]) -> Document:
         "updated": milliseconds(version.updated),
         "deleted": version.deleted,
         "readers": sorted({*version.readers, *readers}),
+        "owner": version.owner,
         "body": version.body,
     }
 
@@ -42,6 +43,7 @@ def to_version(document: Mapping[str, Any]) -> Version:
         body=document["body"],
         deleted=document["deleted"],
         readers=tuple(document["readers"]),
+        owner=document["owner"],
     )
 
 
@@ -55,6 +57,7 @@ def event_document(event: Event) -> Document:
         "updated": milliseconds(event.recorded),
         "deleted": False,
         "readers": [],
+        "owner": "",
         "body": event.body,
         "block": event.block,
     }

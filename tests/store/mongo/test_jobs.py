@@ -45,7 +45,7 @@ async def test_jobs_of_one_group_are_leased_oldest_first_and_by_one_worker(store
 
 
 async def test_a_group_that_is_held_does_not_hide_the_others(store: MongoStore, job: MakeJob) -> None:
-    await store.commit(Commit(jobs=tuple(job(f"a{number:03d}", "lane") for number in range(300))))
+    await store.commit(Commit(jobs=tuple(job(f"a{number:03d}", "lane") for number in range(120))))
     await owe(store, job("b0", "other"))
     assert await ids(store, "a", 1) == ["a000"]
     assert await ids(store, "b", 1) == ["b0"]
@@ -81,7 +81,7 @@ async def test_what_is_owed_behind_a_postponed_job_keeps_its_order(store: MongoS
 
 
 async def test_a_long_queue_of_a_dead_partner_hides_nobody(store: MongoStore, job: MakeJob) -> None:
-    await store.commit(Commit(jobs=tuple(job(f"a{number:03d}", "dead") for number in range(200))))
+    await store.commit(Commit(jobs=tuple(job(f"a{number:03d}", "dead") for number in range(80))))
     await store.commit(Commit(jobs=(job("b0", "alive"),)))
     assert await ids(store, limit=1) == ["a000"]
     await store.postpone("a000", soon(60), "no route")
