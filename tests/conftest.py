@@ -117,7 +117,6 @@ async def pair(embedded_url: str, tmp_path: Path, wire: Wire) -> AsyncIterator[t
 async def _running(stack: AsyncExitStack, url: str, settings: Settings, wire: Wire) -> Running:
     store = await MongoStore.open(url, f"test-{uuid4().hex}")
     stack.push_async_callback(store.close)
-    stack.push_async_callback(store.drop)
     base = f"http://{settings.name}"
     carry = lambda house: Courier(house, wire)  # noqa: E731
     gateway = Gateway(settings, base, store, directory(settings), key_ring(settings), carry=carry)

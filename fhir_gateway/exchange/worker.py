@@ -70,7 +70,7 @@ class Settled:
         return None
 
 
-async def work(queue: str, house: House, seconds: float, bell: Bell, do: Callable[[Job], Awaitable[None]]) -> None:
+async def work(queue: str, house: House, seconds: float, bell: Bell, do: Callable[[Job], Awaitable[bool]]) -> None:
     """Lease batches of ``queue`` for ever; jobs of one group in order, groups side by side."""
     owner = str(uuid4())
     while True:
@@ -86,9 +86,11 @@ async def work(queue: str, house: House, seconds: float, bell: Bell, do: Callabl
         await asyncio.gather(*(_in_order(group, do) for group in groups))
 
 
-async def _in_order(jobs: Sequence[Job], do: Callable[[Job], Awaitable[None]]) -> None:
+async def _in_order(jobs: Sequence[Job], do: Callable[[Job], Awaitable[bool]]) -> None:
+    """Stop where a job was put off: the rest of its group must not overtake it."""
     for job in jobs:
-        await do(job)
+        if not await do(job):
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ class Translator:
     outgoing: Bell
     settled: Settled
 
-    async def do(self, job: Job) -> None:
-        """Settle one message; what fails for reasons outside the message is tried again later."""
+    async def do(self, job: Job) -> bool:
+        """Settle one message; False when it is put off, for reasons outside the message."""
         hospital, number = job.group, str(job.content["receipt"])
         try:
             receipt = await self.inbox.receipt(hospital, number)
@@ -112,10 +114,11 @@ class Translator:
             else:
                 await self.house.store.settle(job.id)
         except (Unavailable, Conflict) as trouble:
-            await _later(self.house, job, trouble.text, timedelta(seconds=1))
+            return await _later(self.house, job, trouble.text, timedelta(seconds=1))
         except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
             log.error("message failed", receipt=f"{hospital}/{number}", fault=type(fault).__name__)
-            await self._give_up(job, fault)
+            return await self._give_up(job, fault)
+        return True
 
     async def _settle(self, receipt: Receipt) -> Receipt:
         translated, body = await self._translated(receipt)
@@ -146,16 +149,16 @@ class Translator:
             return held.receipt
         return filed.receipt
 
-    async def _give_up(self, job: Job, fault: Exception) -> None:
+    async def _give_up(self, job: Job, fault: Exception) -> bool:
         """A message that breaks the gateway itself is quarantined after some tries, never tried for ever."""
         if job.attempts + 1 < MESSAGE_ATTEMPTS:
-            await _later(self.house, job, type(fault).__name__, timedelta(seconds=2**job.attempts))
-            return
+            return await _later(self.house, job, type(fault).__name__, timedelta(seconds=2**job.attempts))
         receipt = await self.inbox.receipt(job.group, str(job.content["receipt"]))
         issue = Issue(f"the gateway itself failed on this message ({type(fault).__name__})", "message", "exception")
         held = filing.quarantined(receipt, None, [issue], self._now())
         await self.house.store.commit(held.commit)
         self.settled.announce(held.receipt)
+        return True
 
     def _now(self) -> datetime:
         return self.house.clock()
@@ -170,17 +173,18 @@ class Dispatcher:
     first_seconds: float
     longest_seconds: float
 
-    async def do(self, job: Job) -> None:
-        """Try one delivery."""
+    async def do(self, job: Job) -> bool:
+        """Try one delivery; False when it is to be tried again."""
         identity = str(job.content["delivery"])
         try:
             await self._carry(job, identity)
         except (Undelivered, Unavailable, Conflict) as trouble:
             delay = min(self.longest_seconds, self.first_seconds * 2 ** min(job.attempts, 20))
-            await _later(self.house, job, trouble.text, timedelta(seconds=delay))
+            return await _later(self.house, job, trouble.text, timedelta(seconds=delay))
         except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
             log.error("delivery failed", delivery=identity, fault=type(fault).__name__)
-            await _later(self.house, job, type(fault).__name__, timedelta(seconds=self.longest_seconds))
+            return await _later(self.house, job, type(fault).__name__, timedelta(seconds=self.longest_seconds))
+        return True
 
     async def _carry(self, job: Job, identity: str) -> None:
         summary = await self.house.store.note(outbox.SHELF, identity) or {}
@@ -208,6 +212,7 @@ class Dispatcher:
         )
 
 
-async def _later(house: House, job: Job, trouble: str, delay: timedelta) -> None:
+async def _later(house: House, job: Job, trouble: str, delay: timedelta) -> bool:
     with suppress(Problem):
         await house.store.postpone(job.id, house.clock() + delay, trouble)
+    return False

@@ -173,6 +173,10 @@ class Jobs(Protocol):
         """
         ...
 
+    async def release(self, queue: str) -> None:
+        """Give back every lease of ``queue``: only for who knows that no other worker is alive."""
+        ...
+
     async def owed(self, queue: str, limit: int) -> list[Job]:
         """What is waiting, oldest first: for people to look at."""
         ...

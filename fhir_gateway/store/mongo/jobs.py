@@ -106,6 +106,11 @@ class JobKeeper:
         change = {"$set": {"ready": due}, "$unset": {"holder": "", "held": ""}}
         await self._database.jobs.update_many(behind, change)
 
+    async def release(self, queue: str) -> None:
+        change = {"$set": {"ready": now()}, "$unset": {"holder": "", "held": ""}}
+        async with answering():
+            await self._database.jobs.update_many({"queue": queue, "holder": {"$exists": True}}, change)
+
     async def owed(self, queue: str, limit: int) -> list[Job]:
         async with answering():
             cursor = self._database.jobs.find({"queue": queue}).sort("order", 1).limit(limit)
