@@ -198,7 +198,7 @@ class Gateway:
         owner = f"{self.base_url}#{id(self)}"
         while True:
             with suppress(Problem):
-                if await self.store.hold("sealer", owner, 10 * self.settings.seal_seconds):
+                if await self.store.hold("sealer", owner, 3 * self.settings.seal_seconds):
                     while await seal_once(self.store, self.keys.gateway, now(), SEALED_AT_ONCE):
                         pass
             await asyncio.sleep(self.settings.seal_seconds)

@@ -16,6 +16,7 @@ from rich.table import Table
 from adapters.contract import Message
 from fhir_gateway import app as root
 from fhir_gateway import logs, serving
+from fhir_gateway.demo import play
 from fhir_gateway.exchange.delivery import MessageSender
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.exchange.translation import translate as run_translation
@@ -77,8 +78,6 @@ def demo(
     keep: Annotated[Path | None, typer.Option(help="Keep both gateways' data in this folder.")] = None,
 ) -> None:
     """Play the whole story: three hospitals, two gateways, a referral, a teleconsultation, a crash."""
-    from fhir_gateway.demo import play
-
     sys.exit(play(as_json, keep))
 
 
@@ -125,10 +124,11 @@ def ingest(
     settings = settings_with(data=data)
     address = url or serving.address(settings)
     sender = MessageSender(address, serving.development_token(settings, hospital))
-    receipts = []
     with Progress(console=err, disable=as_json) as progress:
-        for file in progress.track(_all_files(files), description=f"sending to {address}"):
-            receipts.append({"file": file.name, **sender.send(hospital, media_type_of(file), file.read_bytes())})
+        receipts = [
+            {"file": file.name, **sender.send(hospital, media_type_of(file), file.read_bytes())}
+            for file in progress.track(_all_files(files), description=f"sending to {address}")
+        ]
     _show(receipts, as_json)
     sys.exit(0 if all(receipt["state"] == "stored" for receipt in receipts) else 1)
 
@@ -157,7 +157,7 @@ def token(
         str, typer.Argument(help="qn-general, bai-chay, san-nhi, bach-mai, doctor, population, auditor, admin")
     ],
     data: Data = None,
-) -> None:  # noqa: E501
+) -> None:
     """Print a development access token for one of the built-in clients."""
     sys.stdout.write(serving.development_token(settings_with(data=data), client) + "\n")
 

@@ -17,6 +17,13 @@ from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
 
 NOTE = "serving.json"
+UVICORN: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "lifespan": "off",
+    "timeout_graceful_shutdown": 5,
+}
 TOKEN_SECONDS = 3600
 
 
@@ -26,10 +33,7 @@ async def serve(settings: Settings) -> None:
     port = listening.getsockname()[1]
     base_url = settings.base_url or f"http://{settings.host}:{port}"
     async with root.gateway(settings, base_url.rstrip("/")) as gateway, gateway.working(), gateway.listening() as mllp:
-        config = uvicorn.Config(
-            gateway.app(), log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
-        )
-        server = _Announcing(config, f"ready {base_url}")
+        server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), f"ready {base_url}")
         with _noted(settings.data, {"url": base_url, "mllp": mllp}):
             await server.serve(sockets=[listening])
 

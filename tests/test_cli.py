@@ -33,7 +33,13 @@ def serving(tmp_path_factory):
 
 
 def test_translate_prints_bundle_and_ledger_and_touches_nothing(tmp_path):
-    done = run("translate", "--hospital", "bai-chay", str(FIXTURES / "vn_xml/outpatient/message.xml"), FHIR_GATEWAY_DATA=str(tmp_path))
+    done = run(
+        "translate",
+        "--hospital",
+        "bai-chay",
+        str(FIXTURES / "vn_xml/outpatient/message.xml"),
+        FHIR_GATEWAY_DATA=str(tmp_path),
+    )
     shown = json.loads(done.stdout)
     assert done.returncode == 0
     assert shown["bundle"]["type"] == "transaction"
@@ -96,7 +102,9 @@ def test_settings_are_listed():
     assert "7" in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["audit", "verify"], ["settings"]])
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["audit", "verify"], ["settings"]]
+)
 def test_every_command_teaches(command):
     done = run(*command, "--help")
     assert done.returncode == 0

@@ -25,8 +25,8 @@ from fhir_gateway.settings import Settings
 CORPUS = Path(os.environ.get("FHIR_GATEWAY_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
 FATES = ("mapped", "ignored", "unmapped")
 SENDERS = 8
-# One in ten of the 300 messages of a running hospital: all of them translate in tests/adapters, here they are stored.
-EVERY = 10
+# One in five of the 300 messages of a running hospital: all of them translate in tests/adapters, here they are stored.
+EVERY = 5
 FHIR_JSON = "application/fhir+json"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not on this machine")]
@@ -122,7 +122,7 @@ async def test_every_hl7_message_is_settled_and_what_it_made_is_valid(province):
     named = list(messages(sorted((CORPUS / "hl7v2").glob("*.hl7"))))
     receipts = await settled(province, "qn-general", "application/hl7-v2", named)
 
-    assert len(receipts) == len(named) > 80
+    assert len(receipts) == len(named) > 110
     assert await faults(province, receipts) == {}
     assert refused(receipts) == {}
 
@@ -147,7 +147,11 @@ async def test_every_clinical_document_is_settled_and_what_it_made_is_valid(prov
 
 async def test_a_message_cut_in_the_middle_is_settled_too(province):
     files = [next((CORPUS / "cda").glob("*.xml")), next((CORPUS / "vietnam").glob("samples-*/*.xml"))]
-    named = [(f"{file.name}:{part}", file.read_bytes()[: file.stat().st_size * part // 8]) for file in files for part in (1, 4, 7)]
+    named = [
+        (f"{file.name}:{part}", file.read_bytes()[: file.stat().st_size * part // 8])
+        for file in files
+        for part in (1, 4, 7)
+    ]
     receipts = await settled(province, "san-nhi", "application/xml", named)
 
     assert set(refused(receipts)) == {name for name, _ in named}
@@ -176,13 +180,14 @@ async def test_every_official_example_is_stored_or_refused_with_its_place(provin
     answers = dict(await at_once(post, sorted((CORPUS / "fhir-r4").glob("*.json"))))
 
     assert {name: fault for name, answer in answers.items() if (fault := answer_fault(answer))} == {}
-    counted = Counter(answer.status_code for answer in answers.values())
-    print(counted, {n: (a.status_code, a.text[:200]) for n, a in answers.items() if a.status_code not in (201, 403)})
-    assert counted[201] > 440
+    assert {name.split("-")[0] for name, answer in answers.items() if answer.status_code == 403} == {"AuditEvent"}
+    assert sum(answer.status_code == 201 for answer in answers.values()) > 440
 
 
 async def test_synthea_patients_are_stored_with_their_hospitals(province):
-    files = sorted((CORPUS / "synthea").glob("*.json.bz2"), key=lambda f: (not f.name.startswith("0-"), f.stat().st_size))
+    files = sorted(
+        (CORPUS / "synthea").glob("*.json.bz2"), key=lambda f: (not f.name.startswith("0-"), f.stat().st_size)
+    )
     for file in files[:5]:
         answer = await province.post("admin", "/fhir", bz2.decompress(file.read_bytes()))
 

@@ -60,5 +60,10 @@ def test_every_http_path_of_the_readme_is_served():
 
 def test_each_adapter_and_each_fixture_explains_itself():
     folders = [ROOT / "adapters" / name for name in ("hl7v2", "vn_xml", "cda")]
-    folders += [case for adapter in ("hl7v2", "vn_xml", "cda") for case in (ROOT / "fixtures" / adapter).iterdir() if case.is_dir()]
+    folders += [
+        case
+        for adapter in ("hl7v2", "vn_xml", "cda")
+        for case in (ROOT / "fixtures" / adapter).iterdir()
+        if case.is_dir()
+    ]
     assert [folder for folder in folders if not (folder / "README.md").exists()] == []

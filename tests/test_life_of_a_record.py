@@ -5,14 +5,19 @@ Each test is one row of the table; together they are one story, but each can fai
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
+from adapters.contract import Message
+from fhir_gateway.app import adapters, now
 from fhir_gateway.exchange import inbox, outbox
+from fhir_gateway.exchange.translation import translate
 from fhir_gateway.fhir import validation
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.security.chain import seal_once, verify
+from fhir_gateway.store.port import Commit, Job
 
 pytestmark = pytest.mark.anyio
 XML = "application/xml"
@@ -53,8 +58,6 @@ async def test_2_acknowledged_means_durable(pair, message):
 async def test_3_a_lease_that_dies_comes_back(pair, message):
     province, _ = pair
     store = province.gateway.store
-    from fhir_gateway.app import now
-    from fhir_gateway.store.port import Commit, Job
 
     await store.commit(Commit(jobs=(Job("life/1", "life", "one", now()),)))
     assert [job.id for job in await store.lease("life", "first", 5, 0.3)] == ["life/1"]
@@ -65,11 +68,6 @@ async def test_3_a_lease_that_dies_comes_back(pair, message):
 
 async def test_4_every_field_is_accounted_for_and_the_same_bytes_make_the_same_bundle(pair, message):
     province, _ = pair
-    from datetime import UTC, datetime
-
-    from adapters.contract import Message
-    from fhir_gateway.app import adapters
-    from fhir_gateway.exchange.translation import translate
 
     hospital = province.gateway.directory.hospital("bai-chay")
     times = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
@@ -111,7 +109,9 @@ async def test_8_one_commit_holds_versions_provenance_audit_and_deliveries(pair,
     provenance = await province.search("bai-chay", f"Provenance?target={receipt['resources'][0]}")
     assert len(provenance) == 1
     events = await province.search("auditor", "AuditEvent?_count=100")
-    noted = {e["what"]["reference"] for event in events for e in event.get("entity", ()) if "reference" in e.get("what", {})}
+    noted = {
+        e["what"]["reference"] for event in events for e in event.get("entity", ()) if "reference" in e.get("what", {})
+    }
     assert set(receipt["resources"]) <= noted
     assert len(await province.gateway.store.notes(outbox.SHELF, {}, "", 10)) == 1
 
@@ -152,7 +152,6 @@ async def test_the_audit_chain_of_both_gateways_is_whole(pair, message):
     await stored(province, message)
     for place in (province, central):
         keys, store = place.gateway.keys, place.gateway.store
-        from fhir_gateway.app import now
 
         while await seal_once(store, keys.gateway, now()):
             pass

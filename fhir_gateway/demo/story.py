@@ -201,7 +201,8 @@ def audit(story: Story) -> Scene:
 
 
 def _settled(result: dict[str, Any]) -> dict[str, Any] | None:
-    return result if not result["whole"] or result["events"] else None
+    """The result once every event is sealed; at once when something is wrong."""
+    return result if not result["whole"] or result["pending"] == 0 else None
 
 
 def _sent(story: Story, hospital: str, media_type: str, path: str) -> dict[str, Any]:

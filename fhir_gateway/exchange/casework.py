@@ -56,7 +56,7 @@ async def view(house: House, caller: Caller, task: str) -> View:
 
 
 async def make_move(house: House, caller: Caller, task: str, name: str, given: Mapping[str, Any]) -> View:
-    """Move a case. Raises IllegalMove, Forbidden or BadRequest naming the legal moves, Conflict when another was first."""
+    """Move a case. Raises IllegalMove, Forbidden or BadRequest naming the legal moves, Conflict when overtaken."""
     may(caller, "move", "Task")
     seen = await view(house, caller, task)
     resolve = await _resolver(house, [seen.task["for"]["reference"], *_outputs(seen.task)])
@@ -82,7 +82,7 @@ def _facility_of(house: House, caller: Caller, task: Resource) -> str:
 
 
 async def ask_consultation(house: House, caller: Caller, asked: Mapping[str, Any]) -> View:
-    """Open a teleconsultation about a patient: ``patient``, ``to``, ``question``, ``author``; ``evidence`` may be named.
+    """Open a teleconsultation about a patient: ``patient``, ``to``, ``question``, ``author`` and perhaps ``evidence``.
 
     Raises BadRequest naming what is missing, NotFound for an unknown patient or hospital.
     """

@@ -39,7 +39,7 @@ def gateway_client(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The participants, by name and by facility code. ``own`` is the name of the organization that runs this gateway."""
+    """The participants, by name and by facility code. ``own`` is the name of who runs this gateway."""
 
     own: str
     hospitals: Mapping[str, Hospital]

@@ -87,7 +87,7 @@ class Arguments:
         try:
             moment = datetime.fromisoformat(text if "T" in text else f"{text}T00:00:00+00:00")
         except ValueError:
-            moment = datetime.min  # noqa: DTZ901 - has no zone, so it is refused below
+            moment = datetime.min
         if moment.tzinfo is None:
             raise BadRequest(f"'{name}' needs a date, or a time with its zone", name)
         return moment

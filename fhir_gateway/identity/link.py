@@ -1,6 +1,6 @@
 """Which Person a hospital's patient is: found by number, suspected by name, recorded with its evidence.
 
-Every number that proves identity is claimed by one Person, so two messages arriving at once cannot make two people of one.
+Every number that proves identity is claimed by one Person, so two messages at once cannot make two people of one.
 Nothing is merged: a link is a row on Person, ``unlink`` takes it back, and both stay in the Person's history.
 """
 

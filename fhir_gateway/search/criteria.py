@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 
 A record carries ``keys`` (strings ``parameter:value...``, indexed) and ``spans`` (per parameter: the ranges of its
-dates, numbers and quantities, not indexed). A choice is an interval of keys, which an index answers, and, where the
+dates, numbers and quantities, not indexed), ``tuples`` (per composite: what one element holds) and ``places``. A choice is an interval of keys, which an index answers, and, where the
 interval alone promises too much, an exact check.
 """
 
@@ -96,7 +96,41 @@ class Compartment:
     patients: tuple[str, ...]
 
 
-Criterion = Condition | Ids | Updated | Compartment
+@dataclass(frozen=True, slots=True)
+class Together:
+    """All ``parts`` hold in one element among the record's ``tuples`` of ``key``; without key, in the record itself."""
+
+    key: str
+    parts: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """Any of ``choices`` will do. ``narrow`` are conditions that every match also meets, and an index answers."""
+
+    choices: tuple[Together, ...]
+    narrow: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Around a point of the unit sphere; ``chord`` is the square of the longest straight line to it."""
+
+    key: str
+    start: str
+    stop: str
+    center: tuple[float, float, float]
+    chord: float
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The record's place is in one of ``circles``."""
+
+    circles: tuple[Circle, ...]
+
+
+Criterion = Condition | Composite | Near | Ids | Updated | Compartment
 
 
 def whole(key: str) -> tuple[str, str]:

@@ -6,8 +6,9 @@ What was read once is kept, and each use asks the store whether it still is the 
 content. Terminology is no patient's record, so whoever may use it at all sees all of it.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +18,6 @@ from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.definitions import valuesets
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.criteria import Moment, Updated
-from fhir_gateway.search.escape import escaped
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.store.port import Records
 from fhir_gateway.terminology import system as systems
@@ -25,6 +25,8 @@ from fhir_gateway.terminology.system import Concept, System
 
 KEPT = 500
 EDITIONS_LIMIT = 50
+
+_SEPARATOR = re.compile(r"([,|$\\])")
 
 Stamp = tuple[str, int]
 """Reference and version number: what tells one content from another."""
@@ -63,6 +65,8 @@ class Library:
     async def find(self, type_: str, canonical: str, version: str | None = None) -> Edition | None:
         """The edition of that version; without one an active edition before others, the newest before older."""
         url, _, said = canonical.partition("|")
+        if not url:
+            return None
         wanted = version or said
         shelf = await self._shelf(type_, url)
         fitting = [edition for edition in shelf.editions if not wanted or edition.version == wanted]
@@ -74,6 +78,20 @@ class Library:
         if edition is None:
             return builtin_system(url.partition("|")[0]) if not version else None
         return self.kept(("CodeSystem", edition.stamp), lambda: systems.read(edition.resource))
+
+    async def maps(self, source: str | None, target: str | None, systems: Sequence[str | None]) -> list[Resource]:
+        """The concept maps from and to a value set, else those that have a group of one of the systems."""
+        pairs = [("source", source), ("target", target)]
+        asked = [(name, _SEPARATOR.sub(r"\\\1", value)) for name, value in pairs if value]
+        if not source:
+            named = [_SEPARATOR.sub(r"\\\1", system) for system in systems if system]
+            groups = [replace(parse("ConceptMap", [*asked, (name, ",".join(named))]), size=EDITIONS_LIMIT)
+                      for name in ("source-system", "target-system") if named]  # fmt: skip
+        else:
+            groups = [replace(parse("ConceptMap", asked), size=EDITIONS_LIMIT)]
+        found = {one.reference: one for query in groups for one in await self._store.find(query)}
+        read = [decode_resource(one.body) for one in found.values()]
+        return [one for one in read if one.get("status") != "retired"]
 
     def kept(self, key: Hashable, make: Any) -> Any:
         """What ``make`` made for the key the first time."""
@@ -92,7 +110,7 @@ class Library:
         return self._made.get(key)
 
     async def _shelf(self, type_: str, url: str) -> _Shelf:
-        query = parse(type_, [("url", escaped(url))]) if url else Query(type_)
+        query = parse(type_, [("url", _SEPARATOR.sub(r"\\\1", url))])
         known = self._shelves.get((type_, url))
         if known is None or not await self._is_current(known, query):
             known = await self._read(query)
@@ -148,4 +166,5 @@ def builtin_value_set(url: str) -> Resource | None:
         {"system": system, "concept": [{"code": code, "display": code} for code in codes]}
         for system, codes in listed.items()
     ]
-    return {"resourceType": "ValueSet", "url": url, "version": "4.0.1", "status": "active", "compose": {"include": include}}
+    facts = {"resourceType": "ValueSet", "url": url, "version": "4.0.1", "status": "active"}
+    return {**facts, "compose": {"include": include}}

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
+from fhir_gateway.app import now
 from fhir_gateway.exchange import outbox
-from fhir_gateway.exchange.arrivals import opened
+from fhir_gateway.exchange.arrivals import _verified_documents, opened
 from fhir_gateway.exchange.delivery import _sealed
 from fhir_gateway.fhir.canonical import canonical
+from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.problem import Unprocessable
+from fhir_gateway.store.port import Commit, Grant
 
 pytestmark = pytest.mark.anyio
 XML = "application/xml"
@@ -138,7 +141,7 @@ async def test_a_delivery_sent_twice_arrives_once(pair, message):
     province, central = pair
     task = await referred(province, message)
     await arrived(central, task)
-    (key, _), = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
+    ((key, _),) = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
     body = bytes((await province.gateway.store.note(outbox.PACKAGES, key))["body"])
     partner = province.gateway.directory.partners["bach-mai"]
     envelope = _sealed(province.gateway.house, partner, body)
@@ -153,15 +156,13 @@ async def test_a_changed_document_is_refused_because_its_signatures_do_not_hold(
     province, central = pair
     task = await referred(province, message)
     await arrived(central, task)
-    (key, _), = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
+    ((key, _),) = await province.gateway.store.notes(outbox.PACKAGES, {}, "", 10)
     body = bytes((await province.gateway.store.note(outbox.PACKAGES, key))["body"])
-    changed = body.replace("Tình trạng".encode(), "Tinh trang".encode())
+    changed = body.replace("Tình trạng".encode(), b"Tinh trang")
     assert changed != body
     partner = province.gateway.directory.partners["bach-mai"]
     sender = central.gateway.directory.partners["quang-ninh"]
     letter = opened(central.gateway.house, sender, _sealed(province.gateway.house, partner, changed))
-    from fhir_gateway.exchange.arrivals import _verified_documents
-    from fhir_gateway.app import now
 
     with pytest.raises(Unprocessable, match="signature"):
         _verified_documents(central.gateway.house, letter, now())
@@ -172,7 +173,6 @@ async def test_a_signature_covers_the_document_wherever_it_is_stored(pair, messa
     task = await arrived(central, await referred(province, message))
     reference = task["input"][0]["valueReference"]["reference"]
     texts = [await place.get("admin", f"/fhir/{reference}") for place in (province, central)]
-    from fhir_gateway.fhir.codec import decode_resource
 
     assert canonical(decode_resource(texts[0].content)) == canonical(decode_resource(texts[1].content))
 
@@ -181,14 +181,24 @@ async def test_an_opinion_comes_back_under_the_asking_hospitals_patient(pair, me
     province, central = pair
     receipt = (await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/laboratory-oru"))).json()
     patient = next(ref for ref in receipt["resources"] if ref.startswith("Patient/"))
-    asked = {"patient": patient, "to": "bach-mai", "question": "Có nên mổ?", "author": {"licence": "GPHN-2", "name": "BS"}}
+    asked = {
+        "patient": patient,
+        "to": "bach-mai",
+        "question": "Có nên mổ?",
+        "author": {"licence": "GPHN-2", "name": "BS"},
+    }
     opened_case = await province.post("doctor", "/exchange/teleconsults", asked)
     assert opened_case.status_code == 201, opened_case.text
     task = opened_case.json()["task"]["id"]
     document = (await arrived(central, task))["input"][0]["valueReference"]["reference"]
     held = (await central.get("bach-mai", f"/fhir/{document}")).json()
     assert "Observation" in {entry["resource"]["resourceType"] for entry in held["entry"]}
-    moves = [("receive", {}), ("schedule", {"appointment": SLOT}), ("start", {"encounter": {}}), ("answer", {"opinion": SUMMARY})]
+    moves = [
+        ("receive", {}),
+        ("schedule", {"appointment": SLOT}),
+        ("start", {"encounter": {}}),
+        ("answer", {"opinion": SUMMARY}),
+    ]
     for move, given in moves:
         answer = await central.post("bach-mai", f"/exchange/cases/{task}/{move}", given)
         assert answer.status_code == 200, answer.text
@@ -211,7 +221,6 @@ async def test_what_was_shared_with_a_hospital_is_not_its_to_replace(pair, messa
     province, _ = pair
     await referred(province, message)
     store = province.gateway.store
-    from fhir_gateway.store.port import Commit, Grant
 
     patient = (await province.search("bai-chay", "Patient"))[0]
     await store.commit(Commit(grants=(Grant(f"Patient/{patient['id']}", "san-nhi"),)))
@@ -229,16 +238,9 @@ async def test_a_partner_cannot_overwrite_the_provinces_own_records(pair, messag
     before = (await province.search("bai-chay", "Patient"))[0]
     forged = {**before, "active": False}
     changed = {**(await central.get("bach-mai", f"/fhir/Task/{task}")).json(), "status": "received"}
-    delivery = outbox.delivery(central.gateway.house, "quang-ninh", "referral.receive", [changed, forged], _now())
-    from fhir_gateway.store.port import Commit
+    delivery = outbox.delivery(central.gateway.house, "quang-ninh", "referral.receive", [changed, forged], now())
 
     await central.gateway.store.commit(Commit(notes=delivery.notes, jobs=(delivery.job,)))
     await state(province, "bai-chay", task, "received")
     after = (await province.search("bai-chay", "Patient"))[0]
     assert after == before
-
-
-def _now():
-    from fhir_gateway.app import now
-
-    return now()

@@ -141,7 +141,12 @@ async def test_a_late_result_does_not_reopen_a_finished_stay(pair, message):
     for name in ("admission-a01", "discharge-a03"):
         await province.ingest("qn-general", HL7, message(f"hl7v2/{name}"))
     (stay,) = [e for e in await province.search("qn-general", "Encounter") if e["status"] == "finished"]
-    late = message("hl7v2/discharge-a03").decode().replace("ADT^A03^ADT_A03", "ORU^R01^ORU_R01").replace("QN-000004", "LATE")
+    late = (
+        message("hl7v2/discharge-a03")
+        .decode()
+        .replace("ADT^A03^ADT_A03", "ORU^R01^ORU_R01")
+        .replace("QN-000004", "LATE")
+    )
     await province.ingest("qn-general", HL7, late.encode())
     again = (await province.get("qn-general", f"/fhir/Encounter/{stay['id']}")).json()
     assert again["status"] == "finished"

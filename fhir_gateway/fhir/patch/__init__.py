@@ -1,1 +1,1 @@
-"""Changing a part of a resource: JSON Patch, FHIRPath Patch and XML Patch, each a function from resource to resource."""
+"""Changing a part of a resource: JSON Patch, FHIRPath Patch, XML Patch; each is a function from resource to resource."""

@@ -8,10 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_gateway.fhir.elements import is_primitive
+from fhir_gateway.fhir.elements import members
 from fhir_gateway.fhir.patch import path as paths
-from fhir_gateway.fhir.patch.path import Path, Step
-from fhir_gateway.fhir.patch.slots import Content, Node, contents, repeats, spelled, store
+from fhir_gateway.fhir.patch.path import Path
+from fhir_gateway.fhir.patch.slots import Content, Node, contents, opened, repeats, spelled, store
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, TooLarge, Unprocessable
 
@@ -90,25 +90,24 @@ def _patched(resource: Resource, operations: list[Operation]) -> Resource:
 
 
 def _add(resource: Resource, operation: Operation) -> None:
-    owner = _only(paths.find(resource, operation.path, operation.at("path")), operation)
-    name = _text(operation.parts, "name", operation.where)
-    member, content = _new(operation, owner, name)
-    there = contents(_opened(owner), member)
-    if there and not repeats(owner.class_, member):
-        raise Unprocessable("the element is there already; use replace", operation.at("name"))
+    owner = opened(_only(paths.find(resource, operation.path, operation.at("path")), operation))
+    _attach(owner, _text(operation.parts, "name", operation.where), operation.parts["value"], operation.at("name"))
+
+
+def _attach(owner: Node, name: str, part: Mapping[str, Any], where: str) -> None:
+    """Append a value to an element's list, or give it a single child that it has not yet."""
+    member, content = _new(owner, name, part, where)
+    there = contents(owner.element, member)
+    if any(owner.element.keys() & {other, f"_{other}"} for other in spelled(owner.class_, name)) and not repeats(
+        owner.class_, member
+    ):
+        raise Unprocessable("the element is there already; use replace", where)
     store(owner, member, [*there, content])
-
-
-def _opened(owner: Node) -> dict[str, Any]:
-    """The object that holds an element's children; a primitive gets its other half when the first child comes."""
-    if isinstance(owner.content.value, dict) or isinstance(owner.content.half, dict):
-        return owner.element
-    raise Unprocessable("a primitive without an extension takes no children; replace it", None)
 
 
 def _insert(resource: Resource, operation: Operation) -> None:
     owner, name = _list(resource, operation)
-    member, content = _new(operation, owner, name)
+    member, content = _new(owner, name, operation.parts["value"], operation.where)
     there, index = contents(owner.element, member), _number(operation, "index")
     if index > len(there):
         raise Unprocessable("the list is shorter than the index", operation.at("index"))
@@ -151,7 +150,7 @@ def _replace(resource: Resource, operation: Operation) -> None:
     node = _only(paths.find(resource, operation.path, operation.at("path")), operation)
     if node.owner is None:
         raise Unprocessable("the resource itself is replaced by PUT", operation.at("path"))
-    member, content = _new(operation, node.owner, _element_name(node))
+    member, content = _new(node.owner, _element_name(node), operation.parts["value"], operation.where)
     _exchange(node, operation, None if member != node.member else content)
     if member != node.member:
         store(node.owner, member, [content])
@@ -181,41 +180,38 @@ def _only(nodes: list[Node], operation: Operation) -> Node:
     return nodes[0]
 
 
-def _new(operation: Operation, owner: Node, name: str) -> tuple[str, Content]:
+def _new(owner: Node, name: str, part: Mapping[str, Any], where: str) -> tuple[str, Content]:
     """The member that the new element gets in its owner, and its content."""
-    part = operation.parts["value"]
+    value = _value_member(part)
     candidates = spelled(owner.class_, name)
     if not candidates:
-        raise Unprocessable(f"{owner.class_} has no element of this name", operation.at("path"))
-    suffix, content = _content(part, operation.at("value"))
-    chosen = candidates if len(candidates) == 1 else [member for member in candidates if member == f"{name}{suffix}"]
-    if not chosen:
-        raise Unprocessable(f"{name} does not take a value of this type", operation.at("value"))
-    return chosen[0], content
-
-
-def _content(part: Mapping[str, Any], where: str) -> tuple[str, Content]:
-    """The type as a choice spells it, and the value: a ``value[x]``, a resource, or parts of a nameless type."""
+        raise Unprocessable(f"{owner.class_} has no element of this name", where)
+    spelling = f"{name}{value.removeprefix('value')}"
+    chosen = candidates[0] if len(candidates) == 1 else spelling
+    if chosen not in candidates:
+        raise Unprocessable("the element does not take a value of this type", where)
     if "part" in part:
-        return "", Content(_composed(part["part"], where))
-    if "resource" in part:
-        return "", Content(deepcopy(part["resource"]))
-    names = {name.removeprefix("_") for name in part if name.removeprefix("_").startswith("value")}
-    if len(names) != 1:
-        raise BadRequest("value has one value[x], a resource, or parts", where)
-    (name,) = names
-    return name.removeprefix("value"), Content(deepcopy(part.get(name)), deepcopy(part.get(f"_{name}")))
+        return chosen, Content(_composed(part["part"], members(owner.class_)[chosen], where))
+    content = Content(deepcopy(part.get(value)), deepcopy(part.get(f"_{value}")))
+    if content.is_empty:
+        raise BadRequest("value has a value[x], a resource, or parts", where)
+    return chosen, content
 
 
-def _composed(parts: Any, where: str) -> dict[str, Any]:
+def _value_member(part: Mapping[str, Any]) -> str:
+    """``valueCode`` of a parameter, or ``resource``; empty when there is neither."""
+    names = (name.removeprefix("_") for name in part)
+    return next((name for name in names if name.startswith("value") or name == "resource"), "")
+
+
+def _composed(parts: Any, kind: str, where: str) -> dict[str, Any]:
     """An element whose type has no name, such as Patient.contact, from parts named as its children."""
-    found: dict[str, Any] = {}
+    node = Node(kind, Content({}))
     for part in parts if isinstance(parts, list) else []:
         if not isinstance(part, dict) or not isinstance(part.get("name"), str):
             raise BadRequest("a part has a name", where)
-        _, content = _content(part, where)
-        found.setdefault(part["name"], []).append(content)
-    return found
+        _attach(node, part["name"], part, where)
+    return node.element
 
 
 _ACTS: Mapping[str, Callable[[Resource, Operation], None]] = {

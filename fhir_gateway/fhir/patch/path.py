@@ -11,9 +11,11 @@ from fhir_gateway.fhir import fhirpath
 from fhir_gateway.fhir.elements import choice
 from fhir_gateway.fhir.patch.slots import Node, children, root, spelled
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import BadRequest, Unprocessable
+from fhir_gateway.problem import BadRequest, TooLarge, Unprocessable
 
 LENGTH_LIMIT = 2000
+# The library takes about 0.1 ms for each.
+ITEM_LIMIT = 500
 
 _STEP = re.compile(r"\s*(?:(?P<dot>\.)\s*)?(?:`(?P<quoted>[^`]+)`|(?P<name>[A-Za-z_]\w*))\s*")
 _INDEX = re.compile(r"\[\s*([0-9]{1,6})\s*\]\s*")
@@ -56,7 +58,8 @@ def _next(text: str, position: int, steps: list[Step], where: str) -> int:
         steps.append(Step(name))
         return found.end()
     if name not in _FUNCTIONS:
-        raise BadRequest(f"a path may use the functions {', '.join(_FUNCTIONS)}", where)
+        offered = ", ".join(name for name in _FUNCTIONS if name.isalpha())
+        raise BadRequest(f"a path may use the functions {offered}", where)
     end = _closing(text, found.end(), where)
     steps.append(Step(name, text[found.end() + 1 : end - 1].strip()))
     return end + len(text[end:]) - len(text[end:].lstrip())
@@ -92,6 +95,8 @@ def _walked(nodes: list[Node], step: Step, where: str) -> list[Node]:
 
 
 def _where(nodes: list[Node], argument: str, where: str) -> list[Node]:
+    if len(nodes) > ITEM_LIMIT:
+        raise TooLarge(f"where() looks at no more than {ITEM_LIMIT} elements", where)
     return [node for node in nodes if fhirpath.holds(node.content.value, node.kind, argument, where)]
 
 
@@ -129,6 +134,7 @@ def _single(nodes: list[Node], _: str, where: str) -> list[Node]:
 
 
 _FUNCTIONS: dict[str, Callable[[list[Node], str, str], list[Node]]] = {
+    "[]": _item,
     "where": _where,
     "first": lambda nodes, _, __: nodes[:1],
     "last": lambda nodes, _, __: nodes[-1:],
@@ -140,4 +146,3 @@ _FUNCTIONS: dict[str, Callable[[list[Node], str, str], list[Node]]] = {
     "as": _of_type,
     "extension": _extension,
 }
-_ITEM = "[]"

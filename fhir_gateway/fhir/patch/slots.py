@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/json.html#primitive
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_gateway.fhir.definitions import types
@@ -97,6 +97,17 @@ def store(owner: Node, member: str, items: Sequence[Content]) -> None:
             owner.element.pop(name, None)
         else:
             owner.element[name] = values if several else values[0]
+
+
+def opened(node: Node) -> Node:
+    """The node with an object to put children into: a primitive without a half gets one."""
+    if node.owner is None or isinstance(node.content.value, dict) or isinstance(node.content.half, dict):
+        return node
+    content = Content(node.content.value, {})
+    there = contents(node.owner.element, node.member)
+    there[node.place] = content
+    store(node.owner, node.member, there)
+    return replace(node, content=content)
 
 
 def pruned(value: Any) -> Any:

@@ -137,7 +137,7 @@ async def test_many_workers_do_every_job_once_and_each_group_in_order(store: Mon
         assert order == sorted(order)
 
 
-async def test_released_leases_are_free_at_once_and_a_postponed_job_keeps_waiting(store: MongoStore, job: MakeJob) -> None:
+async def test_released_leases_are_free_and_a_postponed_job_keeps_waiting(store: MongoStore, job: MakeJob) -> None:
     await owe(store, job("j1", "one"), job("j2", "two"))
     assert await ids(store, "dead") == ["j1", "j2"]
     await store.postpone("j2", soon(60), "away")
