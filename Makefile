@@ -24,8 +24,8 @@ test: $(STAMP)  ## lint, types, tests
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n auto
 
-serve: $(STAMP)  ## start the province gateway on the embedded database
-	@$(BIN)/fhir-gateway serve
+serve: $(STAMP)  ## start the province gateway on the embedded database; says where things are
+	@$(BIN)/fhir-gateway serve --mllp 127.0.0.1:2575 --log-format text
 
 bench: $(STAMP)  ## measure; prints JSON
 	@$(BIN)/python -m bench

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 
 from fhir_gateway import app as root
@@ -16,6 +17,7 @@ from fhir_gateway.problem import NotFound, Unavailable
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
 
+log = structlog.get_logger()
 NOTE = "serving.json"
 UVICORN: dict[str, Any] = {
     "log_config": None,
@@ -35,7 +37,24 @@ async def serve(settings: Settings) -> None:
     async with root.gateway(settings, base_url.rstrip("/")) as gateway, gateway.working(), gateway.listening() as mllp:
         server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), f"ready {base_url}")
         with _noted(settings.data, {"url": base_url, "mllp": mllp}):
+            _tell(gateway, mllp)
             await server.serve(sockets=[listening])
+
+
+def _tell(gateway: root.Gateway, mllp: str | None) -> None:
+    """Where things are, on the log."""
+    log.info(
+        "gateway",
+        name=gateway.settings.name,
+        fhir=f"{gateway.base_url}/fhir",
+        ingest=f"{gateway.base_url}/ingest/{{hospital}}",
+        mllp=mllp or "off",
+        data=str(gateway.settings.data.resolve()),
+        database="embedded" if gateway.settings.mongo_url is None else "MongoDB",
+        hospitals=",".join(gateway.directory.hospitals),
+        partners=",".join(gateway.directory.partners),
+        token=f"fhir-gateway token CLIENT --data {gateway.settings.data}",
+    )
 
 
 class _Announcing(uvicorn.Server):

@@ -4,14 +4,15 @@ https://hl7.org/fhirpath/N1/
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fhirpathpy import apply_parsed_path, parse
+from fhirpathpy import compile as compiled
 from fhirpathpy.engine.nodes import ResourceNode
 from fhirpathpy.models import models
 
+from fhir_gateway.fhir import pattern
 from fhir_gateway.fhir.codec import plain
 from fhir_gateway.fhir.elements import members
 from fhir_gateway.problem import BadRequest
@@ -31,8 +32,8 @@ def evaluate(value: Any, kind: str, expression: str, where: str) -> list[Any]:
     if refused := _REFUSED.search(_STRING.sub("", expression)):
         raise BadRequest(f"{refused[1]}() is not offered", where)
     try:
-        node = ResourceNode.create_node(plain(value), kind)
-        return list(apply_parsed_path(node, _parsed(expression), {}, models["r4"]))
+        typed = ResourceNode.create_node(plain(value), kind)  # type: ignore[no-untyped-call]
+        return list(_compiled(expression)(typed, {}))
     except Exception as error:  # the library raises nothing more precise
         raise BadRequest("the FHIRPath expression cannot be evaluated", where) from error
 
@@ -49,7 +50,41 @@ def _is_single_text(value: Mapping[str, Any], known: Mapping[str, str], name: st
     return name in known and isinstance(value.get(name, ""), str)
 
 
+def satisfied(value: Any, kind: str, expression: str, resource: Any) -> bool:
+    """Whether an invariant holds for a value inside ``resource``. BadRequest when nobody can say.
+
+    What gives nothing holds, as a rule about what is not there. Regular expressions run in linear time.
+    """
+    if len(expression) > LENGTH_LIMIT:
+        raise BadRequest(f"an expression may have {LENGTH_LIMIT} characters", "expression")
+    refused = _REFUSED.search(_STRING.sub("", expression))
+    if refused and not refused[1].startswith("matches"):
+        raise BadRequest(f"{refused[1]}() is not offered", "expression")
+    try:
+        typed = ResourceNode.create_node(plain(value), kind)  # type: ignore[no-untyped-call]
+        found = list(_invariant(expression)(typed, {"resource": plain(resource), "rootResource": plain(resource)}))
+    except Exception as error:  # the library raises nothing more precise
+        raise BadRequest("the FHIRPath expression cannot be evaluated", "expression") from error
+    return not found or found == [True] or (len(found) == 1 and not isinstance(found[0], bool))
+
+
+def _found_by(whole: bool) -> Callable[[Any, str], list[bool]]:
+    """A function of expressions that tests a text, by the engine without backtracking."""
+    test = pattern.matches_whole if whole else pattern.matches
+    return lambda values, expression: [test(expression, str(value)) for value in values[:1]]
+
+
+_TEXT_TESTS = {
+    name: {"fn": _found_by(whole), "arity": {1: ["String"]}}
+    for name, whole in (("matches", False), ("matchesFull", True))
+}
+
+
 @lru_cache(maxsize=512)
-def _parsed(expression: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = parse(expression)
-    return parsed
+def _invariant(expression: str) -> Callable[[Any, Any], list[Any]]:
+    return compiled(expression, models["r4"], {"userInvocationTable": _TEXT_TESTS})
+
+
+@lru_cache(maxsize=512)
+def _compiled(expression: str) -> Callable[[Any, Any], list[Any]]:
+    return compiled(expression, models["r4"])

@@ -105,7 +105,7 @@ def _tagged(resource: Resource) -> Resource:
     meta = resource.get("meta", {})
     tags = [tag for tag in meta.get("tag", []) if tag.get("code") != TAG["code"]]
     rest = {name: item for name, item in resource.items() if name not in ("resourceType", "id", "meta")}
-    first = {name: resource[name] for name in ("resourceType", "id") if name in resource}
+    first: Resource = {name: resource[name] for name in ("resourceType", "id") if name in resource}
     return {**first, "meta": {**meta, "tag": [*tags, TAG]}, **rest}
 
 

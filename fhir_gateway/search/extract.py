@@ -2,8 +2,9 @@
 
 https://hl7.org/fhir/R4/search.html#table
 
-``keys`` (indexed strings), ``spans`` (dates, numbers and quantities as intervals, for the exact check and for sorting)
-and ``patients`` (the ids of the patients whose compartment the record is in). Each key costs on every write.
+``keys`` (indexed strings) and ``patients`` (the ids of the patients whose compartment the record is in) carry indexes:
+each costs on every write. ``spans`` (dates, numbers and quantities as intervals, for sorting too), ``tuples`` (what one
+element of a composite holds) and ``places`` are for the exact check of what an index found.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from typing import Any
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.criteria import UNIT
+from fhir_gateway.search.composites import Part, elements, parts_of, tupled
 from fhir_gateway.search.entries import Entries
-from fhir_gateway.search.kinds import date, number, quantity, reference, text, token, uri
+from fhir_gateway.search.kinds import date, near, number, quantity, reference, text, token, uri
 from fhir_gateway.search.paths import Path
 from fhir_gateway.search.registry import compartment, parameters
 
@@ -50,6 +52,7 @@ _KINDS: dict[str, IndexValue] = {
     "date": date.index,
     "number": number.index,
     "quantity": quantity.index,
+    "special": near.index,
 }
 
 
@@ -66,7 +69,7 @@ class Rules:
     """The rules of a type, by the member of the resource that they begin at."""
 
     def __init__(self, type_: str) -> None:
-        makers = [one for one in parameters(type_).values() if one.searchable and one.key == one.code]
+        makers = [one for one in parameters(type_).values() if one.sortable and one.key == one.code]
         self._rules = [
             Rule(one.key, path, _KINDS[one.kind])
             for one in makers
@@ -103,8 +106,24 @@ def index(resource: Resource) -> dict[str, Any]:
     for rule in rules.defaults:
         if not any(rule.path.begins(member) for member in resource):
             rule.index(rule.key, rule.path.otherwise, entries)
+    _composites(resource, entries)
     fields: dict[str, Any] = {"keys": list(entries.keys), "patients": _patients(resource, entries)}
-    return fields | {"spans": entries.spans} if entries.spans else fields
+    unindexed = {"spans": entries.spans, "tuples": entries.tuples, "places": entries.places}
+    return fields | {name: found for name, found in unindexed.items() if found}
+
+
+def _composites(resource: Resource, entries: Entries) -> None:
+    for branch in tupled(resource["resourceType"]):
+        for element in elements(branch, resource):
+            parts = tuple(_part_entries(*one) for one in parts_of(branch, element, resource))
+            if all(part.keys for part in parts):
+                entries.together(branch.key, parts)
+
+
+def _part_entries(part: Part, entries: Entries, values: list[object]) -> Entries:
+    for value in values:
+        _KINDS[part.parameter.kind]("", value, entries)
+    return entries
 
 
 def _patients(resource: Resource, entries: Entries) -> list[str]:

@@ -14,8 +14,11 @@ from typing import Any
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.search.paths import Path, compile_paths
 
-INDEXED = frozenset({"token", "reference", "date", "string", "uri", "quantity", "number"})
-"""Kinds that have a module under ``kinds/``."""
+INDEXED = frozenset({"token", "reference", "date", "string", "uri", "quantity", "number", "special"})
+"""Kinds that have a module under ``kinds/``; a composite is made of them."""
+
+NARRATIVE = frozenset({"_text", "_content"})
+"""Parameters whose words are looked for in the record's own text, among few records."""
 
 NOT_COMPILED = {
     "item-subject": "needs hasExtension(), of an extension pack",
@@ -30,6 +33,7 @@ class Parameter:
     """One parameter of one type. ``key`` names its keys in a record, which another parameter may have made.
 
     ``part`` then picks among them: the target type of a reference, the contact system, the element of a name.
+    ``components`` of a composite are its parts: the parameter's definition, and its expression within the element.
     """
 
     code: str
@@ -40,9 +44,15 @@ class Parameter:
     targets: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     expression: str = ""
+    components: tuple[tuple[str, str], ...] = ()
 
     @property
     def searchable(self) -> bool:
+        return bool(self.components) or self.code in NARRATIVE or self.sortable
+
+    @property
+    def sortable(self) -> bool:
+        """Whether the record holds a value of it."""
         return bool(self.paths) and self.kind in INDEXED
 
 
@@ -60,15 +70,37 @@ def nearest(type_: str, name: str) -> str | None:
     return next(iter(difflib.get_close_matches(name, [*parameters(type_), *_CONTROLS], 1, 0.5)), None)
 
 
-_CONTROLS = ("_count", "_sort", "_include", "_revinclude", "_total", "_summary")
+_CONTROLS = ("_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_has", "_list", "_type", "_explain")
+
+COMPARTMENTS = ("Patient", "Encounter", "Practitioner", "RelatedPerson", "Device")
 
 
 @cache
-def compartment(type_: str) -> frozenset[str]:
-    """Keys of the reference parameters that put a record of the type into a Patient's compartment."""
-    codes = _read("compartments.json")["Patient"].get(type_, ())
+def compartment(type_: str, owner: str = "Patient") -> frozenset[str]:
+    """Keys of the reference parameters that put a record of the type into a compartment of an ``owner``."""
+    codes = _compartments()[owner].get(type_, ())
     known = parameters(type_)
     return frozenset(known[code].key for code in codes if code in known)
+
+
+@cache
+def compartment_types(owner: str) -> tuple[str, ...]:
+    """The types of records that a compartment of this kind holds, its owner's own included."""
+    return tuple(sorted({owner, *_compartments()[owner]}))
+
+
+@cache
+def wholes(type_: str) -> str | None:
+    """The key of the reference from a part to its whole, of the same type; None where the type has none."""
+    known = parameters(type_)
+    found = (known[code] for code in ("partof", "part-of") if code in known)
+    return next((one.key for one in found if type_ in one.targets), None)
+
+
+@cache
+def _compartments() -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = _read("compartments.json")
+    return found
 
 
 def check() -> int:
@@ -95,7 +127,14 @@ def _parameter(url: str, facts: Mapping[str, Any], type_: str) -> Parameter:
     paths: tuple[Path, ...] = ()
     if facts["type"] in INDEXED and "expression" in facts and code not in NOT_COMPILED:
         paths = compile_paths(facts["expression"], type_)
-    return Parameter(code, facts["type"], url, code, "", _targets(facts, paths), paths, facts.get("expression", ""))
+    components = tuple((one["definition"], one["expression"]) for one in facts.get("component", ()))
+    kind, expression = facts["type"], facts.get("expression", "")
+    return Parameter(code, kind, url, code, "", _targets(facts, paths), paths, expression, components)
+
+
+def defined(type_: str, definition: str) -> Parameter:
+    """The type's parameter with this definition."""
+    return next(one for one in parameters(type_).values() if one.definition == definition)
 
 
 def _targets(facts: Mapping[str, Any], paths: tuple[Path, ...]) -> tuple[str, ...]:

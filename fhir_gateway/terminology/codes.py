@@ -108,7 +108,7 @@ def refused(fault: NotHeld) -> Resource:
 
 def whole(system: System) -> Selection:
     """All codes of a system, as a value set."""
-    return Selection(system.url, system.version, (Part(system.url, system),), name=system.name)
+    return Selection(system.url, system.version, (Part(system.url, system),))
 
 
 def validated(selection: Selection, codes: list[Coded], abstract: bool = True) -> Resource:

@@ -70,9 +70,7 @@ class _Composing:
             return Selection(*facts, of_codings(resource.get("expansion", {}).get("contains", ())))
         includes = [await self._part(item, above) for item in compose.get("include", ())]
         excludes = [await self._part(item, above) for item in compose.get("exclude", ())]
-        return Selection(
-            *facts, tuple(includes), tuple(excludes), compose.get("inactive", True), resource.get("name", "")
-        )
+        return Selection(*facts, tuple(includes), tuple(excludes), compose.get("inactive", True))
 
     async def _edition(self, type_: str, canonical: str, version: str | None) -> Edition | None:
         edition = await self.library.find(type_, canonical, version)

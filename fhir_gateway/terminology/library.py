@@ -77,7 +77,8 @@ class Library:
         edition = await self.find("CodeSystem", url, version)
         if edition is None:
             return builtin_system(url.partition("|")[0]) if not version else None
-        return self.kept(("CodeSystem", edition.stamp), lambda: systems.read(edition.resource))
+        made: System = self.kept(("CodeSystem", edition.stamp), lambda: systems.read(edition.resource))
+        return made
 
     async def maps(self, source: str | None, target: str | None, systems: Sequence[str | None]) -> list[Resource]:
         """The concept maps from and to a value set, else those that have a group of one of the systems."""

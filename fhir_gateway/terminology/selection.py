@@ -109,7 +109,6 @@ class Selection:
     includes: tuple[Part, ...]
     excludes: tuple[Part, ...] = ()
     inactive: bool = True
-    name: str = ""
 
     def find(self, system: str | None, code: str) -> Member | None:
         """The member of that code, None when it is not in the value set. Raises NotHeld when nobody can say."""

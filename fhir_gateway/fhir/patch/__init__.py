@@ -1,1 +1,1 @@
-"""Changing a part of a resource: JSON Patch, FHIRPath Patch, XML Patch; each is a function from resource to resource."""
+"""Changing a part of a resource by JSON Patch, FHIRPath Patch or XML Patch: each is a function of the resource."""

@@ -21,7 +21,8 @@ def text(div: etree._Element) -> str:
 
 
 def _plain(source: etree._Element, parent: etree._Element | None) -> etree._Element:
-    tag, attributes = source.tag, dict(source.attrib)
+    tag = str(source.tag)
+    attributes = {str(name): str(value) for name, value in source.attrib.items()}
     if parent is None:
         copy = etree.Element(tag, attributes, nsmap={None: XHTML})  # type: ignore[arg-type,dict-item,unused-ignore]
     else:

@@ -15,9 +15,8 @@ LENGTH_LIMIT = 2000
 
 _NAME = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
 _LITERAL = r"\"[^\"]*\"|'[^']*'"
-_PREDICATE = re.compile(
-    rf"\[\s*(?:(?P<place>[0-9]{{1,6}})|(?P<left>\.|@?{_NAME}|{_NAME}/@{_NAME})\s*=\s*(?P<right>{_LITERAL}))\s*\]"
-)
+_LEFT = rf"\.|{_NAME}/@{_NAME}|@?{_NAME}"
+_PREDICATE = re.compile(rf"\[\s*(?:(?P<place>[0-9]{{1,6}})|(?P<left>{_LEFT})\s*=\s*(?P<right>{_LITERAL}))\s*\]")
 _STEP = re.compile(rf"/?(?P<name>{_NAME}|\*)(?P<tests>(?:{_PREDICATE.pattern.replace('?P<', '?P<x_')})*)")
 _LEAF = re.compile(rf"/@(?P<attribute>{_NAME})|/(?P<text>text\(\))(?:\[1\])?")
 _XML = "http://www.w3.org/XML/1998/namespace"

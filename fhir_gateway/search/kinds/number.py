@@ -11,7 +11,7 @@ from struct import pack, unpack
 from typing import Any
 
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search.criteria import END, Choice, whole
+from fhir_gateway.search.criteria import END, Choice
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.escape import plain
 from fhir_gateway.search.kinds.prefix import Comparison, split_prefix
@@ -51,29 +51,38 @@ def index(key: str, value: Any, entries: Entries) -> None:
 def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
     prefix, wanted = split_prefix(plain(text))
     lo, hi = requested(prefix, wanted, parameter.code)
-    start, stop = keys(parameter.key, prefix, lo, hi)
+    start, stop = keys(f"{parameter.key}:", prefix, lo, hi)
     return Choice(start, stop, span=COMPARISONS[prefix].span(parameter.key, lo, hi))
 
 
 def requested(prefix: str, text: str, code: str) -> tuple[float, float]:
-    """What the number stands for: its rounding interval for ``eq`` and ``ne``, a tenth around it for ``ap``."""
+    """The edges of what the number stands for."""
+    lo, hi = around(prefix, number_of(text, code))
+    return float(lo), float(hi)
+
+
+def number_of(text: str, code: str) -> Decimal:
     if not _NUMBER.match(text):
         raise BadRequest(f"'{code}' needs a number, such as 5.4, ge100 or 1e-3")
-    number = Decimal(text)
+    return Decimal(text)
+
+
+def around(prefix: str, number: Decimal) -> tuple[Decimal, Decimal]:
+    """What the number stands for: its rounding interval for ``eq`` and ``ne``, a tenth around it for ``ap``."""
     if prefix in ("eq", "ne"):
         half = Decimal((0, (5,), int(number.as_tuple().exponent) - 1))
     else:
         half = abs(number) / 10 if prefix == "ap" else Decimal(0)
-    return float(number - half), float(number + half)
+    return number - half, number + half
 
 
-def keys(key: str, prefix: str, lo: float, hi: float) -> tuple[str, str]:
-    """The interval of keys that holds every match."""
-    first, last = whole(key)
+def keys(start: str, prefix: str, lo: float, hi: float) -> tuple[str, str]:
+    """The interval, among keys that begin with ``start``, that holds every match."""
+    first, last = start, f"{start}{END}"
     if prefix in ("eq", "gt", "ge", "sa"):
-        first = f"{key}:{sortable(lo)}"
+        first = f"{start}{sortable(lo)}"
     if prefix in ("eq", "lt", "le", "eb", "ap"):
-        last = f"{key}:{sortable(hi)}{END}"
+        last = f"{start}{sortable(hi)}{END}"
     return first, last
 
 

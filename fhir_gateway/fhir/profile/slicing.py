@@ -1,0 +1,117 @@
+"""Slices: which of an element's values belongs to which part of a profile.
+
+https://hl7.org/fhir/R4/profiling.html#slicing
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_gateway.fhir.profile.tree import Node, profiles
+from fhir_gateway.fhir.profile.values import Value, at, equals, fits, is_of
+from fhir_gateway.problem import Issue
+
+Holds = Callable[[str | None, str], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """The values by slice. ``unread`` are discriminators that this check cannot follow."""
+
+    slices: Mapping[str, list[Value]]
+    rest: list[Value]
+    closed: bool
+    unread: tuple[str, ...]
+
+    def issues(self, place: str) -> Iterator[Issue]:
+        for path in self.unread:
+            text = f"slices told apart by {path} were not checked"
+            yield Issue(text, place, "not-supported", "information")
+        if self.closed and not self.unread:
+            for value in self.rest:
+                yield Issue("belongs to no slice, and the profile allows no others", value.path, "structure")
+
+
+def parted(found: list[Value], node: Node, value_sets: Mapping[str, Holds]) -> Parted:
+    """Each value in the first slice it fits; slices that cannot be read take none."""
+    slicing = node.facts.get("slicing")
+    facts = slicing if isinstance(slicing, dict) else {}
+    discriminators = [item for item in facts.get("discriminator") or [] if isinstance(item, dict)]
+    if not discriminators and "[x]" in node.name:
+        discriminators = [{"type": "type", "path": "$this"}]
+    unread = tuple(str(item.get("path")) for item in discriminators if not _is_read(item))
+    if unread or not discriminators:
+        return Parted({}, found, facts.get("rules") == "closed", unread or ("no discriminator",))
+    slices: dict[str, list[Value]] = {name: [] for name in node.slices}
+    rest = []
+    for value in found:
+        belongs = (name for name, one in node.slices.items() if _belongs(value, one, discriminators, value_sets))
+        name = next(belongs, None)
+        (rest if name is None else slices[name]).append(value)
+    return Parted(slices, rest, facts.get("rules") == "closed", ())
+
+
+def _is_read(item: Mapping[str, Any]) -> bool:
+    path = str(item.get("path"))
+    return item.get("type") in _TELL and at(Value("", "", {}), path) is not None
+
+
+def _belongs(value: Value, node: Node, discriminators: list[Any], value_sets: Mapping[str, Holds]) -> bool:
+    return all(_TELL[item["type"]](value, node, str(item["path"]), value_sets) for item in discriminators)
+
+
+def _by_value(value: Value, node: Node, path: str, value_sets: Mapping[str, Holds]) -> bool:
+    found = at(value, path) or []
+    there = node.at(path)
+    if path == "url" and (there is None or not there.chosen("fixed")):
+        urls = [one.partition("|")[0] for item in node.types for one in profiles(item)]
+        return any(one.item in urls for one in found)
+    return there is not None and any(_is_told(one, there, value_sets) for one in found)
+
+
+def _is_told(value: Value, node: Node, value_sets: Mapping[str, Holds]) -> bool:
+    """The value is what the slice fixes, has its pattern, or a code of its required value set."""
+    if fixed := node.chosen("fixed"):
+        return equals(value.item, fixed[1])
+    if pattern := node.chosen("pattern"):
+        return fits(value.item, pattern[1])
+    inner = [child for child in node.children.values() if child.chosen("fixed") or child.chosen("pattern")]
+    if inner:
+        return all(any(_is_told(one, child, value_sets) for one in at(value, child.name) or []) for child in inner)
+    binding = node.facts.get("binding")
+    holds = value_sets.get(str(binding.get("valueSet"))) if isinstance(binding, dict) else None
+    return holds is not None and any(holds(*code) for code in codings(value))
+
+
+def _by_type(value: Value, node: Node, path: str, _: Mapping[str, Holds]) -> bool:
+    there = node.at(path)
+    codes = [item["code"] for item in there.types] if there else []
+    return bool(codes) and any(is_of(one, codes) for one in at(value, path) or [])
+
+
+def _by_presence(value: Value, node: Node, path: str, _: Mapping[str, Holds]) -> bool:
+    there = node.at(path)
+    return there is not None and bool(at(value, path)) == (there.maximum != 0)
+
+
+_TELL: dict[Any, Callable[[Value, Node, str, Mapping[str, Holds]], bool]] = {
+    "value": _by_value,
+    "pattern": _by_value,
+    "type": _by_type,
+    "exists": _by_presence,
+}
+
+
+def codings(value: Value) -> list[tuple[str | None, str]]:
+    """The codes that a value states, each with its system; a bare code names none."""
+    item = value.item
+    if isinstance(item, str):
+        return [(None, item)]
+    if not isinstance(item, dict):
+        return []
+    found = item.get("coding") if isinstance(item.get("coding"), list) else [item]
+    return [
+        (one.get("system"), one["code"])
+        for one in found or []
+        if isinstance(one, dict) and isinstance(one.get("code"), str)
+    ]
