@@ -25,6 +25,7 @@ from fhir_gateway.store.port import Change, Commit, Job, Note, Store, Version
 # What many messages speak of, each saying only a part: a later message completes them and never blanks what it omits.
 SHARED = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location", "Coverage", "RelatedPerson"})
 MERGED_LISTS = frozenset({"identifier", "link"})
+CHOICES = ("deceased", "multipleBirth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,26 @@ def _fold(resource: Resource, current: Version | None) -> Resource:
     if resource["resourceType"] not in SHARED or current is None or current.deleted:
         return resource
     stored = decode_resource(current.body)
-    merged = {**stored, **{name: value for name, value in resource.items() if not _says_nothing(name, value)}}
+    said_now = {name: value for name, value in resource.items() if not _says_nothing(name, value)}
+    merged = {**_not_contradicted(stored, said_now), **said_now}
     for name in sorted(MERGED_LISTS & stored.keys() & resource.keys()):
         said = [_identity(row) for row in resource[name]]
         merged[name] = [*resource[name], *(row for row in stored[name] if _identity(row) not in said)]
     return merged
 
 
+def _not_contradicted(stored: Resource, said: Resource) -> Resource:
+    """What stays of the stored resource: no other variant of a choice given now, no extension of a changed primitive."""
+    given = {choice for choice in CHOICES for name in said if name.startswith(choice)}
+    changed = {f"_{name}" for name, value in said.items() if stored.get(name) != value}
+    return {n: v for n, v in stored.items() if n not in changed and not n.startswith(tuple(given))}
+
+
 def _says_nothing(name: str, value: Any) -> bool:
     """An element FHIR requires, given by a message that does not know: a late result must not reopen a stay."""
-    return (name == "status" and value == "unknown") or (name == "class" and value.get("code") == "UNK")
+    if name == "class" and isinstance(value, dict):  # of an Encounter; a Coverage has a list of that name
+        return bool(value.get("code") == "UNK")
+    return name == "status" and value == "unknown"
 
 
 def _identity(row: Resource) -> tuple[str, ...]:

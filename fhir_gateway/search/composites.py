@@ -7,7 +7,7 @@ use context) leaves a tuple in the record; parameters with the same element and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from fhir_gateway.fhir.resource import Resource
@@ -56,7 +56,17 @@ def _branch(type_: str, text: str, composite: Parameter) -> Branch:
     if text == type_:
         return Branch("", None, tuple(_part(type_, *part) for part in _alone(type_, composite).components))
     key = next(one.code for one in _composites(type_) if text in _texts(one) and _same_parts(one, composite))
-    return Branch(key, compile_paths(text, type_)[0], tuple(_part(type_, *part) for part in composite.components))
+    element = compile_paths(text, type_)[0]
+    parts = (_part(type_, *part) for part in composite.components)
+    return Branch(key, element, tuple(_in_place(type_, part, element, composite) for part in parts))
+
+
+def _in_place(type_: str, part: Part, element: Path, composite: Parameter) -> Part:
+    """The part with the parameter that looks at its place: R4 has named the two of a relationship crosswise."""
+    places = {f"{element.text}.{path.text}" for path in part.paths}
+    known = (defined(type_, definition) for definition, _ in composite.components)
+    right = (one for one in known if not places.isdisjoint(path.text for path in one.paths))
+    return replace(part, parameter=next(right, part.parameter))
 
 
 def _composites(type_: str) -> list[Parameter]:

@@ -151,3 +151,13 @@ async def test_a_late_result_does_not_reopen_a_finished_stay(pair, message):
     again = (await province.get("qn-general", f"/fhir/Encounter/{stay['id']}")).json()
     assert again["status"] == "finished"
     assert again["class"] == stay["class"]
+
+
+async def test_an_episode_sent_again_with_a_change_is_stored_with_its_insurance_card(pair, message):
+    province, _ = pair
+    text = message("vn_xml/raw-inner").decode().replace("<MA_KHUVUC></MA_KHUVUC>", "<MA_KHUVUC>K1</MA_KHUVUC>")
+    assert "<MA_KHUVUC>K1<" in text
+    for weight in ("51.00", "52.00"):
+        changed = re.sub(r"<CAN_NANG>[^<]*<", f"<CAN_NANG>{weight}<", text)
+        receipt = (await province.ingest("bai-chay", "application/xml", changed.encode())).json()
+        assert receipt["state"] == "stored", receipt["problems"]

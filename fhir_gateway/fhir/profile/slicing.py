@@ -43,7 +43,7 @@ def parted(found: list[Value], node: Node, value_sets: Mapping[str, Holds]) -> P
     if unread or not discriminators:
         return Parted({}, found, facts.get("rules") == "closed", unread or ("no discriminator",))
     slices: dict[str, list[Value]] = {name: [] for name in node.slices}
-    rest = []
+    rest: list[Value] = []
     for value in found:
         belongs = (name for name, one in node.slices.items() if _belongs(value, one, discriminators, value_sets))
         name = next(belongs, None)

@@ -1,0 +1,182 @@
+"""One parameter of a request as a question: its name step by step, its values, what it asks of a record.
+
+https://hl7.org/fhir/R4/search.html#chaining
+
+A name may lead through references (``subject:Patient.organization.name``) and back along them
+(``_has:Observation:patient:code``), and either may lie inside the other.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.problem import BadRequest, NotSupported
+from fhir_gateway.search.composites import branches
+from fhir_gateway.search.criteria import UNIT, Choice, Composite, Condition, Ids, Moment, Near, Updated, whole
+from fhir_gateway.search.escape import plain, split
+from fhir_gateway.search.folding import fold
+from fhir_gateway.search.kinds import KINDS, composite, date, near, token, uri
+from fhir_gateway.search.kinds.prefix import split_prefix
+from fhir_gateway.search.names import known, unknown
+from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Question, Reverse, Words
+from fhir_gateway.search.registry import NARRATIVE, Parameter, parameters, wholes
+
+STEPS = 8
+"""Longest way of one name; each step is at least one query."""
+
+_LOCAL = re.compile(r"^(?:([A-Z][A-Za-z]+)/)?([A-Za-z0-9\-.]{1,64})$")
+
+
+def question(type_: str, name: str, value: str, steps: int = STEPS) -> Question:
+    """What one name and value ask of records of the type. Raises BadRequest."""
+    if not steps:
+        raise BadRequest(f"a search goes through at most {STEPS} references", name[:60])
+    if name.startswith("_has:") or name == "_has":
+        return _reverse(type_, name, value, steps)
+    step, dot, rest = name.partition(".")
+    if dot:
+        return _chain(type_, step, (rest, value), steps)
+    if name == "_list":
+        return Listed(type_, tuple(plain(one).removeprefix("List/") for one in values(name, value)))
+    parameter, modifier = known(type_, name)
+    return _asked(type_, parameter, modifier, values(name, value))
+
+
+def values(name: str, value: str) -> list[str]:
+    found = split(value, ",")
+    if not all(found):
+        raise BadRequest(f"'{name}' has an empty value between its commas")
+    return found
+
+
+def _chain(type_: str, step: str, asked: tuple[str, str], steps: int) -> Chain:
+    parameter, modifier = known(type_, step)
+    if parameter.kind != "reference" or modifier in ("identifier", "missing", "above", "below"):
+        raise BadRequest(f"'{step}' is no reference that a chain could follow", step)
+    targets = (modifier,) if modifier else parameter.targets
+    ways: list[tuple[str, Question]] = []
+    problems: list[BadRequest] = []
+    for target in targets:
+        try:
+            ways.append((target, question(target, *asked, steps - 1)))
+        except BadRequest as problem:
+            problems.append(problem)
+    if not ways:
+        raise min(problems, key=lambda one: "did you mean" not in one.text, default=BadRequest(f"'{step}' leads nowhere"))
+    return Chain(parameter.key, tuple(ways), bool(modifier))
+
+
+def _reverse(type_: str, name: str, value: str, steps: int) -> Reverse:
+    parts = name.split(":", 3)
+    if len(parts) < 4 or parts[1] not in resource_types():
+        raise BadRequest("'_has' needs _has:Type:reference:parameter", "_has")
+    _, source, code, rest = parts
+    parameter = parameters(source).get(code)
+    if parameter is None:
+        raise unknown(source, code)
+    if parameter.kind != "reference" or type_ not in parameter.targets:
+        raise BadRequest(f"'{code}' of {source} does not refer to {type_}", "_has")
+    return Reverse(type_, source, parameter.key, question(source, rest, value, steps - 1))
+
+
+def _asked(type_: str, parameter: Parameter, modifier: str, texts: Sequence[str]) -> Question:
+    if parameter.code == "_id":
+        return Ids(tuple(f"{type_}/{plain(one)}" for one in texts), modifier == "not")
+    if parameter.code == "_lastUpdated":
+        return Updated(tuple(_moment(plain(one)) for one in texts))
+    if parameter.code in NARRATIVE:
+        return Words(tuple(fold(plain(one)) for one in texts), parameter.code == "_content")
+    if modifier == "missing":
+        return _missing(parameter, texts)
+    if parameter.components:
+        return composite.parse(branches(type_, parameter.code), parameter.code, texts, _part)
+    if parameter.kind == "special":
+        return Near(tuple(near.parse(parameter, one) for one in texts))
+    special = _SPECIAL.get((parameter.kind, modifier))
+    return special(parameter, modifier, texts) if special else _condition(parameter, modifier, texts)
+
+
+def _part(parameter: Parameter, text: str) -> Choice:
+    return KINDS[parameter.kind].parse(parameter, text, "")
+
+
+def _condition(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Condition:
+    kind = KINDS[parameter.kind]
+    choices = tuple(dict.fromkeys(kind.parse(parameter, one, modifier) for one in texts))
+    return Condition(choices, kind.rank(parameter, modifier), modifier == "not")
+
+
+def _coded(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Coded:
+    wanted = tuple(plain(one) if modifier in ("in", "not-in") else one for one in texts)
+    relation = modifier.removeprefix("not-")
+    return Coded(parameter.key, relation, wanted, modifier == "not-in", parameter.part)
+
+
+def _of_type(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Composite:
+    narrow = tuple(token.parse(parameter, one.rpartition("|")[2], "") for one in texts)
+    return Composite(tuple(token.of_type(parameter, one) for one in texts), (Condition(narrow, 1),))
+
+
+def _above(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Condition:
+    above = dict.fromkeys(address for one in texts for address in uri.parents(plain(one)))
+    return Condition(tuple(Choice(f"{parameter.key}:{address}{UNIT}") for address in above), 3)
+
+
+def _placed(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Placed:
+    steps = tuple((target, key) for target in parameter.targets if (key := wholes(target)))
+    if not steps:
+        raise NotSupported(f"'{parameter.code}' refers to nothing that is a part of a whole", parameter.code)
+    return Placed(parameter.key, modifier, tuple(_place(parameter, plain(one)) for one in texts), steps)
+
+
+def _place(parameter: Parameter, text: str) -> str:
+    match = _LOCAL.match(text)
+    type_ = match[1] or (parameter.targets[0] if len(parameter.targets) == 1 else "") if match else ""
+    if match is None or not type_:
+        raise BadRequest(f"'{parameter.code}' needs Type/id of what lies above or below")
+    return f"{type_}/{match[2]}"
+
+
+_SPECIAL: dict[tuple[str, str], Callable[[Parameter, str, Sequence[str]], Question]] = {
+    ("token", "in"): _coded,
+    ("token", "not-in"): _coded,
+    ("token", "above"): _coded,
+    ("token", "below"): _coded,
+    ("token", "of-type"): _of_type,
+    ("uri", "above"): _above,
+    ("reference", "above"): _placed,
+    ("reference", "below"): _placed,
+}
+
+
+def _missing(parameter: Parameter, texts: Sequence[str]) -> Condition:
+    if len(texts) != 1 or texts[0] not in ("true", "false"):
+        raise BadRequest(f"'{parameter.code}:missing' is true or false")
+    start, stop = whole(parameter.key)
+    pattern = rf"^{re.escape(start)}[\s\S]*{UNIT}{re.escape(parameter.part)}$" if parameter.part else None
+    return Condition((Choice(start, stop, pattern),), 8, texts[0] == "true")
+
+
+def _moment(text: str) -> Moment:
+    """``_lastUpdated`` is a point in time, so a comparison needs one edge of the date that was asked for."""
+    prefix, wanted = split_prefix(text)
+    lo, hi = (_utc(edge) for edge in date.requested(wanted, "_lastUpdated"))
+    match prefix:
+        case "gt" | "sa":
+            return Moment(start=hi)
+        case "ge":
+            return Moment(start=lo)
+        case "lt" | "eb":
+            return Moment(stop=lo)
+        case "le":
+            return Moment(stop=hi)
+    if prefix == "ap":
+        gap = max(abs(datetime.now(UTC) - lo) / 10, hi - lo)
+        return Moment(lo - gap, hi + gap)
+    return Moment(lo, hi, prefix == "ne")
+
+
+def _utc(micros: int) -> datetime:
+    last = datetime.max.replace(tzinfo=UTC)
+    return last if micros >= date.LAST else min(last, datetime.min.replace(tzinfo=UTC) + timedelta(microseconds=micros))
