@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -78,7 +79,7 @@ def engine() -> str:
     url = os.environ.get(MONGO_URL)
     if url is None:
         return f"SecantusDB {version('SecantusDB')} (embedded)"
-    with MongoClient(url, serverSelectionTimeoutMS=5000) as client:
+    with _connected(url) as client:
         return f"MongoDB {client.server_info()['version']}"
 
 
@@ -104,5 +105,9 @@ def _stop(server: subprocess.Popen[str]) -> None:
 def _forget(database: str) -> None:
     """On a MongoDB of yours nothing stays behind."""
     if url := os.environ.get(MONGO_URL):
-        with MongoClient(url, serverSelectionTimeoutMS=5000) as client:
+        with _connected(url) as client:
             client.drop_database(database)
+
+
+def _connected(url: str) -> MongoClient[dict[str, Any]]:
+    return MongoClient(url, serverSelectionTimeoutMS=5000)

@@ -166,7 +166,7 @@ class Gateway:
             f"{self.base_url}/fhir",
             settings.name,
         )
-        return Services(desk, self.tokens(), Limits(body=settings.resource_limit))
+        return Services(desk, self.tokens(), Limits(body=settings.resource_limit, deletions=settings.deletion_limit))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     resource_limit: int = Field(default=12 * 2**20, description="bytes of one FHIR request body")
     page_size: int = Field(default=20, ge=1, le=1000, description="resources on a search page when _count is not given")
     page_limit: int = Field(default=1000, ge=1, description="largest _count honoured")
+    deletion_limit: int = Field(
+        default=1, ge=1, description="resources that one conditional delete may meet; 1 declares it as single"
+    )
     wait_seconds: float = Field(default=30.0, description="longest ?wait=true on an ingest")
     lease_seconds: float = Field(default=10.0, description="how long a worker may hold a message or a delivery")
     retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")

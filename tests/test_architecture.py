@@ -18,7 +18,7 @@ LAYERS = (
     ("fhir_gateway.app",),
     ("fhir_gateway.api",),
     ("fhir_gateway.exchange",),
-    ("fhir_gateway.identity", "fhir_gateway.terminology", "fhir_gateway.graphql"),
+    ("fhir_gateway.identity", "fhir_gateway.population", "fhir_gateway.terminology", "fhir_gateway.graphql"),
     ("fhir_gateway.records",),
     ("fhir_gateway.store",),
     ("fhir_gateway.search", "fhir_gateway.security"),
@@ -40,7 +40,8 @@ DOORS = {
     "uvicorn": ("fhir_gateway.serving",),
     "msgspec": ("fhir_gateway.fhir.codec",),
     "typer": ("fhir_gateway.cli",),
-    "lxml": ("adapters.vn_xml", "adapters.cda"),
+    "lxml": ("adapters.vn_xml", "adapters.cda", "fhir_gateway.fhir.xml"),
+    "fhirpathpy": ("fhir_gateway.fhir.fhirpath",),
     "secantus": (),
 }
 ADAPTERS = ("adapters.hl7v2", "adapters.vn_xml", "adapters.cda")

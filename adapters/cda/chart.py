@@ -74,6 +74,10 @@ class Spot:
         self._resource = resource
         self._path = path
 
+    @property
+    def resource_type(self) -> str:
+        return self._resource.partition("/")[0]
+
     def at(self, path: str) -> "Spot":
         return Spot(self.chart, self._resource, f"{self._path}.{path}" if self._path else path, self._silent)
 

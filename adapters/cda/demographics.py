@@ -116,9 +116,13 @@ def _telecom(node: Node, spot: Spot) -> Resource:
 
 
 def _used(node: Node, attribute: str, table: str, spot: Spot) -> str:
-    """The first use code that the table knows: senders write several, parted by blanks."""
+    """The first use code that the table knows: senders write several, parted by blanks.
+
+    An organization has no home (org-2, org-3): the code stays unmapped in the ledger.
+    """
     for code in node.get(attribute).split():
-        if translated(table, code):
+        meant = translated(table, code)
+        if meant and not (meant == "home" and spot.resource_type == "Organization"):
             spot.attribute(node, attribute, "use")
             return code
     return ""

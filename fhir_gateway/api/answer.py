@@ -10,7 +10,7 @@ from email.utils import formatdate
 from starlette.datastructures import Headers
 from starlette.types import Send
 
-from fhir_gateway.api.negotiation import FHIR_JSON
+from fhir_gateway.api.negotiation import FHIR_JSON, Form
 from fhir_gateway.fhir.bundle import Response
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.outcome import outcome, success
@@ -24,13 +24,14 @@ REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``headers`` come on top of the content's type and length."""
+    """``headers`` come on top of the content's type and length; ``form`` outranks what the URL and headers ask for."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     media_type: str = FHIR_JSON
     entry: Response | None = None
+    form: Form | None = None
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)

@@ -12,15 +12,14 @@ from fhir_gateway.api import histories, resources, search
 from fhir_gateway.api.answer import REASONS, Answer, etag, location, of_problem, preference
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.errors import caught
-from fhir_gateway.api.negotiation import JSON_TYPES, arguments
+from fhir_gateway.api.negotiation import arguments
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.bundle import Entry, Response, batch_response, transaction_response
-from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, NotSupported, Problem
 from fhir_gateway.records import journal, write
-from fhir_gateway.records.step import Step, entries, step, steps
-from fhir_gateway.records.transaction import READS, Result
+from fhir_gateway.records.step import READS, Step, entries, step, steps
+from fhir_gateway.records.transaction import Result
 
 # A url inside JSON may hold letters that nobody percent-encoded; what is encoded or reserved stays as it is.
 RESERVED = "%&=+:/?,;$|!*'()@~[]"
@@ -28,7 +27,7 @@ RESERVED = "%&=+:/?,;$|!*'()@~[]"
 
 async def bundle(services: Services, asked: Asked) -> Answer:
     """The response Bundle, its entries in the order of the request."""
-    sent = decode_resource(await asked.body(services.limits.body, JSON_TYPES))
+    sent = await asked.resource(services.limits.body)
     if sent["resourceType"] != "Bundle":
         raise BadRequest("only a Bundle can be posted here", "resourceType")
     if sent.get("type") == "transaction":

@@ -16,9 +16,22 @@ from starlette.types import Receive, Scope, Send
 
 from fhir_gateway.api.answer import Answer, of_problem
 from fhir_gateway.api.errors import caught
-from fhir_gateway.api.negotiation import Pairs, arguments, body, must_accept, must_send, wanted_format
+from fhir_gateway.api.negotiation import (
+    JSON_TYPES,
+    PLAIN,
+    RESOURCE_TYPES,
+    Form,
+    Pairs,
+    arguments,
+    body,
+    form,
+    must_send,
+)
+from fhir_gateway.api.presentation import presented
 from fhir_gateway.api.services import Services
-from fhir_gateway.fhir.resource import is_id
+from fhir_gateway.fhir import codec
+from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.fhir.xml import reading
 from fhir_gateway.problem import NotAllowed, NotFound, Problem, TooLarge, Unavailable
 from fhir_gateway.records import journal
 from fhir_gateway.records.journal import Touched, Visit
@@ -28,7 +41,9 @@ log = structlog.get_logger("fhir_gateway.access")
 
 # A client may send any word as its method; counters and logs keep to those that HTTP knows.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+MOST_ARGUMENTS = 1000
 NOBODY = Caller("", "", "", ())
+_PRESENTING = re.compile(rb"(_|%5[fF])(format|pretty)")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
 
@@ -53,6 +68,12 @@ class Asked:
         """The request's body in one of the media types ``accepted``."""
         must_send(self.headers.get("content-type", ""), accepted)
         return await body(self.request, limit)
+
+    async def resource(self, limit: int) -> Resource:
+        """The resource in the request's body, JSON or XML."""
+        media_type = must_send(self.headers.get("content-type", ""), RESOURCE_TYPES)
+        text = await body(self.request, limit)
+        return codec.decode_resource(text) if media_type in JSON_TYPES else reading.decode_resource(text)
 
 
 Act = Callable[[Services, Asked], Awaitable[Answer]]
@@ -89,6 +110,7 @@ class Door:
         outcome = visit if isinstance(visit, Problem) else await caught(self._acted(request, visit), number)
         if isinstance(outcome, Problem):
             outcome = await self._refused(request, visit, outcome)
+        outcome = await self._presented(request, outcome, number)
         await outcome.send(send, ((b"x-request-id", number.encode("ascii")),), request.method == "HEAD")
         client = "" if isinstance(visit, Problem) else visit.caller.client
         self._account(request, (number, client), outcome.status, time.perf_counter() - started)
@@ -107,8 +129,18 @@ class Door:
         if len(request.scope["path"]) + len(query) > limits.url:
             raise TooLarge(f"a URL may have {limits.url} bytes; send a long search by POST to _search", "url")
         pairs = arguments(query, limits.parameters)
-        must_accept(request.headers.get("accept", ""), wanted_format(pairs))
+        form(request.headers.get("accept", ""), pairs)
         return await action.act(self.services, Asked(visit, request, request.path_params, pairs, request.headers))
+
+    async def _presented(self, request: Request, answer: Answer, number: str) -> Answer:
+        async def work() -> Answer:
+            return presented(answer, wanted)
+
+        wanted = _form(request)
+        if wanted == PLAIN and answer.form is None:
+            return answer
+        outcome = await caught(work(), number)
+        return of_problem(outcome) if isinstance(outcome, Problem) else outcome
 
     def _no_action(self) -> Problem:
         if not self.actions:
@@ -144,6 +176,16 @@ class Door:
             status=status,
             milliseconds=round(seconds * 1000, 2),
         )
+
+
+def _form(request: Request) -> Form:
+    """The form of the answer; plain JSON for a request that was refused for asking another."""
+    query = request.scope["query_string"]
+    try:
+        pairs = arguments(query, MOST_ARGUMENTS) if _PRESENTING.search(query) else []
+        return form(request.headers.get("accept", ""), pairs)
+    except Problem:
+        return PLAIN
 
 
 def request_number(request: Request) -> str:

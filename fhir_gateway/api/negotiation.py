@@ -3,6 +3,8 @@
 https://hl7.org/fhir/R4/http.html#mime-type
 """
 
+import re
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -11,31 +13,69 @@ from starlette.requests import Request
 from fhir_gateway.problem import BadRequest, NotAcceptable, TooLarge, UnsupportedMedia
 
 FHIR_JSON = "application/fhir+json"
+FHIR_XML = "application/fhir+xml"
 JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "json"})
+XML_TYPES = frozenset({FHIR_XML, "application/xml", "text/xml", "xml"})
+RESOURCE_TYPES = JSON_TYPES | XML_TYPES
 WILDCARDS = frozenset({"*/*", "application/*", "text/*", ""})
 FORM = "application/x-www-form-urlencoded"
+_QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 VERSIONS = frozenset({"4.0", "4.0.1"})
 PRESENTATION = frozenset({"_format", "_pretty"})
+SUBSETS = frozenset({"_summary", "_elements"})
 
 Pairs = list[tuple[str, str]]
 
 
-def must_accept(accept: str, wanted: str | None) -> None:
-    """Raise NotAcceptable unless JSON may answer; ``wanted`` is ``_format`` and outranks the Accept header."""
-    if not _offered(accept if wanted is None else wanted.replace(" ", "+")):
-        raise NotAcceptable(f"this server answers in {FHIR_JSON} only", "_format" if wanted is not None else "Accept")
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is written down."""
+
+    media_type: str = FHIR_JSON
+    pretty: bool = False
+
+
+PLAIN = Form()
+
+
+def form(accept: str, pairs: Pairs) -> Form:
+    """The form asked for. Raises NotAcceptable where it is neither JSON nor XML; ``_format`` outranks Accept."""
+    if not pairs:
+        return Form(_offered(accept)) if accept else PLAIN
+    wanted = wanted_format(pairs)
+    offered = _offered(
+        accept if wanted is None else wanted.replace(" ", "+"), "Accept" if wanted is None else "_format"
+    )
+    return Form(offered, _is_pretty(pairs))
+
+
+def _is_pretty(pairs: Pairs) -> bool:
+    value = next((value for name, value in pairs if name == "_pretty"), "false")
+    if value not in ("true", "false"):
+        raise BadRequest("_pretty is true or false", "_pretty")
+    return value == "true"
 
 
 @lru_cache(maxsize=256)
-def _offered(accept: str) -> bool:
-    return any(_matches(offer) for offer in accept.split(","))
+def _offered(accept: str, where: str = "Accept") -> str:
+    """The best of what is offered: by quality, then in the client's order; JSON where anything is welcome."""
+    found = [offer for offer in map(_weighed, accept.split(",")) if offer[0] > 0 and offer[1]]
+    if not found:
+        raise NotAcceptable(f"this server answers in {FHIR_JSON} or {FHIR_XML}", where)
+    return max(found, key=lambda offer: offer[0])[1]
 
 
-def _matches(offer: str) -> bool:
+def _weighed(offer: str) -> tuple[float, str]:
+    """Quality and media type of one offer, empty when it is not ours."""
     media_type, *parameters = (part.strip().lower() for part in offer.split(";"))
     facts = dict(_parameter(parameter) for parameter in parameters)
-    known = media_type in JSON_TYPES or media_type in WILDCARDS
-    return known and facts.get("fhirversion", "4.0") in VERSIONS and facts.get("q") not in {"0", "0.0", "0.00", "0.000"}
+    if facts.get("fhirversion", "4.0") not in VERSIONS:
+        return 0, ""
+    quality = facts.get("q", "1")
+    weight = float(quality) if _QUALITY.fullmatch(quality) else 1.0
+    if media_type in XML_TYPES:
+        return weight, FHIR_XML
+    return weight, FHIR_JSON if media_type in JSON_TYPES or media_type in WILDCARDS else ""
 
 
 def _parameter(text: str) -> tuple[str, str]:
@@ -43,8 +83,8 @@ def _parameter(text: str) -> tuple[str, str]:
     return name.strip(), value.strip().strip('"')
 
 
-def must_send(content_type: str, accepted: frozenset[str]) -> None:
-    """Raise UnsupportedMedia unless the body is one of ``accepted`` in UTF-8."""
+def must_send(content_type: str, accepted: frozenset[str]) -> str:
+    """The body's media type. Raises UnsupportedMedia unless it is one of ``accepted`` in UTF-8."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     facts = dict(_parameter(parameter) for parameter in parameters)
     if media_type not in accepted:
@@ -53,6 +93,7 @@ def must_send(content_type: str, accepted: frozenset[str]) -> None:
         raise UnsupportedMedia("the body must be UTF-8", "Content-Type")
     if facts.get("fhirversion", "4.0") not in VERSIONS:
         raise UnsupportedMedia("this server speaks FHIR 4.0.1", "Content-Type")
+    return media_type
 
 
 async def body(request: Request, limit: int) -> bytes:
@@ -89,6 +130,12 @@ def arguments(query: bytes, limit: int) -> Pairs:
 def without_presentation(pairs: Pairs) -> Pairs:
     """The arguments that say what to find, not how to write it down."""
     return [pair for pair in pairs if pair[0] not in PRESENTATION]
+
+
+def without_subsets(pairs: Pairs) -> Pairs:
+    """The arguments that say what to find, not how much of it to show; ``_summary=count`` is a way of finding."""
+    found = without_presentation(pairs)
+    return [pair for pair in found if pair[0] not in SUBSETS or pair == ("_summary", "count")]
 
 
 def wanted_format(pairs: Pairs) -> str | None:

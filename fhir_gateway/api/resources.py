@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#3.1.0
 """
 
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
@@ -11,35 +12,53 @@ from starlette.datastructures import Headers
 
 from fhir_gateway.api.answer import Answer, etag, of_version, preference, written
 from fhir_gateway.api.door import Asked
-from fhir_gateway.api.negotiation import JSON_TYPES, without_presentation
+from fhir_gateway.api.negotiation import (
+    FHIR_JSON,
+    FHIR_XML,
+    JSON_TYPES,
+    PRESENTATION,
+    SUBSETS,
+    XML_TYPES,
+    must_send,
+    without_presentation,
+)
+from fhir_gateway.api.presentation import part
 from fhir_gateway.api.services import Services
-from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.fhir.patch import document
 from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.fhir.subset import Subset, wanted
 from fhir_gateway.problem import BadRequest, NotFound, NotSupported
 from fhir_gateway.records import read as records
 from fhir_gateway.records import write
 from fhir_gateway.records.step import Step, version_number
 from fhir_gateway.store.port import Version
 
+PATCHES = {
+    document.JSON_PATCH: document.JSON_PATCH,
+    document.XML_PATCH: document.XML_PATCH,
+    **dict.fromkeys(JSON_TYPES, FHIR_JSON),
+    **dict.fromkeys(XML_TYPES, FHIR_XML),
+}
+
 
 async def read(services: Services, asked: Asked) -> Answer:
     """The newest version; 304 when the client has it."""
     type_, identity = _place(asked)
-    _no_arguments(asked)
+    subset = _subset(asked, type_)
     version = await records.read(services.desk, asked.visit, type_, identity)
-    return unless_known(version, asked.headers)
+    return _cut(unless_known(version, asked.headers), subset)
 
 
 async def vread(services: Services, asked: Asked) -> Answer:
     """A version by its number."""
     type_, identity = _place(asked)
-    _no_arguments(asked)
+    subset = _subset(asked, type_)
     number = asked.path("version")
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise NotFound("versions are numbered 1, 2, 3 ...", "Resource.meta.versionId")
     version = await records.vread(services.desk, asked.visit, f"{type_}/{identity}", int(number))
-    return unless_known(version, asked.headers)
+    return _cut(unless_known(version, asked.headers), subset)
 
 
 async def create(services: Services, asked: Asked) -> Answer:
@@ -84,9 +103,36 @@ async def update_matching(services: Services, asked: Asked) -> Answer:
     return written(services.desk, result.version, result.status, _wanted(asked))
 
 
+async def patch(services: Services, asked: Asked) -> Answer:
+    """The newest version, changed by a JSON Patch, FHIRPath Patch or XML Patch."""
+    type_, identity = _place(asked)
+    _no_arguments(asked)
+    return await _patched(services, asked, (type_, identity, None))
+
+
+async def patch_matching(services: Services, asked: Asked) -> Answer:
+    """The same for the one resource that meets the condition."""
+    return await _patched(services, asked, (known_type(asked.path("type")), None, _condition(asked)))
+
+
+async def _patched(services: Services, asked: Asked, target: tuple[str, str | None, str | None]) -> Answer:
+    type_, identity, condition = target
+    media_type = must_send(asked.headers.get("content-type", ""), frozenset(PATCHES))
+    change = document.read(PATCHES[media_type], await asked.body(services.limits.body, frozenset(PATCHES)))
+    number = version_number(asked.headers.get("if-match"))
+    step = Step("PATCH", type_, identity, condition, if_match=number, patch=change)
+    result = await write.patch(services.desk, asked.visit, step)
+    assert result.version is not None
+    return written(services.desk, result.version, result.status, _wanted(asked))
+
+
 async def delete_matching(services: Services, asked: Asked) -> Answer:
-    """The deletion of the one resource that meets the condition; nothing when none does."""
-    step = Step("DELETE", known_type(asked.path("type")), None, _condition(asked))
+    """The deletion of what meets the condition, of one resource or of several as the policy says."""
+    type_, limit = known_type(asked.path("type")), services.limits.deletions
+    if limit > 1:
+        await write.delete_all(services.desk, asked.visit, type_, _condition(asked), limit)
+        return Answer(204)
+    step = Step("DELETE", type_, None, _condition(asked))
     await write.run(services.desk, asked.visit, [step], "delete")
     return Answer(204)
 
@@ -129,13 +175,26 @@ def _place(asked: Asked) -> tuple[str, str]:
     return type_, identity
 
 
-def _no_arguments(asked: Asked) -> None:
-    for name, _ in without_presentation(asked.pairs):
-        raise NotSupported("this interaction takes no parameters but _format and _pretty", name[:64])
+def _no_arguments(asked: Asked, allowed: frozenset[str] = PRESENTATION) -> None:
+    for name, _ in asked.pairs:
+        if name not in allowed:
+            raise NotSupported(f"this interaction takes no parameters but {', '.join(sorted(allowed))}", name[:64])
+
+
+def _subset(asked: Asked, type_: str) -> Subset:
+    _no_arguments(asked, PRESENTATION | SUBSETS)
+    subset = wanted(asked.pairs, type_)
+    if subset.summary == "count":
+        raise BadRequest("_summary=count is for searches", "_summary")
+    return subset
+
+
+def _cut(answer: Answer, subset: Subset) -> Answer:
+    return answer if subset.is_whole else replace(answer, body=part(answer.body, subset))
 
 
 async def _sent(services: Services, asked: Asked, type_: str) -> Resource:
-    resource = decode_resource(await asked.body(services.limits.body, JSON_TYPES))
+    resource = await asked.resource(services.limits.body)
     if resource["resourceType"] != type_:
         raise BadRequest("the resource is of another type than the url", "resourceType")
     return resource

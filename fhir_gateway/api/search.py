@@ -4,14 +4,18 @@ https://hl7.org/fhir/R4/http.html#search
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_gateway.api.answer import Answer, preference
 from fhir_gateway.api.door import Asked
-from fhir_gateway.api.negotiation import FORM, Pairs, arguments, must_accept, wanted_format, without_presentation
+from fhir_gateway.api.negotiation import FORM, Pairs, arguments, form, without_subsets
+from fhir_gateway.api.presentation import part
 from fhir_gateway.api.resources import known_type
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.bundle import Entry, Header, searchset
+from fhir_gateway.fhir.subset import Subset, wanted
+from fhir_gateway.problem import BadRequest
 from fhir_gateway.records import find
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.find import CURSOR, Page
@@ -24,30 +28,39 @@ async def search(services: Services, asked: Asked) -> Answer:
 
 async def search_by_form(services: Services, asked: Asked) -> Answer:
     """POST [base]/[type]/_search: the arguments of the URL and those of the form together."""
-    form = await asked.body(services.limits.form, frozenset({FORM}))
-    pairs = [*asked.pairs, *arguments(form, services.limits.parameters)]
-    must_accept(asked.headers.get("accept", ""), wanted_format(pairs))
-    return await _found(services, asked, pairs)
+    sent = await asked.body(services.limits.form, frozenset({FORM}))
+    pairs = [*asked.pairs, *arguments(sent, services.limits.parameters)]
+    wanted_form = form(asked.headers.get("accept", ""), pairs)
+    return replace(await _found(services, asked, pairs), form=wanted_form)
 
 
 async def _found(services: Services, asked: Asked, pairs: Pairs) -> Answer:
     type_ = known_type(asked.path("type"))
     lenient = preference(asked.headers, "handling") == "lenient"
-    page = await find.search(services.desk, asked.visit, type_, without_presentation(pairs), lenient)
+    subset = _subset(pairs, type_)
+    page = await find.search(services.desk, asked.visit, type_, without_subsets(pairs), lenient)
     position = next((value for name, value in pairs if name == CURSOR), "")
-    header = Header(page.total, _links(services.desk, page, position))
-    return Answer(200, searchset(_entries(services.desk, page), header))
+    shown = [pair for pair in pairs if pair not in without_subsets(pairs)]
+    header = Header(page.total, _links(services.desk, page, position, shown))
+    return Answer(200, searchset(_entries(services.desk, page, subset), header))
 
 
-def _entries(desk: Desk, page: Page) -> Iterator[Entry]:
-    for mode, versions in (("match", page.matches), ("include", page.included)):
+def _subset(pairs: Pairs, type_: str) -> Subset:
+    subset = wanted(pairs, type_)
+    if subset.summary == "text" and any(name.startswith(("_include", "_revinclude")) for name, _ in pairs):
+        raise BadRequest("_summary=text goes with neither _include nor _revinclude", "_summary")
+    return subset
+
+
+def _entries(desk: Desk, page: Page, subset: Subset) -> Iterator[Entry]:
+    for mode, versions, kept in (("match", page.matches, subset), ("include", page.included, subset.beside())):
         for version in versions:
-            yield Entry(version.body, f"{desk.base_url}/{version.reference}", mode)
+            yield Entry(part(version.body, kept), f"{desk.base_url}/{version.reference}", mode)
 
 
-def _links(desk: Desk, page: Page, position: str) -> list[tuple[str, str]]:
+def _links(desk: Desk, page: Page, position: str, shown: Pairs) -> list[tuple[str, str]]:
     """The self link shows what was understood, which with lenient handling may be less than was asked."""
-    base, used = f"{desk.base_url}/{page.query.type}", list(page.query.used)
+    base, used = f"{desk.base_url}/{page.query.type}", [*page.query.used, *shown]
     links = [("self", _url(base, used, position)), ("first", _url(base, used, ""))]
     return [*links, ("next", _url(base, used, page.following))] if page.following else links
 

@@ -11,13 +11,17 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, the rest in pieces; each has its own refusal that names it."""
+    """Sizes in bytes, the rest in pieces; each has its own refusal that names it.
+
+    ``deletions`` is how many resources one conditional delete may meet.
+    """
 
     body: int = 12 * MEGABYTE
     form: int = 64 * 1024
     url: int = 8 * 1024
     parameters: int = 100
     entries: int = 5000
+    deletions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,11 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def pretty(text: bytes) -> bytes:
+    """A JSON text with line breaks and two spaces a level."""
+    return msgspec.json.format(text, indent=2)
+
+
 def place(body: bytes, offset: int) -> str:
     """``line 3, column 7`` of a byte offset; columns count bytes."""
     before = body[:offset]

@@ -40,6 +40,12 @@ class Subset:
             return resource
         return _tagged(self._kept(resource))
 
+    def beside(self) -> "Subset":
+        """What is kept of resources that come along with those that were asked for: no name is meant for any type."""
+        if self.elements is None:
+            return self
+        return Subset(self.summary, {type_: names for type_, names in self.elements.items() if type_} or None)
+
     def _names(self, resource: Resource) -> frozenset[str]:
         assert self.elements is not None
         return self.elements.get("", frozenset()) | self.elements.get(resource["resourceType"], frozenset())

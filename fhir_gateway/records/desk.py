@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.store.port import Store, Version
@@ -15,11 +16,22 @@ LONGEST_PAUSE_SECONDS = 0.25
 TURN = 16
 
 
+class Terminology(Protocol):
+    """What a search asks about codes."""
+
+    async def codes(self, relation: str, wanted: str) -> list[tuple[str, str]]:
+        """(system, code) of all in a value set (``in``), or ``below`` or ``above`` a code, itself included."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """``clock`` gives UTC; ``base_url`` is the FHIR base without a slash at its end, as clients see it.
 
     ``name`` is the gateway's own, as AuditEvents call it; ``include_limit`` is how much a page may bring along.
+
+    ``chain_limit`` is how many records a chain may lead through, ``scan_limit`` how many a search without a selective
+    index may look at.
     """
 
     store: Store
@@ -31,6 +43,9 @@ class Desk:
     base_url: str
     name: str = "fhir-gateway"
     include_limit: int = 1000
+    chain_limit: int = 1000
+    scan_limit: int = 100_000
+    terminology: Terminology | None = None
 
     def now(self) -> datetime:
         """The time to the millisecond: as much as FHIR instants and the database keep."""

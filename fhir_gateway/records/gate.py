@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/validation.html
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fhir_gateway.fhir.subset import must_be_whole
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Invalid, Issue
 from fhir_gateway.records.desk import give_way
@@ -19,6 +20,8 @@ async def must_conform(steps: Sequence[Step]) -> None:
     issues: list[Issue] = []
     for place, step in enumerate(steps):
         await give_way(place)
+        if step.method == "PUT" and step.resource is not None:
+            must_be_whole(step.resource)
         if step.resource is not None and len(issues) < ISSUE_LIMIT:
             issues += (_under(step, issue) for issue in validate(step.resource))
     if issues:

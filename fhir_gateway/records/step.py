@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_gateway.fhir.elements import members
+from fhir_gateway.fhir.patch.document import Patch, of_binary, of_parameters, within
 from fhir_gateway.fhir.resource import Resource, is_id
-from fhir_gateway.problem import BadRequest, Malformed, NotSupported, TooLarge
+from fhir_gateway.problem import BadRequest, Malformed, NotSupported, Problem, TooLarge
 
 # The order FHIR prescribes inside a transaction; reads see what was written.
-ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+READS = frozenset({"GET", "HEAD"})
 FRESHNESS = (("if-none-match", "ifNoneMatch"), ("if-modified-since", "ifModifiedSince"))
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
@@ -35,6 +37,7 @@ class Step:
     where: str = ""
     url: str = ""
     unless: tuple[tuple[str, str], ...] = ()
+    patch: Patch | None = None
 
     @property
     def reference(self) -> str:
@@ -76,11 +79,11 @@ def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
     _must_be_known(request, "Bundle.entry.request", f"{where}.request")
     method, url = _text(request, "method", where), _text(request, "url", where)
     if method not in ORDER:
-        raise NotSupported("the method must be GET, HEAD, POST, PUT or DELETE", f"{where}.request.method")
+        raise NotSupported("the method must be GET, HEAD, POST, PUT, PATCH or DELETE", f"{where}.request.method")
     path, _, query = url.removeprefix(base_url).strip("/").partition("?")
     if path.rpartition("/")[2].startswith("$"):
         raise NotSupported("operations are not offered inside a Bundle", f"{where}.request.url")
-    if method in {"GET", "HEAD"}:
+    if method in READS:
         unless = tuple((header, value) for header, name in FRESHNESS if (value := _optional(request, name, where)))
         return Step(
             method, path.partition("/")[0], where=where, url=f"{path}?{query}" if query else path, unless=unless
@@ -114,11 +117,24 @@ def _writing(entry: dict[str, Any], method: str, url: tuple[str, str], where: st
         type_,
         identity,
         condition.removeprefix(type_).removeprefix("?") if condition else None,
-        None if method == "DELETE" else _resource(entry, type_, where),
+        _resource(entry, type_, where) if method in ("POST", "PUT") else None,
         _replacing(request, method, where),
         _full_url(entry, where),
         where,
+        patch=_patch(entry, where) if method == "PATCH" else None,
     )
+
+
+def _patch(entry: dict[str, Any], where: str) -> Patch:
+    """A FHIRPath Patch as Parameters; a JSON or XML Patch as the content of a Binary."""
+    resource = entry.get("resource")
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    if not isinstance(resource, dict) or kind not in ("Parameters", "Binary"):
+        raise BadRequest("a patch is a Parameters or Binary resource", f"{where}.resource")
+    try:
+        return of_parameters(resource) if kind == "Parameters" else of_binary(resource)
+    except Problem as problem:
+        raise within(problem, f"{where}.resource") from None
 
 
 def _replacing(request: dict[str, Any], method: str, where: str) -> int | None:

@@ -11,21 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from fhir_gateway.problem import BadRequest, PreconditionFailed
+from fhir_gateway.problem import BadRequest, NotFound, PreconditionFailed
 from fhir_gateway.records.condition import matches, normal
 from fhir_gateway.records.desk import Author
 from fhir_gateway.records.step import Step
 from fhir_gateway.store.port import Claim, Records
 
+CLAIMING = frozenset({"POST", "PUT"})
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``reference`` is None when a conditional delete matched nothing; ``met`` says that If-None-Exist did."""
+    """``reference`` is None when a conditional delete matched nothing; ``met`` says that If-None-Exist did.
+
+    ``patched`` is the number of the version that a patch was applied to.
+    """
 
     step: Step
     reference: str | None
     met: bool = False
     claim: Claim | None = None
+    patched: int | None = None
 
 
 @dataclass(slots=True)
@@ -50,7 +56,7 @@ async def targets(store: Records, steps: Sequence[Step], author: Author) -> list
 
 
 async def _owners(store: Records, steps: Sequence[Step], author: Author) -> Mapping[str, str]:
-    keys = [_key(step, author) for step in steps if step.condition is not None and step.method != "DELETE"]
+    keys = [_key(step, author) for step in steps if step.condition is not None and step.method in CLAIMING]
     return await store.claimed(list(dict.fromkeys(keys))) if keys else {}
 
 
@@ -66,6 +72,8 @@ async def _target(store: Records, step: Step, author: Author, ground: _Ground) -
         raise PreconditionFailed("the condition matches more than one resource", _where(step))
     if found:
         return _matched(step, found[0])
+    if step.method == "PATCH":
+        raise NotFound("no resource meets the condition", _where(step))
     return Target(step, None) if step.method == "DELETE" else _claiming(step, _key(step, author), ground)
 
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import BadRequest, Forbidden, NotFound, PreconditionFailed
+from fhir_gateway.problem import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed
 from fhir_gateway.records.desk import Author, give_way
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.links import linked
+from fhir_gateway.records.patching import patched
 from fhir_gateway.records.revision import deletion, revision
-from fhir_gateway.records.step import ORDER, Step, steps
+from fhir_gateway.records.step import ORDER, READS, Step, steps
 from fhir_gateway.records.targets import Target, targets
 from fhir_gateway.store.port import Change, Claim, Records, Version
 
 PLAN_LIMIT = 100_000
-READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     places.sort(key=lambda place: ORDER[asked[place].method])
     chosen = await targets(store, [asked[place] for place in places], author)
     _must_differ(chosen)
-    chosen = await linked(store, chosen, author)
+    chosen = await linked(store, await patched(store, chosen, author), author)
     current = await store.currents([target.reference for target in chosen if target.reference])
     draft = _Draft(author, now, current)
     results = {}
@@ -99,6 +99,8 @@ def _result(draft: _Draft, target: Target) -> Result:
     if target.met:
         return Result(target.step, 200, draft.made.get(target.reference, current))
     _must_match(target.step, current)
+    if target.patched is not None and (current is None or current.number != target.patched):
+        raise Conflict("another writer was faster than the patch", _place(target.step))
     if target.claim and current is not None:
         raise PreconditionFailed("the condition matches nothing, and the resource's id is taken", _place(target.step))
     if current is not None and not draft.author.owns(current):

@@ -8,18 +8,21 @@ what the other writer made, and a blind update is, as FHIR means it, the last on
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import BadRequest, Conflict
+from fhir_gateway.problem import BadRequest, Conflict, TooCostly
+from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.journal import Touched, Visit, entry, written
-from fhir_gateway.records.step import Step
-from fhir_gateway.records.transaction import READS, Plan, Result, planned
+from fhir_gateway.records.step import READS, Step
+from fhir_gateway.records.transaction import Plan, Result, planned
+from fhir_gateway.search.query import parse
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Commit
 
-INTERACTIONS = {"POST": "create", "PUT": "update", "DELETE": "delete", "GET": "read", "HEAD": "read"}
+INTERACTIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "read", "HEAD": "read"}
 
 
 async def create(desk: Desk, visit: Visit, resource: Resource, condition: str | None = None) -> Result:
@@ -39,6 +42,26 @@ async def delete(desk: Desk, visit: Visit, reference: str, if_match: int | None 
     """Delete a resource; its history stays."""
     type_, _, identity = reference.partition("/")
     return (await run(desk, visit, [Step("DELETE", type_, identity, if_match=if_match)], "delete"))[0]
+
+
+async def patch(desk: Desk, visit: Visit, step: Step) -> Result:
+    """The current version changed by ``step.patch``; NotFound where there is nothing to change."""
+    return (await run(desk, visit, [step], "patch"))[0]
+
+
+async def delete_all(desk: Desk, visit: Visit, type_: str, condition: str, limit: int) -> int:
+    """Delete whatever meets the condition, all of it or nothing; TooCostly when it is more than ``limit``.
+
+    A record that changes meanwhile spoils it with PreconditionFailed: it may no longer meet the condition.
+    """
+    access = may(visit.caller, "delete", type_)
+    query = replace(parse(type_, pairs(condition)), size=limit + 1, total="none")
+    found = await desk.store.find(query, access.reader)
+    if len(found) > limit:
+        raise TooCostly(f"a condition may delete {limit} resources", "query")
+    steps = [Step("DELETE", type_, version.id, if_match=version.number) for version in found]
+    await run(desk, visit, steps, "delete")
+    return len(steps)
 
 
 async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str = "transaction") -> tuple[Result, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from fhir_gateway.fhir.definitions import resource_types
-from fhir_gateway.problem import BadRequest, NotSupported
+from fhir_gateway.problem import BadRequest, NotSupported, TooCostly
 from fhir_gateway.search.composites import branches
 from fhir_gateway.search.criteria import UNIT, Choice, Composite, Condition, Ids, Moment, Near, Updated, whole
 from fhir_gateway.search.escape import plain, split
@@ -22,25 +22,17 @@ from fhir_gateway.search.names import known, unknown
 from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Question, Reverse, Words
 from fhir_gateway.search.registry import NARRATIVE, Parameter, parameters, wholes
 
-STEPS = 8
-"""Longest way of one name; each step is at least one query."""
+STEPS, TRIES = 8, 400
+"""Longest way of one name, each step of which is at least one query; and types tried to follow it."""
+
+UNCHAINED = frozenset({"identifier", "missing", "above", "below"})
 
 _LOCAL = re.compile(r"^(?:([A-Z][A-Za-z]+)/)?([A-Za-z0-9\-.]{1,64})$")
 
 
-def question(type_: str, name: str, value: str, steps: int = STEPS) -> Question:
+def question(type_: str, name: str, value: str) -> Question:
     """What one name and value ask of records of the type. Raises BadRequest."""
-    if not steps:
-        raise BadRequest(f"a search goes through at most {STEPS} references", name[:60])
-    if name.startswith("_has:") or name == "_has":
-        return _reverse(type_, name, value, steps)
-    step, dot, rest = name.partition(".")
-    if dot:
-        return _chain(type_, step, (rest, value), steps)
-    if name == "_list":
-        return Listed(type_, tuple(plain(one).removeprefix("List/") for one in values(name, value)))
-    parameter, modifier = known(type_, name)
-    return _asked(type_, parameter, modifier, values(name, value))
+    return _Way().question(type_, name, value)
 
 
 def values(name: str, value: str) -> list[str]:
@@ -50,34 +42,56 @@ def values(name: str, value: str) -> list[str]:
     return found
 
 
-def _chain(type_: str, step: str, asked: tuple[str, str], steps: int) -> Chain:
-    parameter, modifier = known(type_, step)
-    if parameter.kind != "reference" or modifier in ("identifier", "missing", "above", "below"):
-        raise BadRequest(f"'{step}' is no reference that a chain could follow", step)
-    targets = (modifier,) if modifier else parameter.targets
-    ways: list[tuple[str, Question]] = []
-    problems: list[BadRequest] = []
-    for target in targets:
-        try:
-            ways.append((target, question(target, *asked, steps - 1)))
-        except BadRequest as problem:
-            problems.append(problem)
-    if not ways:
-        raise min(problems, key=lambda one: "did you mean" not in one.text, default=BadRequest(f"'{step}' leads nowhere"))
-    return Chain(parameter.key, tuple(ways), bool(modifier))
+class _Way:
+    """Follows one name. Counts its tries: a reference to any type, followed by another, would have thousands."""
+
+    def __init__(self) -> None:
+        self._tries = 0
+
+    def question(self, type_: str, name: str, value: str, depth: int = 0) -> Question:
+        self._tries += 1
+        if depth > STEPS or self._tries > TRIES:
+            raise TooCostly(f"a search goes through at most {STEPS} references; name their types", name[:60])
+        if name.startswith("_has:") or name == "_has":
+            return self._reverse(type_, name, value, depth)
+        step, dot, rest = name.partition(".")
+        if dot:
+            return self._chain(known(type_, step), rest, value, depth)
+        if name == "_list":
+            return Listed(type_, tuple(plain(one).removeprefix("List/") for one in values(name, value)))
+        parameter, modifier = known(type_, name)
+        return _asked(type_, parameter, modifier, values(name, value))
+
+    def _chain(self, step: tuple[Parameter, str], rest: str, value: str, depth: int) -> Chain:
+        parameter, modifier = step
+        if parameter.kind != "reference" or modifier in UNCHAINED:
+            raise BadRequest(f"'{parameter.code}' is no reference that a chain could follow", parameter.code)
+        ways: list[tuple[str, Question]] = []
+        problems: list[BadRequest] = []
+        for target in (modifier,) if modifier else parameter.targets:
+            try:
+                ways.append((target, self.question(target, rest, value, depth + 1)))
+            except BadRequest as problem:
+                problems.append(problem)
+        if not ways:
+            raise min(problems, key=_vague, default=BadRequest(f"'{parameter.code}' leads nowhere"))
+        return Chain(parameter.key, tuple(ways), bool(modifier))
+
+    def _reverse(self, type_: str, name: str, value: str, depth: int) -> Reverse:
+        parts = name.split(":", 3)
+        if len(parts) < 4 or parts[1] not in resource_types():
+            raise BadRequest("'_has' needs _has:Type:reference:parameter", "_has")
+        _, source, code, rest = parts
+        parameter = parameters(source).get(code)
+        if parameter is None:
+            raise unknown(source, code)
+        if parameter.kind != "reference" or type_ not in parameter.targets:
+            raise BadRequest(f"'{code}' of {source} does not refer to {type_}", "_has")
+        return Reverse(type_, source, parameter.key, self.question(source, rest, value, depth + 1))
 
 
-def _reverse(type_: str, name: str, value: str, steps: int) -> Reverse:
-    parts = name.split(":", 3)
-    if len(parts) < 4 or parts[1] not in resource_types():
-        raise BadRequest("'_has' needs _has:Type:reference:parameter", "_has")
-    _, source, code, rest = parts
-    parameter = parameters(source).get(code)
-    if parameter is None:
-        raise unknown(source, code)
-    if parameter.kind != "reference" or type_ not in parameter.targets:
-        raise BadRequest(f"'{code}' of {source} does not refer to {type_}", "_has")
-    return Reverse(type_, source, parameter.key, question(source, rest, value, steps - 1))
+def _vague(problem: BadRequest) -> bool:
+    return "did you mean" not in problem.text
 
 
 def _asked(type_: str, parameter: Parameter, modifier: str, texts: Sequence[str]) -> Question:

@@ -5,19 +5,21 @@ https://hl7.org/fhir/R4/search.html#return
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.problem import BadRequest, NotSupported
 from fhir_gateway.search.criteria import END
 from fhir_gateway.search.registry import Parameter, parameters
 
-CONTROLS = frozenset({"_count", "_sort", "_include", "_revinclude", "_total", "_summary"})
+CONTROLS = frozenset({"_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_explain"})
+
+ITERATED = frozenset(f"{name}:{word}" for name in ("_include", "_revinclude") for word in ("iterate", "recurse"))
 
 ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
 """Read by whoever answers the request; a search neither needs nor refuses them."""
 
-LATER = frozenset({"_elements", "_has", "_list", "_type", "_contained", "_containedType", "_score", "_explain"})
+LATER = frozenset({"_elements", "_type", "_contained", "_containedType", "_score", "_filter", "_query"})
 """Of R4, and refused by name."""
 
 TOTALS = ("none", "estimate", "accurate")
@@ -47,11 +49,15 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """References of ``source`` records by ``parameter`` to records of ``target``; ``*`` and None mean any."""
+    """References of ``source`` records by ``parameter`` to records of ``target``; ``*`` and None mean any.
+
+    With ``iterate`` what was brought along is asked too.
+    """
 
     source: str
     parameter: str
     target: str | None = None
+    iterate: bool = False
 
 
 def size(texts: Sequence[str], default: int, limit: int) -> int:
@@ -102,19 +108,27 @@ def _sort(code: str, descending: bool, type_: str) -> Sort:
     parameter = parameters(type_).get(code)
     if parameter is None:
         raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none")
-    if not parameter.searchable:
+    if not parameter.sortable or parameter.kind == "special":
         raise NotSupported(f"sorting by '{code}' is not offered")
     return Sort("spans" if parameter.kind in _SPANS else "keys", parameter.key, parameter.part, descending)
 
 
-def includes(name: str, texts: Sequence[str], type_: str) -> tuple[Include, ...]:
-    """``_include`` and ``_revinclude``: ``Type:parameter``, ``Type:parameter:Target``, ``Type:*``; ``_include=*``."""
-    return tuple(dict.fromkeys(_include(name, text, type_) for text in texts))
+def switch(name: str, texts: Sequence[str]) -> bool:
+    text = only(name, texts) if texts else "false"
+    if text not in ("true", "false"):
+        raise BadRequest(f"'{name}' is true or false")
+    return text == "true"
+
+
+def includes(name: str, texts: Sequence[str], type_: str, iterate: bool = False) -> tuple[Include, ...]:
+    """``_include`` and ``_revinclude``: ``Type:parameter``, ``Type:parameter:Target``, ``Type:*`` or ``*`` alone."""
+    found = dict.fromkeys(_include(name, text, type_) for text in texts)
+    return tuple(replace(one, iterate=iterate) for one in found)
 
 
 def _include(name: str, text: str, type_: str) -> Include:
-    if text == "*" and name == "_include":
-        return Include(type_, "*")
+    if text == "*":
+        return Include(type_ if name == "_include" else "*", "*")
     source, _, rest = text.partition(":")
     code, _, target = rest.partition(":")
     if source not in resource_types() or not code:

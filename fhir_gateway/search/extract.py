@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.search.criteria import UNIT
 from fhir_gateway.search.composites import Part, elements, parts_of, tupled
+from fhir_gateway.search.criteria import UNIT
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds import date, near, number, quantity, reference, text, token, uri
 from fhir_gateway.search.paths import Path

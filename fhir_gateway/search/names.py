@@ -15,24 +15,34 @@ from fhir_gateway.search.registry import NARRATIVE, Parameter, nearest, paramete
 IN_THE_RECORD = {"_id": frozenset({"not"}), "_lastUpdated": frozenset[str]()}
 
 
+class Unknown(BadRequest):
+    """A parameter that the type has not, or a modifier that it does not take."""
+
+
+class Unoffered(Unknown):
+    """As ``Unknown``, where R4 knows it and this server does not."""
+
+    status, code = 400, NotSupported.code
+
+
 def known(type_: str, name: str) -> tuple[Parameter, str]:
     """The parameter and the modifier of one step of a name. Raises BadRequest, which names the nearest legal one."""
     code, _, modifier = name.partition(":")
     if code in controls.LATER or code in controls.CONTROLS:
-        raise NotSupported(f"'{name}' is legal FHIR that this server does not offer here", name)
+        raise Unoffered(f"'{name}' is legal FHIR that this server does not offer here", name)
     parameter = parameters(type_).get(code)
     if parameter is None:
         raise unknown(type_, code)
     if not parameter.searchable:
-        raise NotSupported(f"'{code}' ({parameter.kind}) is a parameter that this server does not offer", name)
+        raise Unoffered(f"'{code}' ({parameter.kind}) is a parameter that this server does not offer", name)
     _check_modifier(parameter, modifier)
     return parameter, modifier
 
 
-def unknown(type_: str, code: str) -> BadRequest:
+def unknown(type_: str, code: str) -> Unknown:
     near = nearest(type_, code)
     hint = f"; did you mean '{near}'?" if near else ""
-    return BadRequest(f"{type_} has no search parameter '{code[:60]}'{hint}", code[:60])
+    return Unknown(f"{type_} has no search parameter '{code[:60]}'{hint}", code[:60])
 
 
 def _check_modifier(parameter: Parameter, modifier: str) -> None:
@@ -42,11 +52,11 @@ def _check_modifier(parameter: Parameter, modifier: str) -> None:
     if parameter.kind == "reference" and modifier in resource_types():
         if modifier in parameter.targets:
             return
-        raise BadRequest(f"'{parameter.code}' refers to {', '.join(parameter.targets)}, not to {modifier}")
+        raise Unknown(f"'{parameter.code}' refers to {', '.join(parameter.targets)}, not to {modifier}")
     names = ", ".join(f":{one}" for one in sorted(offered)) or "none"
     what = f"{parameter.kind} parameter '{parameter.code}'"
     hint = _hint(modifier, offered if parameter.kind != "reference" else {*offered, *parameter.targets})
-    raise NotSupported(f"modifier ':{modifier[:40]}' is not offered for {what}; offered: {names}{hint}", parameter.code)
+    raise Unoffered(f"modifier ':{modifier[:40]}' is not offered for {what}; offered: {names}{hint}", parameter.code)
 
 
 def _hint(modifier: str, offered: Iterable[str]) -> str:

@@ -7,12 +7,13 @@ role        may                                             on                  
 ==========  ==============================================  ==============================  ===============
 hospital    read, search, $everything                       all but AuditEvent              what is its own
             create, update                                  all but AuditEvent and Person   or granted it
+            $export, $import                                all but AuditEvent and Person
             move a case; ingest for itself                  Task; messages
 doctor      read, search, $everything                       all but AuditEvent              every hospital
             create                                          ServiceRequest, Communication
             move a case                                     Task
 central     read, search, $everything; move a case          all but AuditEvent; Task        what was granted
-population  read, search                                    Patient, Person                 every hospital
+population  read, search, $export                           Patient, Person                 every hospital
 auditor     read, search                                    AuditEvent                      all
 gateway     deliver                                         Bundle                          nothing
 admin       everything                                      everything                      all
@@ -40,6 +41,9 @@ ACTIONS = {
     "search-type": "search",
     "search-system": "search",
     "$everything": "everything",
+    "$export": "export",
+    "$export-file": "export",
+    "$import": "import",
     "create": "create",
     "update": "update",
     "patch": "update",
@@ -53,6 +57,8 @@ SCOPE_LETTERS = {
     "read": "r",
     "search": "s",
     "everything": "r",
+    "export": "r",
+    "import": "c",
     "create": "c",
     "update": "u",
     "delete": "d",
@@ -104,6 +110,7 @@ _CASE, _MESSAGE = frozenset({"Task"}), frozenset({"Bundle"})
 RULES = (
     Rule("hospital", _SEE, _EXCHANGED, confined=True),
     Rule("hospital", frozenset({"create", "update"}), _CLINICAL, confined=True),
+    Rule("hospital", frozenset({"export", "import"}), _CLINICAL, confined=True),
     Rule("hospital", frozenset({"move"}), _CASE, confined=True),
     Rule("hospital", frozenset({"ingest"}), _MESSAGE, confined=True),
     Rule("doctor", _SEE, _EXCHANGED),
@@ -111,7 +118,7 @@ RULES = (
     Rule("doctor", frozenset({"move"}), _CASE),
     Rule("central", _SEE, _EXCHANGED, confined=True),
     Rule("central", frozenset({"move"}), _CASE, confined=True),
-    Rule("population", _LOOK, frozenset({"Patient", "Person"})),
+    Rule("population", _LOOK | {"export"}, frozenset({"Patient", "Person"})),
     Rule("auditor", _LOOK, frozenset({"AuditEvent"})),
     Rule("gateway", frozenset({"deliver"}), _MESSAGE, confined=True),
     Rule("admin", frozenset(SCOPE_LETTERS), Every()),

@@ -36,6 +36,8 @@ ORGANIZATION = "urn:fhir-gateway:organization"
 
 LETTERS = {
     "create": "C",
+    "import": "C",
+    "export": "R",
     "ingest": "C",
     "deliver": "C",
     "read": "R",
@@ -163,7 +165,7 @@ def audit_event(act: Act, recorded: datetime, gateway: str) -> Resource:
 
 
 def _subtype(interaction: str) -> dict[str, str]:
-    if interaction in ACTIONS and ACTIONS[interaction] not in ("move", "ingest", "deliver", "everything"):
+    if interaction in ACTIONS and ACTIONS[interaction] not in ("move", "ingest", "deliver", "everything", "export", "import"):
         return {"system": INTERACTION, "code": interaction}
     return {"system": OWN_INTERACTION, "code": interaction}
 

@@ -11,55 +11,91 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, cast
 
+from fhir_gateway.problem import NotSupported
 from fhir_gateway.search.controls import Sort
 from fhir_gateway.search.criteria import (
     END,
     UNIT,
     Choice,
+    Circle,
     Compartment,
+    Composite,
     Condition,
-    Criterion,
     Ids,
     Limit,
     Moment,
+    Near,
     Span,
+    Together,
     Updated,
     whole,
 )
+from fhir_gateway.search.pending import Question
 from fhir_gateway.search.query import Query
 
 Stage = dict[str, Any]
 
-_INDEX_FIELDS = ("keys", "spans", "patients")
+_INDEX_FIELDS = ("keys", "spans", "tuples", "places", "patients")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stages(query: Query, reader: str | None) -> list[Stage]:
-    """One page: at most ``query.size`` records, in order, after the query's position, without their search keys."""
+    """One page: at most ``query.size`` records after the query's position, without their search keys.
+
+    They come in order, or of a query that goes backwards in the opposite order.
+    """
     order = _order(query)
     computed = {name: _value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
     return [
         *_matches(query, reader),
         *([{"$set": computed}] if computed else []),
         *_following(query, order),
-        {"$sort": {name: -1 if sort.descending else 1 for name, sort in order.items()}},
+        {"$sort": {name: -1 if _falls(query, sort) else 1 for name, sort in order.items()}},
         {"$limit": max(query.size, 1)},
         {"$project": dict.fromkeys((*_INDEX_FIELDS, *computed), 0)},
     ]
 
 
+def reference_stages(query: Query, reader: str | None) -> list[Stage]:
+    """At most ``query.size`` of the matches, in no order: their ids alone."""
+    return [*_matches(query, reader), {"$limit": max(query.size, 1)}, {"$project": {"_id": 1}}]
+
+
+def target_stages(query: Query, key: str, reader: str | None) -> list[Stage]:
+    """The keys of one parameter in at most ``query.size`` of the matches."""
+    wanted = {"$filter": {"input": "$keys", "cond": _of_parameter(Sort("keys", key))}}
+    return [*_matches(query, reader), {"$limit": max(query.size, 1)}, {"$project": {"_id": 1, "keys": wanted}}]
+
+
+def _falls(query: Query, sort: Sort) -> bool:
+    return sort.descending != query.backwards
+
+
 def count_stages(query: Query, reader: str | None) -> list[Stage]:
     """One document ``{"n": number}``, or none where nothing matches; the query's position does not count."""
-    return [*_matches(replace(query, after=()), reader), {"$count": "n"}]
+    return [*_matches(replace(query, after=(), backwards=False), reader), {"$count": "n"}]
+
+
+def costs_the_type(query: Query) -> bool:
+    """Whether no condition selects: the database looks at all there is of the type, or at all of one parameter.
+
+    A page in the order of the id or of the time of writing is read from an index and stops when it is full, if every
+    record counts.
+    """
+    computed = any(sort.field in ("keys", "spans") for sort in query.order)
+    return (bool(query.criteria) or computed) and all(rank(one) >= _INDEXED_RANK for one in query.criteria)
 
 
 def _matches(query: Query, reader: str | None) -> list[Stage]:
     found: list[Stage] = []
-    for criterion in sorted(query.criteria, key=_rank):
+    for criterion in sorted(query.criteria, key=rank):
+        if type(criterion) not in _TRANSLATE:
+            raise NotSupported("a condition that leads to other records is offered in a search only")
         found += _TRANSLATE[type(criterion)](criterion)
-    if not query.criteria or _rank(min(query.criteria, key=_rank)) > _INDEXED_RANK:
+    if not query.criteria or rank(min(query.criteria, key=rank)) > _INDEXED_RANK:
         found = [*_all_of_type(query, reader), *found]
     first = {"type": query.type, **found[0]} if "_id" not in found[0] else found[0]
     if set(first) == {"type", "keys"} and isinstance(first["keys"], str):
@@ -73,7 +109,7 @@ def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
     if reader is not None:
         return [{"readers": reader}]
     if query.order[0].field == "updated":
-        return [{"updated": _from(query.order[0], query.after[0]) if query.after else {"$gte": _EPOCH}}]
+        return [{"updated": _from(query, query.order[0], query.after[0]) if query.after else {"$gte": _EPOCH}}]
     # MongoDB walks its own _id index and stops when the page is full; the embedded engine takes the type from another.
     return [{}, {"_id": {"$gte": f"{query.type}/", "$lt": f"{query.type}0"}}]
 
@@ -81,15 +117,19 @@ def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
 _INDEXED_RANK = 8
 
 
-def _rank(criterion: Criterion) -> int:
-    match criterion:
-        case Condition():
-            return 9 if criterion.absent else criterion.rank
-        case Ids():
-            return 9 if criterion.absent else 0
-        case Compartment():
-            return 2
-    return 6 if _one_interval(criterion) else 9
+def rank(criterion: Question) -> int:
+    """How few records the criterion leaves: 0 one, 9 nearly all."""
+    return _RANKS.get(type(criterion), lambda _: 9)(criterion)
+
+
+_RANKS: dict[type, Callable[[Any], int]] = {
+    Condition: lambda condition: 9 if condition.absent else condition.rank,
+    Composite: lambda composite: min(one.rank for one in composite.narrow),
+    Near: lambda _: 3,
+    Ids: lambda ids: 9 if ids.absent else 0,
+    Compartment: lambda _: 2,
+    Updated: lambda updated: 6 if _one_interval(updated) else 9,
+}
 
 
 def _condition(condition: Condition) -> list[Stage]:
@@ -117,25 +157,61 @@ def _any_of(choices: tuple[Choice, ...], *, absent: bool) -> Any:
 
 def _check(choice: Choice) -> Stage:
     """Whether one record meets the choice, without regard to indexes."""
+    return _any(_alternatives(choice, "keys", f"spans.{choice.span.key}" if choice.span else ""))
+
+
+def _any(checks: list[Stage]) -> Stage:
+    return checks[0] if len(checks) == 1 else {"$or": checks}
+
+
+def _alternatives(choice: Choice, keys: str, spans: str) -> list[Stage]:
+    """Checks of one field each, of which one has to hold. The fields are where the keys and the spans are."""
     if choice.span is not None:
-        return _span(choice.span)
+        limits = [(limit,) for limit in choice.span.limits] if choice.span.either else [choice.span.limits]
+        return [{spans: {"$elemMatch": _one_span(choice.span, one)}} for one in limits]
     if choice.pattern is not None:
-        return {"keys": {"$regex": choice.pattern}}
+        return [{keys: {"$regex": choice.pattern}}]
     if choice.exact:
-        return {"keys": _any_of((choice,), absent=False)}
-    return {"keys": {"$elemMatch": {"$gte": choice.start, "$lt": choice.stop}}}
-
-
-def _span(span: Span) -> Stage:
-    if span.either:
-        return {"$or": [_one_span(span, (limit,)) for limit in span.limits]}
-    return _one_span(span, span.limits)
+        return [{keys: _any_of((choice,), absent=False)}]
+    return [{keys: {"$elemMatch": {"$gte": choice.start, "$lt": choice.stop}}}]
 
 
 def _one_span(span: Span, limits: tuple[Limit, ...]) -> Stage:
     wanted: Stage = {limit.edge: {f"${limit.operator}": limit.value} for limit in limits}
-    wanted |= {name: text for name, text in (("unit", span.unit), ("system", span.system)) if text is not None}
-    return {f"spans.{span.key}": {"$elemMatch": wanted}}
+    return wanted | {name: text for name, text in (("unit", span.unit), ("system", span.system)) if text is not None}
+
+
+def _composite(composite: Composite) -> list[Stage]:
+    """First what an index answers, the most selective part first, then what one element has to hold."""
+    narrow = [stage for one in sorted(composite.narrow, key=rank) for stage in _condition(one)]
+    return [*narrow, _any([check for choice in composite.choices for check in _together(choice)])]
+
+
+def _together(choice: Together) -> list[Stage]:
+    """Alternatives outside, for the embedded engine knows no ``$or`` within an element."""
+    if not choice.key:
+        return [{"$and": [_check(part) for part in choice.parts]}]
+    parts = [_alternatives(part, f"k{at}", f"s{at}") for at, part in enumerate(choice.parts)]
+    return [{f"tuples.{choice.key}": {"$elemMatch": _merged(checks)}} for checks in product(*parts)]
+
+
+def _merged(checks: tuple[Stage, ...]) -> Stage:
+    return {field: test for check in checks for field, test in check.items()}
+
+
+def _near(near: Near) -> list[Stage]:
+    bounds = {
+        "$gte": min(circle.start for circle in near.circles),
+        "$lt": max(circle.stop for circle in near.circles),
+    }
+    return [{"keys": bounds}, _any([{"$expr": _within(circle)} for circle in near.circles])]
+
+
+def _within(circle: Circle) -> Stage:
+    ways = ({"$subtract": [f"$places.{circle.key}.{axis}", at]} for axis, at in zip("xyz", circle.center, strict=True))
+    distance = {"$add": [{"$multiply": [way, way]} for way in ways]}
+    # What has no place has no distance, and nothing sorts below every number.
+    return {"$and": [{"$gt": [f"$places.{circle.key}.x", -2]}, {"$lte": [distance, circle.chord]}]}
 
 
 def _ids(ids: Ids) -> list[Stage]:
@@ -168,6 +244,8 @@ def _moment(moment: Moment) -> Stage:
 
 _TRANSLATE: dict[type, Callable[[Any], list[Stage]]] = {
     Condition: _condition,
+    Composite: _composite,
+    Near: _near,
     Ids: _ids,
     Compartment: _compartment,
     Updated: _updated,
@@ -202,7 +280,7 @@ def _after_id(query: Query) -> Stage:
     """Where the order is the id alone, the position is one more field of the first stage."""
     if not query.after or len(query.order) > 1:
         return {}
-    return {"_id": {"$lt" if query.order[0].descending else "$gt": query.after[0]}}
+    return {"_id": {"$lt" if _falls(query, query.order[0]) else "$gt": query.after[0]}}
 
 
 def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
@@ -213,13 +291,13 @@ def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
     later: list[Stage] = []
     for at, (name, sort, value) in enumerate(steps):
         equal = {before: known for before, _, known in steps[:at]}
-        later.append({**equal, name: {"$lt" if sort.descending else "$gt": value}})
-    first = {"$match": {steps[0][0]: _from(steps[0][1], query.after[0])}}
+        later.append({**equal, name: {"$lt" if _falls(query, sort) else "$gt": value}})
+    first = {"$match": {steps[0][0]: _from(query, steps[0][1], query.after[0])}}
     return [first, {"$match": {"$or": later}}] if len(later) > 1 else [{"$match": later[0]}]
 
 
-def _from(sort: Sort, value: str | float) -> Stage:
-    return {"$lte" if sort.descending else "$gte": _stored(sort, value)}
+def _from(query: Query, sort: Sort, value: str | float) -> Stage:
+    return {"$lte" if _falls(query, sort) else "$gte": _stored(sort, value)}
 
 
 def _stored(sort: Sort, value: str | float) -> Any:

@@ -10,9 +10,9 @@
 8. Two writers claiming one business identifier get one resource.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from fhir_gateway.search.query import Query
@@ -115,6 +115,33 @@ class Commit:
     settled: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Newest versions of a type, written after ``since`` and not after ``until``, in the order they were written.
+
+    ``after`` (time and reference of the last one taken) is where to go on. ``deleted`` None takes deletions too;
+    ``of_patients`` leaves out what is in no patient's compartment.
+    """
+
+    type: str
+    until: datetime
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    after: tuple[datetime, str] | None = None
+    deleted: bool | None = False
+    reader: str | None = None
+    of_patients: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a search ran: the indexes it took, whether it read the whole collection, how much it looked at."""
+
+    indexes: tuple[str, ...]
+    scans: bool
+    keys: int
+    documents: int
+
+
 class Records(Protocol):
     """Versions of resources: what ``records/`` needs of a store."""
 
@@ -137,6 +164,26 @@ class Records(Protocol):
         ...
 
     async def count(self, query: Query, reader: str | None = None) -> int: ...
+
+    async def references(self, query: Query, reader: str | None = None) -> list[str]:
+        """``Type/id`` of at most ``query.size`` matches, in no order."""
+        ...
+
+    async def targets(self, query: Query, key: str, reader: str | None = None) -> dict[str, list[str]]:
+        """Of at most ``query.size`` matches the search keys of one parameter, by ``Type/id``."""
+        ...
+
+    async def explain(self, query: Query, reader: str | None = None) -> Plan:
+        """How ``find`` runs; it is run once more to tell."""
+        ...
+
+    def walk(self, stretch: Stretch) -> AsyncGenerator[Version, None]:
+        """All of the stretch, one by one; what is written meanwhile may be missed, and is then after ``until``."""
+        ...
+
+    def of_patient(self, patient: str, reader: str | None) -> AsyncGenerator[Version, None]:
+        """What is in the compartment of the patient with this id, by type and reference."""
+        ...
 
     async def claimed(self, keys: Sequence[str]) -> dict[str, str]:
         """The owners (``Type/id``) of those keys that have one."""

@@ -4,38 +4,61 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_gateway.api.negotiation import JSON_TYPES, arguments, must_accept, must_send
+from fhir_gateway.api.negotiation import FHIR_JSON, FHIR_XML, JSON_TYPES, arguments, form, must_send, without_subsets
 from fhir_gateway.problem import BadRequest, NotAcceptable, TooLarge, UnsupportedMedia
 
 
 @pytest.mark.parametrize(
-    "accept",
-    ["", "*/*", "application/fhir+json", "application/json; fhirVersion=4.0", "text/html, */*;q=0.1", "application/*"],
+    ("accept", "media_type"),
+    [
+        ("", FHIR_JSON),
+        ("*/*", FHIR_JSON),
+        ("application/fhir+json", FHIR_JSON),
+        ("application/json; fhirVersion=4.0", FHIR_JSON),
+        ("text/html, */*;q=0.1", FHIR_JSON),
+        ("application/fhir+xml", FHIR_XML),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", FHIR_XML),
+        ("application/fhir+xml;q=0.5, application/fhir+json;q=0.7", FHIR_JSON),
+        ("application/fhir+xml, application/fhir+json", FHIR_XML),
+    ],
 )
-def test_json_is_offered_to_whoever_takes_it(accept: str) -> None:
-    must_accept(accept, None)
+def test_the_best_of_what_is_offered_answers(accept: str, media_type: str) -> None:
+    assert form(accept, []).media_type == media_type
 
 
 @pytest.mark.parametrize(
     "accept",
     [
-        "application/fhir+xml",
         "text/turtle",
         "application/fhir+json; fhirVersion=3.0",
         "application/json;q=0",
         "image/*",
+        "application/xml;q=0.0",
     ],
 )
-def test_whoever_takes_no_json_is_told_what_is_offered(accept: str) -> None:
+def test_whoever_takes_neither_form_is_told_what_is_offered(accept: str) -> None:
     with pytest.raises(NotAcceptable, match=r"application/fhir\+json"):
-        must_accept(accept, None)
+        form(accept, [])
 
 
 def test_the_format_argument_outranks_the_header() -> None:
-    must_accept("application/fhir+xml", "json")
-    must_accept("*/*", "application/fhir json")  # a plus sign that nobody escaped
+    assert form("application/fhir+xml", [("_format", "json")]).media_type == FHIR_JSON
+    assert form("*/*", [("_format", "application/fhir xml")]).media_type == FHIR_XML  # a plus sign nobody escaped
+    assert form("image/*", [("_format", "xml")]).media_type == FHIR_XML
     with pytest.raises(NotAcceptable):
-        must_accept("application/fhir+json", "xml")
+        form("application/fhir+json", [("_format", "turtle")])
+
+
+def test_pretty_is_true_or_false() -> None:
+    assert form("", [("_pretty", "true")]).pretty
+    assert not form("", [("_pretty", "false")]).pretty
+    with pytest.raises(BadRequest):
+        form("", [("_pretty", "please")])
+
+
+def test_how_to_show_is_no_part_of_what_to_find() -> None:
+    pairs = [("name", "An"), ("_format", "xml"), ("_summary", "count"), ("_summary", "text"), ("_elements", "name")]
+    assert without_subsets(pairs) == [("name", "An"), ("_summary", "count")]
 
 
 @pytest.mark.parametrize("content_type", ["application/fhir+json", "application/json; charset=UTF-8"])

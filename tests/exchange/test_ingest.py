@@ -153,11 +153,13 @@ async def test_a_late_result_does_not_reopen_a_finished_stay(pair, message):
     assert again["class"] == stay["class"]
 
 
-async def test_an_episode_sent_again_with_a_change_is_stored_with_its_insurance_card(pair, message):
+async def test_an_admission_sent_again_keeps_its_insurance_card(pair, message):
     province, _ = pair
-    text = message("vn_xml/raw-inner").decode().replace("<MA_KHUVUC></MA_KHUVUC>", "<MA_KHUVUC>K1</MA_KHUVUC>")
-    assert "<MA_KHUVUC>K1<" in text
-    for weight in ("51.00", "52.00"):
-        changed = re.sub(r"<CAN_NANG>[^<]*<", f"<CAN_NANG>{weight}<", text)
-        receipt = (await province.ingest("bai-chay", "application/xml", changed.encode())).json()
+    text = message("hl7v2/admission-a01").decode()
+    for number in ("AGAIN-1", "AGAIN-2"):
+        again = text.replace("QN-000001", number)
+        assert again != text
+        receipt = (await province.ingest("qn-general", HL7, again.encode())).json()
         assert receipt["state"] == "stored", receipt["problems"]
+    (card,) = await province.search("qn-general", "Coverage")
+    assert card["class"]

@@ -3,7 +3,9 @@
 https://hl7.org/fhir/R4/http.html#patch
 """
 
+import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.patch import fhirpath, json
@@ -11,7 +13,7 @@ from fhir_gateway.fhir.patch.slots import pruned
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.fhir.xml import diff
 from fhir_gateway.fhir.xml.reading import decode_resource as decode_xml
-from fhir_gateway.problem import Unprocessable, UnsupportedMedia
+from fhir_gateway.problem import BadRequest, Problem, Unprocessable, UnsupportedMedia
 
 Patch = Callable[[Resource], Resource]
 
@@ -37,6 +39,26 @@ def read(media_type: str, body: bytes) -> Patch:
 def of_parameters(parameters: Resource) -> Patch:
     """The FHIRPath Patch that a Bundle entry brings as a Parameters resource."""
     return whole(fhirpath.read(parameters))
+
+
+def of_binary(binary: Resource) -> Patch:
+    """The patch that a Bundle entry brings as the content of a Binary: JSON Patch or XML Patch."""
+    media_type, content = binary.get("contentType"), binary.get("data")
+    if not isinstance(media_type, str) or media_type not in (JSON_PATCH, XML_PATCH):
+        raise BadRequest(f"the Binary is a patch of type {JSON_PATCH} or {XML_PATCH}", "Binary.contentType")
+    try:
+        body = base64.b64decode(content if isinstance(content, str) else "", validate=False)
+    except ValueError as error:
+        raise BadRequest("the Binary's data is not base64", "Binary.data") from error
+    return read(media_type, body)
+
+
+def within(problem: Problem, where: str) -> Problem:
+    """The same problem of a patch, its places put under ``where``."""
+    problem.issues = tuple(
+        replace(issue, where=f"{where}: {issue.where}" if issue.where else where) for issue in problem.issues
+    )
+    return problem
 
 
 def whole(patch: Patch) -> Patch:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.search.query import Query
-from fhir_gateway.store.filter import count_stages, stages
+from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
-from fhir_gateway.store.port import Version
+from fhir_gateway.store.mongo.plan import to_plan
+from fhir_gateway.store.port import Plan, Version
 
 _FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
 
@@ -65,7 +66,25 @@ class RecordReader:
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
         async with answering():
             cursor = self._home(query.type).aggregate(stages(query, reader))
-            return [to_version(document) async for document in cursor]
+            found = [to_version(document) async for document in cursor]
+        return found[::-1] if query.backwards else found
+
+    async def references(self, query: Query, reader: str | None = None) -> list[str]:
+        async with answering():
+            cursor = self._home(query.type).aggregate(reference_stages(query, reader))
+            return [document["_id"] async for document in cursor]
+
+    async def targets(self, query: Query, key: str, reader: str | None = None) -> dict[str, list[str]]:
+        async with answering():
+            cursor = self._home(query.type).aggregate(target_stages(query, key, reader))
+            return {document["_id"]: document["keys"] async for document in cursor}
+
+    async def explain(self, query: Query, reader: str | None = None) -> Plan:
+        home = self._home(query.type)
+        command = {"aggregate": home.name, "pipeline": stages(query, reader), "cursor": {}}
+        async with answering():
+            told = await self._database.command("explain", command, verbosity="executionStats")
+        return to_plan(told)
 
     async def count(self, query: Query, reader: str | None = None) -> int:
         async with answering():

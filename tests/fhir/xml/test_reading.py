@@ -1,4 +1,5 @@
 import os
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fhir_gateway.fhir.codec import encode as encode_json
 from fhir_gateway.fhir.xml import divs
 from fhir_gateway.fhir.xml.reading import decode_resource
 from fhir_gateway.fhir.xml.writing import encode
-from fhir_gateway.problem import Malformed, Problem, TooLarge
+from fhir_gateway.problem import Malformed, TooLarge
 
 HERE = Path(__file__).parents[3]
 CORPUS = Path(os.environ.get("FHIR_GATEWAY_CORPUS", HERE.parent / "shared" / "corpus"))
@@ -109,7 +110,5 @@ def test_a_body_beyond_the_limit_is_too_large():
 @settings(deadline=None, max_examples=150)
 @given(st.text("<>/='\"aPatient xmlns:http.or7&;![]-?ạ\x00", max_size=60).map(str.encode) | st.binary(max_size=40))
 def test_whatever_comes_in_only_a_problem_goes_out(body):
-    try:
+    with suppress(Malformed):
         decode_resource(body)
-    except Problem as problem:
-        assert problem.status < 500

@@ -1,0 +1,185 @@
+"""All there is about one patient or one encounter, page by page, with the people and places that it names.
+
+https://hl7.org/fhir/R4/patient-operation-everything.html
+
+Every page can be read alone: it brings along what its own records refer to, so one hospital may come with several.
+"""
+
+import asyncio
+import re
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.problem import BadRequest, Forbidden, Gone, NotFound
+from fhir_gateway.records.desk import Author, Desk
+from fhir_gateway.records.journal import Touched, Visit, record
+from fhir_gateway.search import cursor
+from fhir_gateway.search.criteria import UNIT, Choice, Compartment, Condition, Criterion, Moment, Updated
+from fhir_gateway.search.query import Query
+from fhir_gateway.search.registry import compartment, compartment_types
+from fhir_gateway.security.access import may
+from fhir_gateway.store.port import Version
+
+INTERACTION = "$everything"
+AT_ONCE = 8
+SUPPORTING = ("Device", "Endpoint", "HealthcareService", "Location", "Medication", "Organization", "Practitioner",
+              "PractitionerRole", "Substance")  # fmt: skip
+"""What records refer to and no compartment holds."""
+
+_NAMED = re.compile(rb'"reference":"((?:%s)/[A-Za-z0-9.-]{1,64})["/]' % "|".join(SUPPORTING).encode("ascii"))
+_HOPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """``types`` empty means all; ``position`` is the cursor of an earlier page."""
+
+    types: tuple[str, ...] = ()
+    since: datetime | None = None
+    size: int | None = None
+    position: str = ""
+
+    def asked(self, reference: str) -> tuple[tuple[str, str], ...]:
+        """What makes this record's pages one search."""
+        since = self.since.isoformat() if self.since else ""
+        return ((INTERACTION, reference), ("_type", ",".join(self.types)), ("_since", since))
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """One page; ``following`` is empty on the last."""
+
+    matches: tuple[Version, ...]
+    included: tuple[Version, ...]
+    following: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The way through the types of a compartment."""
+
+    desk: Desk
+    visit: Visit
+    focal: Version
+    since: tuple[Criterion, ...]
+
+
+async def everything(desk: Desk, visit: Visit, reference: str, wish: Wish) -> Portion:
+    """One page of all about ``Type/id``. Raises NotFound for what the caller may not see, Gone for a deleted one."""
+    focal = await visible(desk, visit, reference)
+    query = Query(focal.type, used=wish.asked(reference))
+    after = cursor.resume(query, wish.position, desk.cursor_secret).after if wish.position else ()
+    start = str(after[0]) if after else ""
+    size = min(desk.page_size if wish.size is None else max(wish.size, 1), desk.page_limit)
+    own = [focal] if not start and _is_wanted(focal, wish) else []
+    walk = _Walk(desk, visit, focal, _since(wish))
+    found = [*own, *await _found(walk, _types(focal.type, wish), start, size + 1 - len(own))]
+    matches, more = found[:size], len(found) > size
+    included = await supporting(desk, visit, matches, wish.types)
+    await record(desk, visit, INTERACTION, Touched((reference,), _query(wish)))
+    following = cursor.issue(query, (matches[-1].reference,), desk.cursor_secret) if more else ""
+    return Portion(tuple(matches), tuple(included), following)
+
+
+async def visible(desk: Desk, visit: Visit, reference: str, interaction: str = INTERACTION) -> Version:
+    """The newest version of what an operation is about, as far as the caller may see it."""
+    type_ = reference.partition("/")[0]
+    access = may(visit.caller, interaction, type_)
+    version = await desk.store.current(reference)
+    if version is None or not Author(access.reader).sees(version):
+        raise NotFound("there is no such resource", f"{type_}.id")
+    if version.deleted:
+        raise Gone("the resource was deleted", f"{type_}.id")
+    return version
+
+
+def known_types(names: Iterable[str]) -> tuple[str, ...]:
+    """The types of ``_type``; BadRequest for one that R4 does not have."""
+    found = tuple(sorted(set(names)))
+    for name in found:
+        if name not in resource_types():
+            raise BadRequest("'_type' needs resource types of R4, separated by commas", "_type")
+    return found
+
+
+def _query(wish: Wish) -> str:
+    return "&".join(f"{name}={value}" for name, value in wish.asked("")[1:] if value)
+
+
+def _is_wanted(version: Version, wish: Wish) -> bool:
+    if wish.types and version.type not in wish.types:
+        return False
+    return wish.since is None or version.updated >= wish.since
+
+
+def _since(wish: Wish) -> tuple[Criterion, ...]:
+    return (Updated((Moment(start=wish.since),)),) if wish.since else ()
+
+
+def _types(focal: str, wish: Wish) -> list[str]:
+    """In alphabetical order. The audit trail is no part of a record, unless somebody who may see it asks for it."""
+    wanted = set(wish.types) or (resource_types() - {"AuditEvent"})
+    return [name for name in compartment_types(focal) if name in wanted and name != focal]
+
+
+def _compartment(focal: Version, name: str) -> Criterion:
+    """Records of a type that are about the focal one: the index knows it of patients."""
+    if focal.type == "Patient":
+        return Compartment((focal.id,))
+    keys = sorted(compartment(name, focal.type))
+    return Condition(tuple(Choice(f"{key}:{focal.id}{UNIT}{focal.type}") for key in keys), 2)
+
+
+async def _found(walk: _Walk, names: Sequence[str], start: str, size: int) -> list[Version]:
+    """The records after ``start`` (``Type/id``), by type and id."""
+    first = start.partition("/")[0]
+    left = [name for name in names if name >= first]
+    found: list[Version] = []
+    while left and len(found) < size:
+        now, left = left[:AT_ONCE], left[AT_ONCE:]
+        searches = (_of_type(walk, name, start if name == first else "", size - len(found)) for name in now)
+        for versions in await asyncio.gather(*searches):
+            found += versions
+    return found[:size]
+
+
+async def _of_type(walk: _Walk, name: str, after: str, size: int) -> list[Version]:
+    reader = _reader(walk.visit, name)
+    if reader is FORBIDDEN:
+        return []
+    query = Query(name, (_compartment(walk.focal, name), *walk.since), size=size, after=(after,) if after else ())
+    return await walk.desk.store.find(query, reader)
+
+
+async def supporting(desk: Desk, visit: Visit, matches: Sequence[Version], types: Container[str] = ()) -> list[Version]:
+    """What the page refers to, and what that refers to; a link to what the caller may not see is left alone."""
+    seen = {version.reference for version in matches}
+    found: list[Version] = []
+    around = list(matches)
+    for _ in range(_HOPS):
+        named = dict.fromkeys(name.decode("ascii") for version in around for name in _NAMED.findall(version.body))
+        wanted = [name for name in named if name not in seen and (not types or name.split("/")[0] in types)]
+        seen.update(wanted)
+        there = await desk.store.currents(wanted[: desk.include_limit]) if wanted else {}
+        around = [there[name] for name in wanted if name in there and sees(visit, there[name])]
+        found += around
+    return found
+
+
+def sees(visit: Visit, version: Version) -> bool:
+    """Whether the caller may see a record that another one led to."""
+    reader = _reader(visit, version.type)
+    return reader is not FORBIDDEN and not version.deleted and Author(reader).sees(version)
+
+
+FORBIDDEN = ""
+"""In place of a reader: no party has an empty name."""
+
+
+def _reader(visit: Visit, name: str) -> str | None:
+    try:
+        return may(visit.caller, "search-type", name).reader
+    except Forbidden:
+        return FORBIDDEN

@@ -1,0 +1,192 @@
+"""Settling what only other records can tell: a chain, a list or a value set becomes the ids or keys it stands for.
+
+https://hl7.org/fhir/R4/search.html#chaining
+
+The innermost question first, each one a search of its own with the caller's own rights: what the caller may not see
+leads nowhere. A set that grows too large is refused, unless the rest of the search leaves few enough to ask them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
+from fhir_gateway.records.desk import Author, Desk
+from fhir_gateway.records.journal import Visit
+from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids
+from fhir_gateway.search.kinds import token
+from fhir_gateway.search.pending import PENDING, Chain, Coded, Listed, Placed, Question, Reverse, Words
+from fhir_gateway.search.query import Query
+from fhir_gateway.search.words import says
+from fhir_gateway.security.access import may
+
+INTERACTION = "search-type"
+ROWS = 10
+"""Times as many records may refer as may be referred to."""
+
+
+async def settle(desk: Desk, visit: Visit, query: Query) -> Query:
+    """The query with no question pending. Raises Forbidden for a type the caller may not search, and TooCostly."""
+    if not query.pending:
+        return query
+    settler = _Settler(desk, visit)
+    return replace(query, criteria=await settler.all(query.type, query.criteria))
+
+
+def links(key: str, references: Iterable[str]) -> tuple[Choice, ...]:
+    """The search keys of references to these records (``Type/id``)."""
+    split = (reference.split("/", 1) for reference in references)
+    return tuple(Choice(f"{key}:{id_}{UNIT}{type_}") for type_, id_ in split)
+
+
+class _TooMany(TooCostly):
+    """The set that a question stands for is too large to be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settler:
+    desk: Desk
+    visit: Visit
+
+    async def all(self, type_: str, questions: Sequence[Question]) -> tuple[Criterion, ...]:
+        """The easy ones first: they may be few enough to help with the others."""
+        settled = [one for one in questions if not isinstance(one, PENDING)]
+        for one in sorted((one for one in questions if isinstance(one, PENDING)), key=_difficulty):
+            settled.append(await self.one(type_, one, settled))
+        return tuple(settled)
+
+    async def one(self, type_: str, question: Question, others: Sequence[Criterion]) -> Criterion:
+        settle = _SETTLE.get(type(question))
+        return await settle(self, type_, question, others) if settle else cast(Criterion, question)
+
+    async def chain(self, type_: str, chain: Chain, others: Sequence[Criterion]) -> Criterion:
+        found: list[str] = []
+        ways = [(target, asked) for target, asked in chain.ways if chain.named or self._allowed(target)]
+        if not ways:
+            self._reader(chain.ways[0][0])
+        for target, asked in ways:
+            inner = await self.one(target, asked, ())
+            try:
+                found += await self._references(target, [inner])
+            except _TooMany:
+                found += await self._among(type_, chain.key, others, (target, inner))
+        return Condition(links(chain.key, self._few(found)), 2)
+
+    async def _among(
+        self, type_: str, key: str, others: Sequence[Criterion], asked: tuple[str, Criterion]
+    ) -> list[str]:
+        """Of too many targets those that the few records of the rest of the search refer to."""
+        rows = await self._targets(type_, key, others)
+        target, inner = asked
+        referred = [one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{target}/")]
+        return await self._references(target, [Ids(tuple(self._few(referred))), inner])
+
+    async def reverse(self, type_: str, reverse: Reverse, others: Sequence[Criterion]) -> Criterion:
+        inner = await self.one(reverse.source, reverse.question, ())
+        try:
+            rows = await self._targets(reverse.source, reverse.key, [inner])
+        except _TooMany:
+            few = await self._references(type_, others)
+            rows = await self._targets(reverse.source, reverse.key, [inner, Condition(links(reverse.key, few), 2)])
+        wanted = (one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{type_}/"))
+        return Ids(tuple(self._few(list(wanted))))
+
+    async def listed(self, type_: str, listed: Listed, others: Sequence[Criterion]) -> Criterion:
+        if any(name.startswith("$") for name in listed.lists):
+            raise NotSupported("'_list' takes the ids of stored Lists; there are no functional lists", "_list")
+        reader = self._reader("List")
+        found = await self.desk.store.currents([f"List/{name}" for name in listed.lists])
+        seen = [one for one in found.values() if not one.deleted and Author(reader).sees(one)]
+        entries = (entry for one in seen for entry in decode_resource(one.body).get("entry", ()))
+        items = (entry["item"].get("reference", "") for entry in entries if not entry.get("deleted"))
+        wanted = dict.fromkeys("/".join(item.split("/")[:2]) for item in items if item.startswith(f"{type_}/"))
+        return Ids(tuple(self._few(list(wanted))))
+
+    async def coded(self, type_: str, coded: Coded, others: Sequence[Criterion]) -> Criterion:
+        terms = self.desk.terminology
+        if terms is None:
+            raise NotSupported(f"':{coded.relation}' needs terminology, which this gateway does not serve", coded.key)
+        codes = [code for wanted in coded.wanted for code in await terms.codes(coded.relation, wanted)]
+        choices = tuple(token.coded(coded.key, system, code) for system, code in self._few(codes))
+        return Condition(choices, 4, coded.absent)
+
+    async def placed(self, type_: str, placed: Placed, others: Sequence[Criterion]) -> Criterion:
+        steps = dict(placed.steps)
+        found = dict.fromkeys(placed.wanted)
+        waiting = list(found)
+        while waiting:
+            near = [one for target in steps for one in await self._neighbours(placed, target, steps[target], waiting)]
+            waiting = [one for one in dict.fromkeys(near) if one not in found]
+            found |= dict.fromkeys(waiting)
+            self._few(list(found))
+        return Condition(links(placed.key, found), 2)
+
+    async def _neighbours(self, placed: Placed, target: str, key: str, waiting: list[str]) -> list[str]:
+        own = [one for one in waiting if one.startswith(f"{target}/")]
+        if not own:
+            return []
+        if placed.relation == "below":
+            return await self._references(target, [Condition(links(key, own), 2)])
+        return _references(await self._targets(target, key, [Ids(tuple(own))]))
+
+    async def words(self, type_: str, words: Words, others: Sequence[Criterion]) -> Criterion:
+        limit = self.desk.chain_limit
+        query = Query(type_, tuple(others), size=limit + 1)
+        found = await self.desk.store.find(query, self._reader(type_))
+        if len(found) > limit:
+            text = f"words are looked for in at most {limit} records; narrow the search by another parameter"
+            raise TooCostly(text, "_content" if words.everywhere else "_text")
+        return Ids(tuple(one.reference for one in found if says(decode_resource(one.body), words)))
+
+    def _reader(self, type_: str) -> str | None:
+        return may(self.visit.caller, INTERACTION, type_).reader
+
+    def _allowed(self, type_: str) -> bool:
+        try:
+            self._reader(type_)
+        except Forbidden:
+            return False
+        return True
+
+    async def _references(self, type_: str, criteria: Sequence[Criterion]) -> list[str]:
+        query = Query(type_, tuple(criteria), size=self.desk.chain_limit + 1)
+        return self._few(await self.desk.store.references(query, self._reader(type_)), type_)
+
+    async def _targets(self, type_: str, key: str, criteria: Sequence[Criterion]) -> dict[str, list[str]]:
+        limit = self.desk.chain_limit * ROWS
+        query = Query(type_, tuple(criteria), size=limit + 1)
+        rows = await self.desk.store.targets(query, key, self._reader(type_))
+        self._few(list(rows), type_, ROWS)
+        return rows
+
+    def _few(self, found: list[Any], what: str = "other", times: int = 1) -> list[Any]:
+        limit = self.desk.chain_limit * times
+        if len(found) > limit:
+            text = f"the search leads through more than {limit} {what} records; ask more narrowly, or in two steps"
+            raise _TooMany(text)
+        return found
+
+
+def _difficulty(question: Question) -> int:
+    return next(at for at, kind in enumerate((Listed, Coded, Placed, Chain, Reverse, Words)) if type(question) is kind)
+
+
+def _references(rows: dict[str, list[str]]) -> list[str]:
+    """``Type/id`` of what reference keys point at."""
+    split = (key.partition(":")[2].partition(UNIT) for keys in rows.values() for key in keys)
+    return [f"{type_}/{id_}" for id_, _, type_ in split if type_]
+
+
+_Settle = Callable[[_Settler, str, Any, Sequence[Criterion]], Awaitable[Criterion]]
+
+_SETTLE: dict[type, _Settle] = {
+    Chain: _Settler.chain,
+    Reverse: _Settler.reverse,
+    Listed: _Settler.listed,
+    Coded: _Settler.coded,
+    Placed: _Settler.placed,
+    Words: _Settler.words,
+}

@@ -1,0 +1,75 @@
+"""The way through all records of a type, in the order they were written: for copies of everything, not for searches.
+
+https://www.mongodb.com/docs/manual/tutorial/sort-results-with-indexes/
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
+from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
+from fhir_gateway.store.port import Stretch, Version
+
+WINDOW = 20_000
+"""Records a cursor is opened on: the embedded engine reads all of them before it gives the first."""
+BATCH = 200
+
+_FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
+_TICK = timedelta(milliseconds=1)
+
+
+class Walker:
+    """The walking part of ``Records``."""
+
+    _database: AsyncIOMotorDatabase[Document]
+
+    async def walk(self, stretch: Stretch) -> AsyncGenerator[Version, None]:
+        home = self._database.events if stretch.type == "AuditEvent" else self._database.resources
+        async with answering():
+            begin = stretch.since
+            if stretch.after is not None:
+                begin, last = stretch.after
+                async for version in _read(home, {"updated": begin, "_id": {"$gt": last}}, stretch):
+                    yield version
+            async for first, until in _windows(home, stretch, begin):
+                async for version in _read(home, {"updated": {"$gt": first, "$lte": until}}, stretch):
+                    yield version
+
+    async def of_patient(self, patient: str, reader: str | None) -> AsyncGenerator[Version, None]:
+        wanted = narrowing({"patients": patient}, {"deleted": False}, {} if reader is None else {"readers": reader})
+        stages: list[Document] = [*wanted, {"$sort": {"type": 1, "_id": 1}}, {"$project": _FIELDS}]
+        async with answering():
+            async for document in self._database.resources.aggregate(stages, batchSize=BATCH):
+                yield to_version(document)
+
+
+async def _read(home: Collection, place: dict[str, Any], stretch: Stretch) -> AsyncIterator[Version]:
+    """The embedded engine answers by index only what the index holds: the rest comes in stages of its own."""
+    wanted = narrowing(
+        {"type": stretch.type, **place},
+        {} if stretch.deleted is None else {"deleted": stretch.deleted},
+        {} if stretch.reader is None else {"readers": stretch.reader},
+        {"patients": {"$ne": []}} if stretch.of_patients else {},
+    )
+    stages: list[Document] = [*wanted, {"$sort": {"updated": 1, "_id": 1}}, {"$project": _FIELDS}]
+    async for document in home.aggregate(stages, batchSize=BATCH):
+        yield to_version(document)
+
+
+async def _windows(home: Collection, stretch: Stretch, begin: datetime) -> AsyncIterator[tuple[datetime, datetime]]:
+    """Spans of time with at most ``WINDOW`` records each, as far as the clock can tell records apart."""
+    ends = [stretch.until]
+    while ends:
+        end = ends.pop()
+        span = {"type": stretch.type, "updated": {"$gt": begin, "$lte": end}}
+        many = await home.count_documents(span)
+        if many > WINDOW and end - begin > _TICK:
+            middle = begin + max(_TICK, (end - begin) / 2)
+            ends += [end, middle.replace(microsecond=middle.microsecond // 1000 * 1000)]
+            continue
+        if many:
+            yield begin, end
+        begin = end
