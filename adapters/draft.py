@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 from adapters.contract import Resource
 
 NAMESPACE = UUID("6f0d3f2e-6d9e-5c53-9a53-8b9d0f0c2a11")
-NESTED = (dict, list)  # written as dict | list it is built anew for each of 6,000 values of an episode
 
 
 def resource_id(hospital: str, resource_type: str, key: str) -> str:
@@ -20,25 +19,39 @@ def resource_id(hospital: str, resource_type: str, key: str) -> str:
 def pruned(value: Any) -> Any:
     """The value without None, empty strings, lists and objects, which FHIR forbids at any depth; 0 and false stay."""
     if isinstance(value, dict):
-        kept = {}
-        for name, item in value.items():
-            inner = pruned(item) if isinstance(item, NESTED) else item
-            if inner or inner == 0:
-                kept[name] = inner
-        return kept
-    if isinstance(value, list):
-        items = [pruned(item) if isinstance(item, NESTED) else item for item in value]
-        return [item for item in items if item or item == 0]
-    return value
+        return _object(value)
+    return _array(value) if isinstance(value, list) else value
+
+
+def _object(value: Resource) -> Resource:
+    # Asking for the exact type first halves the price: two thirds of all values are texts.
+    kept = {}
+    for name, item in value.items():
+        kind = type(item)
+        inner = item if kind is str else _object(item) if kind is dict else _array(item) if kind is list else item
+        if inner or inner == 0:
+            kept[name] = inner
+    return kept
+
+
+def _array(value: list[Any]) -> list[Any]:
+    kept = []
+    for item in value:
+        kind = type(item)
+        inner = _object(item) if kind is dict else _array(item) if kind is list else item
+        if inner or inner == 0:
+            kept.append(inner)
+    return kept
 
 
 def _holds_empty(value: Any) -> bool:
     """Whether pruning would change the value: cheaper than pruning, and most resources are clean."""
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, NESTED):
+    for item in value.values() if type(value) is dict else value:
+        kind = type(item)
+        if kind is dict or kind is list:
             if not item or _holds_empty(item):
                 return True
-        elif not item and item != 0:
+        elif item is None or item == "":
             return True
     return False
 

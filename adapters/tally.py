@@ -21,9 +21,11 @@ class Tally:
 
     def take(self, place: str, target: str) -> None:
         """The field went into ``target`` (``Type/id#path``); a field may go to several places."""
-        self._offsets.setdefault(place, None)
-        targets = self._targets.setdefault(place, [])
-        if target not in targets:
+        targets = self._targets.get(place)
+        if targets is None:
+            self._offsets.setdefault(place, None)
+            self._targets[place] = [target]
+        elif target not in targets:
             targets.append(target)
 
     def ignore(self, place: str, reason: str) -> None:
@@ -33,12 +35,13 @@ class Tally:
 
     def close(self) -> tuple[Account, ...]:
         """The finished ledger, in the order the fields stand in the message."""
-        return tuple(self._account(place) for place in self._offsets)
-
-    def _account(self, place: str) -> Account:
-        offset = self._offsets[place]
-        if place in self._targets:
-            return Account(place, Fate.MAPPED, targets=tuple(self._targets[place]), offset=offset)
-        if place in self._reasons:
-            return Account(place, Fate.IGNORED, reason=self._reasons[place], offset=offset)
-        return Account(place, Fate.UNMAPPED, offset=offset)
+        targets, reasons = self._targets, self._reasons
+        mapped, ignored, unmapped = Fate.MAPPED, Fate.IGNORED, Fate.UNMAPPED
+        return tuple(
+            Account(place, mapped, tuple(targets[place]), "", offset)
+            if place in targets
+            else Account(place, ignored, (), reasons[place], offset)
+            if place in reasons
+            else Account(place, unmapped, (), "", offset)
+            for place, offset in self._offsets.items()
+        )

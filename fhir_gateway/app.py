@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -18,10 +18,12 @@ import structlog
 from fastapi import FastAPI
 
 from adapters.contract import Adapter
+from fhir_gateway.api.bulk import BulkDoors
 from fhir_gateway.api.exchange import ExchangeDoors
 from fhir_gateway.api.mllp import Listener
 from fhir_gateway.api.routes import fhir_routes, last_route
 from fhir_gateway.api.services import Limits, Services
+from fhir_gateway.api.subscriptions import socket_route
 from fhir_gateway.exchange import inbox, outbox
 from fhir_gateway.exchange.delivery import Courier
 from fhir_gateway.exchange.directory import Directory, load
@@ -30,6 +32,7 @@ from fhir_gateway.exchange.inbox import Inbox
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.population.export import Exports
 from fhir_gateway.problem import BadRequest, Conflict, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.security.audit import Trail
@@ -41,6 +44,16 @@ from fhir_gateway.settings import Settings
 from fhir_gateway.store.embedded import embedded, running
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Commit, Note
+from fhir_gateway.subscriptions import watch
+from fhir_gateway.subscriptions.admission import Admission
+from fhir_gateway.subscriptions.endpoints import Endpoints
+from fhir_gateway.subscriptions.hook import Hook
+from fhir_gateway.subscriptions.office import Office
+from fhir_gateway.subscriptions.pulse import Pulse
+from fhir_gateway.subscriptions.service import Service
+from fhir_gateway.subscriptions.watch import WatchedStore
+from fhir_gateway.terminology.library import of as library_of
+from fhir_gateway.terminology.search import SearchTerms
 
 log = structlog.get_logger()
 ADAPTERS = ("hl7v2", "vn_xml", "cda")
@@ -99,7 +112,7 @@ async def shared_store(settings: Settings) -> AsyncIterator[MongoStore]:
         async with opened_store(settings) as store:
             yield store
         return
-    store = await MongoStore.open(url, settings.database)
+    store = await WatchedStore.open(url, settings.database)
     try:
         yield store
     finally:
@@ -122,7 +135,7 @@ async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
             url = await stack.enter_async_context(embedded(settings.data / "database"))
         else:
             url = settings.mongo_url.get_secret_value()
-        store = await MongoStore.open(url, settings.database)
+        store = await WatchedStore.open(url, settings.database)
         stack.push_async_callback(store.close)
         yield store
 
@@ -138,8 +151,10 @@ class Gateway:
     keys: KeyRing
     bell: Bell = field(default_factory=Bell)
     outgoing: Bell = field(default_factory=Bell)
+    bulk: Bell = field(default_factory=Bell)
     settled: Settled = field(default_factory=Settled)
     carry: Callable[[House], Courier] = Courier
+    hook: Hook = field(default_factory=Hook)
 
     @property
     def house(self) -> House:
@@ -165,8 +180,34 @@ class Gateway:
             settings.page_limit,
             f"{self.base_url}/fhir",
             settings.name,
+            chain_limit=settings.chain_limit,
+            scan_limit=settings.scan_limit,
+            terminology=SearchTerms(library_of(self.store)),
+            admission=Admission(self.endpoints),
         )
         return Services(desk, self.tokens(), Limits(body=settings.resource_limit, deletions=settings.deletion_limit))
+
+    @property
+    def endpoints(self) -> Endpoints:
+        hosts = tuple(host.strip().lower() for host in self.settings.subscription_hosts.split(",") if host.strip())
+        return Endpoints(hosts, loopback=self.settings.development_clients)
+
+    def office(self) -> Office:
+        """What the work on subscriptions needs."""
+        pulse = self.store.pulse if isinstance(self.store, WatchedStore) else Pulse()
+        retry, longest = self.settings.retry_seconds, self.settings.retry_limit_seconds
+        return Office(
+            self.settings.name,
+            f"{self.base_url}/fhir",
+            self.store,
+            now,
+            pulse,
+            self.hook,
+            self.endpoints,
+            first_seconds=retry,
+            longest_seconds=longest,
+            lease_seconds=self.settings.lease_seconds,
+        )
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -177,12 +218,14 @@ class Gateway:
         lease = self.settings.lease_seconds
         if self.settings.mongo_url is None:
             # Nobody else works on an embedded database: what is leased was leased by a gateway that was killed.
-            for queue in (inbox.TRANSLATE, outbox.DELIVER):
+            for queue in (inbox.TRANSLATE, outbox.DELIVER, watch.CHANGES, watch.ENROL):
                 await self.store.release(queue)
         jobs = [
             work(inbox.TRANSLATE, self.house, lease, self.bell, translator.do),
             work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
+            Service(self.office()).run(),
             self._seal(),
+            self._bulk(),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -192,6 +235,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await courier.close()
+            await self.hook.close()
 
     async def _seal(self) -> None:
         """One sealer at a time orders durable events into blocks; no request ever waits for it."""
@@ -202,6 +246,15 @@ class Gateway:
                     while await seal_once(self.store, self.keys.gateway, now(), SEALED_AT_ONCE):
                         pass
             await asyncio.sleep(self.settings.seal_seconds)
+
+    async def _bulk(self) -> None:
+        """Bulk jobs are worked on one after the other, so that they leave room for everybody else."""
+        owner, exports = f"{self.base_url}#{id(self)}", Exports(self.services().desk, self.settings.data)
+        while True:
+            with suppress(Problem):
+                await exports.go_on(owner)
+                await exports.clear(timedelta(hours=self.settings.bulk_hours))
+            await self.bulk.wait(5 * self.settings.seal_seconds)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str | None]:
@@ -226,7 +279,9 @@ class Gateway:
         services = self.services()
         doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
         app = FastAPI(title="FHIR gateway", openapi_url=None, docs_url=None, redoc_url=None)
-        app.router.routes[:] = [*doors.routes(services), *fhir_routes(services), last_route(services)]
+        bulk = BulkDoors(self.settings.data, timedelta(hours=self.settings.bulk_hours), self.bulk.ring)
+        own = [*doors.routes(services), *bulk.routes(services)]
+        app.router.routes[:] = [*own, socket_route(self.office), *fhir_routes(services), last_route(services)]
         return app
 
 

@@ -46,10 +46,19 @@ class Settings(BaseSettings):
     deletion_limit: int = Field(
         default=1, ge=1, description="resources that one conditional delete may meet; 1 declares it as single"
     )
+    chain_limit: int = Field(default=1000, ge=1, description="records that a chain in a search may lead through")
+    scan_limit: int = Field(
+        default=100_000, ge=1, description="records that a search which no index narrows may look at"
+    )
     wait_seconds: float = Field(default=30.0, description="longest ?wait=true on an ingest")
     lease_seconds: float = Field(default=10.0, description="how long a worker may hold a message or a delivery")
     retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")
     retry_limit_seconds: float = Field(default=3600.0, description="longest delay between two tries of a delivery")
+    bulk_hours: float = Field(default=24.0, gt=0, description="how long the files of a finished bulk job are kept")
+    subscription_hosts: str = Field(
+        default="",
+        description="hosts that notifications may be posted to, as *.hospital.vn,his.example:8443; loopback in development",
+    )
     seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")
     log_format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or readable text")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR")

@@ -15,6 +15,7 @@ from fhir_gateway.exchange.delivery import Courier
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.embedded import Engine
 from fhir_gateway.store.mongo import MongoStore
+from fhir_gateway.subscriptions.watch import WatchedStore
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -115,7 +116,7 @@ async def pair(embedded_url: str, tmp_path: Path, wire: Wire) -> AsyncIterator[t
 
 
 async def _running(stack: AsyncExitStack, url: str, settings: Settings, wire: Wire) -> Running:
-    store = await MongoStore.open(url, f"test-{uuid4().hex}")
+    store = await WatchedStore.open(url, f"test-{uuid4().hex}")
     stack.push_async_callback(store.close)
     base = f"http://{settings.name}"
     carry = lambda house: Courier(house, wire)  # noqa: E731

@@ -19,6 +19,7 @@ LAYERS = (
     ("fhir_gateway.api",),
     ("fhir_gateway.exchange",),
     ("fhir_gateway.identity", "fhir_gateway.population", "fhir_gateway.terminology", "fhir_gateway.graphql"),
+    ("fhir_gateway.subscriptions",),
     ("fhir_gateway.records",),
     ("fhir_gateway.store",),
     ("fhir_gateway.search", "fhir_gateway.security"),
@@ -30,11 +31,13 @@ DOORS = {
     "motor": ("fhir_gateway.store.mongo",),
     "pymongo": ("fhir_gateway.store.mongo",),
     "bson": ("fhir_gateway.store.mongo",),
-    "jsonschema_rs": ("fhir_gateway.fhir.validation",),
+    "jsonschema_rs": ("fhir_gateway.fhir.validation", "fhir_gateway.fhir.pattern"),
+    "graphql": ("fhir_gateway.graphql",),
     "fhir": ("fhir_gateway.fhir.models",),
     "cryptography": ("fhir_gateway.security.seal", "fhir_gateway.security.keys"),
     "joserfc": ("fhir_gateway.security",),
-    "httpx": ("fhir_gateway.exchange.delivery",),
+    # Partners are known and sealed to, subscribers are addresses that somebody named: two doors, strangers to each other.
+    "httpx": ("fhir_gateway.exchange.delivery", "fhir_gateway.subscriptions.hook"),
     "fastapi": ("fhir_gateway.app", "fhir_gateway.api"),
     "starlette": ("fhir_gateway.app", "fhir_gateway.api"),
     "uvicorn": ("fhir_gateway.serving",),
@@ -46,7 +49,7 @@ DOORS = {
 }
 ADAPTERS = ("adapters.hl7v2", "adapters.vn_xml", "adapters.cda")
 BANNED = {"manager", "helper", "util", "utils", "common", "base", "impl", "info", "process", "handle"}
-BROAD = {"fhir_gateway.exchange.worker", "fhir_gateway.api.errors"}
+BROAD = {"fhir_gateway.exchange.worker", "fhir_gateway.api.errors", "fhir_gateway.subscriptions.service"}
 
 
 def module_name(file: Path) -> str:

@@ -4,6 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/datatype_maps.html
 """
 
 import re
+from functools import lru_cache
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
@@ -51,6 +52,11 @@ def period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], targe
 
 def coding_system(scene: Scene, name: str) -> str:
     """The URI of a coding system named in CWE.3; a hospital's own list gets a URI of the hospital."""
+    return _system_of(scene.hospital.name, name)
+
+
+@lru_cache(maxsize=4096)
+def _system_of(hospital: str, name: str) -> str:
     row = table("coding-systems").get(name.upper())
     if row:
         return row.system
@@ -61,29 +67,27 @@ def coding_system(scene: Scene, name: str) -> str:
         return f"urn:oid:{name}"
     if _URI.fullmatch(name):
         return name
-    return f"urn:vn:code:{scene.hospital.name}:{re.sub('[^a-z0-9.-]+', '-', name.lower()).strip('-') or 'local'}"
+    return f"urn:vn:code:{hospital}:{re.sub('[^a-z0-9.-]+', '-', name.lower()).strip('-') or 'local'}"
 
 
 def coded(scene: Scene, value: Value, at: str, local: str = "") -> Resource | None:
     """A CWE or CE: both its codings, its text, and what the hospital's table ``local`` knows of it."""
     if not value:
         return None
-    codings = [_coding(scene, value, (first, local), f"{at}.coding[{n}]") for n, first in enumerate((1, 4))]
-    kept = [coding for coding in codings if coding]
-    for coding in tuple(kept):
-        known = scene.hospital.codes.get(local, {}).get(coding.get("code", ""))
-        if known:
-            kept.append({"system": known.system, "code": known.code, "display": known.display})
+    kept = [_coding(scene, value, (1, local), f"{at}.coding[0]")] if value.peek(1) else []
+    if value.peek(4):
+        kept.append(_coding(scene, value, (4, local), f"{at}.coding[1]"))
+    ours = scene.hospital.codes.get(local)
+    if ours:
+        known = [ours[coding["code"]] for coding in kept if coding["code"] in ours]
+        kept += [{"system": row.system, "code": row.code, "display": row.display} for row in known]
     text = value.take(9, f"{at}.text") or value.take(2, f"{at}.text") or value.take(5, f"{at}.text")
     return {"coding": kept, "text": text} if kept or text else None
 
 
-def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource | None:
+def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource:
     first, local = which
-    name = value.peek(first)
-    if not name:
-        return None
-    value.took(first, f"{at}.code")
+    name = value.take(first, f"{at}.code")
     named = value.take(first + 2, f"{at}.system")
     system = coding_system(scene, local if named.upper() in _LOCAL else named)
     version = value.take(7 if first == 1 else 8, f"{at}.version")

@@ -129,14 +129,17 @@ class Segment:
 
     def values(self, number: int) -> list[Value]:
         """The repetitions of the field that hold something."""
-        return [value for value in self._fields.get(number, ()) if value]
+        values = self._fields.get(number)
+        return [value for value in values if value] if values else []
 
     def peek(self, number: int, component: int = 1) -> str:
-        return self.value(number).peek(component)
+        values = self._fields.get(number)
+        return values[0].peek(component) if values else ""
 
     def take(self, number: int, target: str) -> str:
         """The first component of the field's first repetition, mapped to ``target``."""
-        return self.value(number).take(1, target)
+        values = self._fields.get(number)
+        return values[0].take(1, target) if values else ""
 
     def notice(self, number: int, text: str) -> None:
         self._reading.notice(f"{self.place}-{number}", text)

@@ -19,6 +19,8 @@ from fhir_gateway.records.desk import Desk
 from fhir_gateway.store.port import Version
 
 RETRY_SECONDS = "2"
+WRITTEN = encode(success("the resource was written"))
+DELETED = encode(success("the resource was deleted"))
 REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified"}
 
 
@@ -65,8 +67,13 @@ def written(desk: Desk, version: Version, status: int, wanted: str) -> Answer:
     """The answer to a write; ``wanted`` is what Prefer asks to be returned."""
     answer = of_version(version, status, wanted == "representation")
     if wanted == "OperationOutcome":
-        answer = replace(answer, body=encode(success("the resource was written")))
+        answer = replace(answer, body=WRITTEN)
     return replace(answer, headers=(*answer.headers, ("location", location(desk, version))))
+
+
+def deleted(wanted: str) -> Answer:
+    """The answer to a deletion, which has something to say only where it is asked to."""
+    return Answer(200, DELETED) if wanted == "OperationOutcome" else Answer(204)
 
 
 def location(desk: Desk, version: Version) -> str:

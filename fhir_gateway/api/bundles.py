@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from starlette.datastructures import Headers
 
 from fhir_gateway.api import histories, resources, search
-from fhir_gateway.api.answer import REASONS, Answer, etag, location, of_problem, preference
+from fhir_gateway.api.answer import REASONS, WRITTEN, Answer, etag, location, of_problem, preference
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.errors import caught
 from fhir_gateway.api.negotiation import arguments
@@ -77,7 +77,8 @@ def _written(services: Services, asked: Asked, result: Result) -> Entry:
     status = f"{result.status} {REASONS[result.status]}"
     if version is None:
         return Entry(response=Response(status))
-    response = Response(status, location(services.desk, version), etag(version), version.updated)
+    outcome = WRITTEN if wanted == "OperationOutcome" else b""
+    response = Response(status, location(services.desk, version), etag(version), version.updated, outcome)
     return Entry(version.body if wanted == "representation" else b"", response=response)
 
 
@@ -89,8 +90,12 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     params = dict(zip(("type", "id", "history", "version"), parts, strict=False))
     inner = Asked(asked.visit, asked.request, params, pairs, Headers(dict(reading.unless)))
     match parts:
+        case ["_history"]:
+            return await histories.history_of_all(services, inner)
         case [_]:
             return await search.search(services, inner)
+        case [_, "_history"]:
+            return await histories.history_of_type(services, inner)
         case [_, _]:
             return await resources.read(services, inner)
         case [_, _, "_history"]:

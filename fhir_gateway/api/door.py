@@ -81,10 +81,14 @@ Act = Callable[[Services, Asked], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a method does on a path: the interaction's name in the audit and the CapabilityStatement, and the code."""
+    """What a method does on a path: the interaction's name in the audit and the CapabilityStatement, and the code.
+
+    ``raw`` answers with something else than a resource, whatever the Accept header says.
+    """
 
     interaction: str
     act: Act
+    raw: bool = False
 
 
 class Door:
@@ -129,7 +133,8 @@ class Door:
         if len(request.scope["path"]) + len(query) > limits.url:
             raise TooLarge(f"a URL may have {limits.url} bytes; send a long search by POST to _search", "url")
         pairs = arguments(query, limits.parameters)
-        form(request.headers.get("accept", ""), pairs)
+        if not action.raw:
+            form(request.headers.get("accept", ""), pairs)
         return await action.act(self.services, Asked(visit, request, request.path_params, pairs, request.headers))
 
     async def _presented(self, request: Request, answer: Answer, number: str) -> Answer:

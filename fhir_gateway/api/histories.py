@@ -1,62 +1,115 @@
-"""The versions of one resource as a history Bundle, newest first, a page at a time.
+"""What happened to one resource, to all of a type, to all there are: a history Bundle, newest first.
 
 https://hl7.org/fhir/R4/http.html#history
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from fhir_gateway.api.answer import Answer, etag
 from fhir_gateway.api.door import Asked
-from fhir_gateway.api.negotiation import without_presentation
+from fhir_gateway.api.negotiation import PRESENTATION, SUBSETS
+from fhir_gateway.api.presentation import part
 from fhir_gateway.api.resources import known_type
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.bundle import Entry, Header, Response
 from fhir_gateway.fhir.bundle import history as history_bundle
+from fhir_gateway.fhir.subset import Subset, wanted
 from fhir_gateway.problem import BadRequest, NotSupported
-from fhir_gateway.records import read as records
+from fhir_gateway.records import history as records
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.store.port import Version
+from fhir_gateway.records.history import CURSOR, Chapter
+from fhir_gateway.search.kinds.date import requested
+from fhir_gateway.store.port import Timeline, Version
 
-BEFORE = "_before"
-KNOWN = ("_count", BEFORE)
+KNOWN = ("_count", "_since", "_at", CURSOR)
+
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 async def history(services: Services, asked: Asked) -> Answer:
-    """A page of versions; ``_before`` is the version number the page before ended with."""
-    desk, reference = services.desk, f"{known_type(asked.path('type'))}/{asked.path('id')}"
-    asked_for = _numbers(asked)
-    size = min(asked_for.get("_count", desk.page_size), desk.page_limit)
-    newest, versions = await records.history(desk, asked.visit, reference, asked_for.get(BEFORE), size)
-    links = _links(desk, reference, asked_for | {"_count": size}, versions)
-    header = Header(newest.number, links, timestamp=desk.now())
-    return Answer(200, history_bundle((_entry(desk, version) for version in versions), header))
+    """The versions of one resource."""
+    type_ = known_type(asked.path("type"))
+    return await _told(services, asked, type_, f"{type_}/{asked.path('id')}")
 
 
-def _numbers(asked: Asked) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name, value in without_presentation(asked.pairs):
+async def history_of_type(services: Services, asked: Asked) -> Answer:
+    """The versions of all resources of a type."""
+    return await _told(services, asked, known_type(asked.path("type")), None)
+
+
+async def history_of_all(services: Services, asked: Asked) -> Answer:
+    """The versions of all resources but AuditEvents, which have a history of their type."""
+    return await _told(services, asked, None, None)
+
+
+async def _told(services: Services, asked: Asked, type_: str | None, reference: str | None) -> Answer:
+    desk, texts = services.desk, _texts(asked)
+    subset = wanted(asked.pairs, type_)
+    size = min(_count(texts.get("_count"), desk.page_size), desk.page_limit)
+    size = 0 if subset.summary == "count" else size
+    timeline = Timeline(size, type_, reference, _since(texts.get("_since")), _during(texts.get("_at")))
+    chapter = await records.history(desk, asked.visit, timeline, texts.get(CURSOR))
+    address = "/".join(filter(None, (desk.base_url, reference or type_, "_history")))
+    header = Header(chapter.total, _links(address, asked, chapter), timestamp=desk.now())
+    return Answer(200, history_bundle([_entry(desk, version, subset) for version in chapter.versions], header))
+
+
+def _texts(asked: Asked) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, value in asked.pairs:
+        if name in PRESENTATION or name in SUBSETS:
+            continue
         if name not in KNOWN:
-            raise NotSupported(f"history takes {' and '.join(KNOWN)}", name[:64])
-        if not value.isascii() or not value.isdecimal() or len(value) > 9:
-            raise BadRequest("must be a whole number", name)
-        found[name] = int(value)
+            raise NotSupported(f"history takes {', '.join(name for name in KNOWN if name != CURSOR)}", name[:64])
+        if name in found:
+            raise BadRequest("the parameter is given more than once", name)
+        found[name] = value
     return found
 
 
-def _links(desk: Desk, reference: str, used: Mapping[str, int], versions: list[Version]) -> list[tuple[str, str]]:
-    base = f"{desk.base_url}/{reference}/_history"
-    query = "&".join(f"{name}={value}" for name, value in used.items())
-    links = [("self", f"{base}?{query}"), ("first", f"{base}?_count={used['_count']}")]
-    if versions and versions[-1].number > 1:
-        links.append(("next", f"{base}?_count={used['_count']}&{BEFORE}={versions[-1].number}"))
-    return links
+def _count(text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise BadRequest("must be a whole number", "_count")
+    return int(text)
 
 
-def _entry(desk: Desk, version: Version) -> Entry:
+def _since(text: str | None) -> datetime | None:
+    return None if text is None else _moment(requested(text, "_since")[0])
+
+
+def _during(text: str | None) -> tuple[datetime, datetime] | None:
+    if text is None:
+        return None
+    start, end = requested(text, "_at")
+    return _moment(start), _moment(max(end, start + 1000))
+
+
+def _moment(microseconds: int) -> datetime:
+    try:
+        return _YEAR_ONE + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _links(address: str, asked: Asked, chapter: Chapter) -> list[tuple[str, str]]:
+    used = [pair for pair in asked.pairs if pair[0] != CURSOR]
+    links = [("self", _url(address, asked.pairs)), ("first", _url(address, used))]
+    return [*links, ("next", _url(address, [*used, (CURSOR, chapter.following)]))] if chapter.following else links
+
+
+def _url(address: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{address}?{urlencode(pairs, safe=':')}" if pairs else address
+
+
+def _entry(desk: Desk, version: Version, subset: Subset) -> Entry:
     method = "DELETE" if version.deleted else "PUT"
     status = "204 No Content" if version.deleted else "201 Created" if version.number == 1 else "200 OK"
     return Entry(
-        version.body,
+        part(version.body, subset),
         f"{desk.base_url}/{version.reference}",
         request=(method, version.reference),
         response=Response(status, etag=etag(version), modified=version.updated),

@@ -8,29 +8,37 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from fhir_gateway.api import operations
 from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.services import Services
+from fhir_gateway.api.subscriptions import socket_url
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.definitions import resource_types
+from fhir_gateway.fhir.patch.document import MEDIA_TYPES
 from fhir_gateway.fhir.resource import instant
 from fhir_gateway.problem import BadRequest
 from fhir_gateway.search.registry import parameters
+from fhir_gateway.subscriptions.terms import BACKPORT
+from fhir_gateway.subscriptions.topics import topics
 
 SOFTWARE = "fhir-gateway"
 SMART = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
+TOPIC = f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical"
 OF_THE_SYSTEM = frozenset({"transaction", "batch", "search-system", "history-system"})
 # Nobody writes the audit trail by REST.
-READ_ONLY = {"AuditEvent": frozenset({"read", "vread", "search-type", "history-instance"})}
+READ_ONLY = {"AuditEvent": frozenset({"read", "vread", "search-type", "history-instance", "history-type"})}
+FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
 
 
 def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitable[Answer]]:
     """The act that answers /metadata; the text is made once for each gateway."""
 
     @cache
-    def text(base_url: str, name: str, started: str) -> bytes:
-        return encode(statement(interactions, base_url, name, started))
+    def text(desk: tuple[str, str], started: str, deletions: int) -> bytes:
+        return encode(statement(interactions, desk, started, deletions))
 
     starts: dict[int, str] = {}
 
@@ -39,13 +47,14 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
         if any(name == "mode" and value != "full" for name, value in asked.pairs):
             raise BadRequest("only mode=full is offered", "mode")
         started = starts.setdefault(id(services), instant(desk.now()))
-        return Answer(200, text(desk.base_url, desk.name, started))
+        return Answer(200, text((desk.base_url, desk.name), started, services.limits.deletions))
 
     return capabilities
 
 
-def statement(interactions: frozenset[str], base_url: str, name: str, date: str) -> dict[str, Any]:
-    """The CapabilityStatement of a gateway that offers ``interactions``."""
+def statement(interactions: frozenset[str], desk: tuple[str, str], date: str, deletions: int = 1) -> dict[str, Any]:
+    """The CapabilityStatement of a gateway that offers ``interactions``; ``desk`` is its address and its name."""
+    base_url, name = desk
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -54,13 +63,16 @@ def statement(interactions: frozenset[str], base_url: str, name: str, date: str)
         "software": {"name": SOFTWARE, "version": version(SOFTWARE)},
         "implementation": {"description": name, "url": base_url},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": list(FORMATS),
+        "patchFormat": sorted(MEDIA_TYPES),
         "rest": [
             {
                 "mode": "server",
                 "security": _security(base_url),
-                "resource": [_resource(type_, interactions) for type_ in sorted(resource_types())],
+                "resource": [_resource(type_, interactions, deletions) for type_ in sorted(resource_types())],
                 "interaction": [{"code": code} for code in sorted(_system(interactions))],
+                "operation": list(operations.of_system()),
+                "extension": [{"url": WEBSOCKET, "valueUri": socket_url(desk[0])}],
             }
         ],
     }
@@ -81,10 +93,12 @@ def _security(base_url: str) -> dict[str, Any]:
     }
 
 
-def _resource(type_: str, interactions: frozenset[str]) -> dict[str, Any]:
+def _resource(type_: str, interactions: frozenset[str], deletions: int) -> dict[str, Any]:
     offered = (interactions - OF_THE_SYSTEM) & READ_ONLY.get(type_, interactions)
     writable = "update" in offered
+    watched = [{"url": TOPIC, "valueCanonical": url} for url in topics()] if type_ == "Subscription" else []
     return {
+        **({"extension": watched} if watched else {}),
         "type": type_,
         "interaction": [{"code": code} for code in sorted(offered)],
         "versioning": "versioned-update" if writable else "versioned",
@@ -93,10 +107,11 @@ def _resource(type_: str, interactions: frozenset[str]) -> dict[str, Any]:
         "conditionalCreate": writable,
         "conditionalRead": "full-support",
         "conditionalUpdate": writable,
-        "conditionalDelete": "single" if writable else "not-supported",
+        "conditionalDelete": ("multiple" if deletions > 1 else "single") if writable else "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
         "searchInclude": ["*", *_links(type_)],
         "searchParam": list(_parameters(type_)),
+        "operation": list(operations.of_type(type_)),
     }
 
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/operations.html
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fhir_gateway.api import chart, conformance, graphql, terminology
+from fhir_gateway.api import chart, conformance, graphql, subscriptions, terminology
 from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Action, Asked
 from fhir_gateway.api.resources import known_type
@@ -16,6 +16,7 @@ from fhir_gateway.problem import BadRequest, NotAllowed, NotFound
 
 CORE = "http://hl7.org/fhir/OperationDefinition/"
 IPS = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription"
 READING = frozenset({"AuditEvent"})
 
 Act = Callable[[Services, Asked], Awaitable[Answer]]
@@ -41,6 +42,7 @@ class Operation:
 
 _CODES, _SETS, _MAPS = frozenset({"CodeSystem"}), frozenset({"ValueSet"}), frozenset({"ConceptMap"})
 _PATIENT, _ENCOUNTER = frozenset({"Patient"}), frozenset({"Encounter"})
+_SUBSCRIPTION = frozenset({"Subscription"})
 _OBSERVATION, _COMPOSITION = frozenset({"Observation"}), frozenset({"Composition"})
 
 OPERATIONS = (
@@ -74,6 +76,18 @@ OPERATIONS = (
     Operation("expand", f"{CORE}ValueSet-expand", _SETS, type=terminology.expand, instance=terminology.expand),
     Operation(
         "translate", f"{CORE}ConceptMap-translate", _MAPS, type=terminology.translate, instance=terminology.translate
+    ),
+    Operation(
+        "status", f"{BACKPORT}-status", _SUBSCRIPTION, type=subscriptions.statuses, instance=subscriptions.status
+    ),
+    Operation("events", f"{BACKPORT}-events", _SUBSCRIPTION, instance=subscriptions.events),
+    Operation("topic-list", f"{BACKPORT}topic-list", _SUBSCRIPTION, type=subscriptions.topic_list),
+    Operation(
+        "get-ws-binding-token",
+        f"{BACKPORT}-get-ws-binding-token",
+        _SUBSCRIPTION,
+        type=subscriptions.socket_token,
+        instance=subscriptions.socket_token,
     ),
     Operation("graphql", f"{CORE}Resource-graphql", frozenset(), graphql.system, None, graphql.instance),
 )

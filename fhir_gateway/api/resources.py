@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 
-from fhir_gateway.api.answer import Answer, etag, of_version, preference, written
+from fhir_gateway.api.answer import Answer, deleted, etag, of_version, preference, written
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.negotiation import (
     FHIR_JSON,
@@ -89,7 +89,7 @@ async def delete(services: Services, asked: Asked) -> Answer:
     _no_arguments(asked)
     number = version_number(asked.headers.get("if-match"))
     await write.delete(services.desk, asked.visit, f"{type_}/{identity}", number)
-    return Answer(204)
+    return deleted(_wanted(asked))
 
 
 async def update_matching(services: Services, asked: Asked) -> Answer:
@@ -131,10 +131,10 @@ async def delete_matching(services: Services, asked: Asked) -> Answer:
     type_, limit = known_type(asked.path("type")), services.limits.deletions
     if limit > 1:
         await write.delete_all(services.desk, asked.visit, type_, _condition(asked), limit)
-        return Answer(204)
+        return deleted(_wanted(asked))
     step = Step("DELETE", type_, None, _condition(asked))
     await write.run(services.desk, asked.visit, [step], "delete")
-    return Answer(204)
+    return deleted(_wanted(asked))
 
 
 def known_type(type_: str) -> str:

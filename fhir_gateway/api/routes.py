@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from starlette.routing import Route
 
-from fhir_gateway.api import auth, bundles, health, histories, metadata, resources, search
+from fhir_gateway.api import auth, bundles, health, histories, metadata, operations, resources, search
 from fhir_gateway.api.door import Action, Door
 from fhir_gateway.api.services import Services
 
 FHIR: Mapping[str, Mapping[str, Action]] = {
-    "/fhir": {"POST": Action("transaction", bundles.bundle)},
+    "/fhir": {"GET": Action("search-system", search.search), "POST": Action("transaction", bundles.bundle)},
+    "/fhir/_search": {"POST": Action("search-system", search.search_by_form)},
+    "/fhir/_history": {"GET": Action("history-system", histories.history_of_all)},
     "/fhir/{type}": {
         "GET": Action("search-type", search.search),
         "POST": Action("create", resources.create),
@@ -20,6 +22,7 @@ FHIR: Mapping[str, Mapping[str, Action]] = {
         "PATCH": Action("patch", resources.patch_matching),
         "DELETE": Action("delete", resources.delete_matching),
     },
+    "/fhir/{type}/_history": {"GET": Action("history-type", histories.history_of_type)},
     "/fhir/{type}/_search": {"POST": Action("search-type", search.search_by_form)},
     "/fhir/{type}/{id}": {
         "GET": Action("read", resources.read),
@@ -27,8 +30,11 @@ FHIR: Mapping[str, Mapping[str, Action]] = {
         "PATCH": Action("patch", resources.patch),
         "DELETE": Action("delete", resources.delete),
     },
+    "/fhir/{type}/{id}/_search": {"POST": Action("search-type", search.search_by_form)},
     "/fhir/{type}/{id}/_history": {"GET": Action("history-instance", histories.history)},
     "/fhir/{type}/{id}/_history/{version}": {"GET": Action("vread", resources.vread)},
+    "/fhir/{type}/{id}/{inner}": {"GET": Action("search-type", search.search)},
+    "/fhir/{type}/{id}/{inner}/_search": {"POST": Action("search-type", search.search_by_form)},
 }
 ANONYMOUS: Mapping[str, Mapping[str, Action]] = {
     "/health": {"GET": Action("health", health.live)},
@@ -49,7 +55,8 @@ def fhir_routes(services: Services) -> list[Route]:
     known = [Route(path, Door(services, path, actions)) for path, actions in FHIR.items()]
     known.append(Route("/fhir/", Door(services, "/fhir", FHIR["/fhir"])))
     known.append(Route(METRICS, Door(services, METRICS, {"GET": Action("metrics", health.metrics)})))
-    return [*anonymous, *known]
+    asked = [Route(path, Door(services, path, actions)) for path, actions in operations.ROUTES.items()]
+    return [*anonymous, *asked, *known]
 
 
 def last_route(services: Services) -> Route:

@@ -19,15 +19,16 @@ from fhir_gateway.problem import BadRequest
 from fhir_gateway.records import find
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.find import CURSOR, Page
+from fhir_gateway.records.ground import EVERYTHING, Ground
 
 
 async def search(services: Services, asked: Asked) -> Answer:
-    """GET [base]/[type]?..."""
+    """GET [base]/[type]?..., [base]?..., [base]/[compartment]/[id]/[type]?..."""
     return await _found(services, asked, asked.pairs)
 
 
 async def search_by_form(services: Services, asked: Asked) -> Answer:
-    """POST [base]/[type]/_search: the arguments of the URL and those of the form together."""
+    """POST to any of these with /_search: the arguments of the URL and those of the form together."""
     sent = await asked.body(services.limits.form, frozenset({FORM}))
     pairs = [*asked.pairs, *arguments(sent, services.limits.parameters)]
     wanted_form = form(asked.headers.get("accept", ""), pairs)
@@ -35,17 +36,28 @@ async def search_by_form(services: Services, asked: Asked) -> Answer:
 
 
 async def _found(services: Services, asked: Asked, pairs: Pairs) -> Answer:
-    type_ = known_type(asked.path("type"))
+    ground = _ground(asked)
     lenient = preference(asked.headers, "handling") == "lenient"
-    subset = _subset(pairs, type_)
-    page = await find.search(services.desk, asked.visit, type_, without_subsets(pairs), lenient)
+    subset = _subset(pairs, ground.type or None)
+    page = await find.search_on(services.desk, asked.visit, ground, without_subsets(pairs), lenient)
     position = next((value for name, value in pairs if name == CURSOR), "")
     shown = [pair for pair in pairs if pair not in without_subsets(pairs)]
     header = Header(page.total, _links(services.desk, page, position, shown))
     return Answer(200, searchset(_entries(services.desk, page, subset), header))
 
 
-def _subset(pairs: Pairs, type_: str) -> Subset:
+def _ground(asked: Asked) -> Ground:
+    """Where the address says to look; ``inner`` is the type within a compartment, or any."""
+    if "type" not in asked.params:
+        return Ground()
+    type_ = known_type(asked.path("type"))
+    if "id" not in asked.params:
+        return Ground(type_)
+    inner = asked.params.get("inner", EVERYTHING)
+    return Ground("" if inner == EVERYTHING else known_type(inner), f"{type_}/{asked.path('id')}")
+
+
+def _subset(pairs: Pairs, type_: str | None) -> Subset:
     subset = wanted(pairs, type_)
     if subset.summary == "text" and any(name.startswith(("_include", "_revinclude")) for name, _ in pairs):
         raise BadRequest("_summary=text goes with neither _include nor _revinclude", "_summary")
@@ -56,13 +68,16 @@ def _entries(desk: Desk, page: Page, subset: Subset) -> Iterator[Entry]:
     for mode, versions, kept in (("match", page.matches, subset), ("include", page.included, subset.beside())):
         for version in versions:
             yield Entry(part(version.body, kept), f"{desk.base_url}/{version.reference}", mode)
+    if page.explanation:
+        yield Entry(page.explanation, "", "outcome")
 
 
 def _links(desk: Desk, page: Page, position: str, shown: Pairs) -> list[tuple[str, str]]:
     """The self link shows what was understood, which with lenient handling may be less than was asked."""
-    base, used = f"{desk.base_url}/{page.query.type}", [*page.query.used, *shown]
-    links = [("self", _url(base, used, position)), ("first", _url(base, used, ""))]
-    return [*links, ("next", _url(base, used, page.following))] if page.following else links
+    base, used = f"{desk.base_url}/{page.path}".rstrip("/"), [*page.query.used, *shown]
+    around = [("next", page.following), ("previous", page.preceding)]
+    known = [("self", position), ("first", ""), *((relation, there) for relation, there in around if there)]
+    return [(relation, _url(base, used, there)) for relation, there in known]
 
 
 def _url(base: str, used: Pairs, position: str) -> str:

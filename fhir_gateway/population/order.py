@@ -53,7 +53,7 @@ def restored(kept: Mapping[str, Any]) -> Order:
     return Order(**{**kept, "types": tuple(kept["types"]), "filters": filters})
 
 
-def ordered(asked: Arguments, caller: Caller, moment: datetime, *, level: str = "", group: str = "") -> Order:
+def ordered(asked: Arguments, caller: Caller, moment: datetime, level: str = "", group: str = "") -> Order:
     """The order of one request; ``level`` is ``Patient``, ``Group`` or empty. Raises BadRequest, Forbidden."""
     asked.only((*KNOWN, "_format"), LATER)
     _must_be_ndjson(asked.text("_outputFormat"))
@@ -103,5 +103,5 @@ def _filter(text: Any) -> tuple[str, str]:
         raise BadRequest("a _typeFilter looks like Type?parameter=value", "_typeFilter")
     asked = parse(type_, pairs(query))
     if asked.pending or asked.sorts or asked.includes or asked.revincludes or asked.count_only:
-        raise NotSupported("a _typeFilter takes parameters of the type itself, no chains and no result parameters", "_typeFilter")
+        raise NotSupported("a _typeFilter takes parameters of the type itself, no chains, no order", "_typeFilter")
     return type_, query

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from fhir_gateway.records.admission import OPEN, Admission
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.store.port import Store, Version
 
@@ -28,7 +29,8 @@ class Terminology(Protocol):
 class Desk:
     """``clock`` gives UTC; ``base_url`` is the FHIR base without a slash at its end, as clients see it.
 
-    ``name`` is the gateway's own, as AuditEvents call it; ``include_limit`` is how much a page may bring along.
+    ``name`` is the gateway's own, as AuditEvents call it; ``include_limit`` is how much a page may bring along;
+    ``admission`` has a say in what clients write.
 
     ``chain_limit`` is how many records a chain may lead through, ``scan_limit`` how many a search without a selective
     index may look at.
@@ -46,6 +48,7 @@ class Desk:
     chain_limit: int = 1000
     scan_limit: int = 100_000
     terminology: Terminology | None = None
+    admission: Admission = OPEN
 
     def now(self) -> datetime:
         """The time to the millisecond: as much as FHIR instants and the database keep."""

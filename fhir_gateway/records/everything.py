@@ -71,9 +71,10 @@ async def everything(desk: Desk, visit: Visit, reference: str, wish: Wish) -> Po
     focal = await visible(desk, visit, reference)
     query = Query(focal.type, used=wish.asked(reference))
     after = cursor.resume(query, wish.position, desk.cursor_secret).after if wish.position else ()
-    start = str(after[0]) if after else ""
+    # The record itself comes first, wherever the alphabet has its type.
+    start = str(after[0]) if after and after[0] != reference else ""
     size = min(desk.page_size if wish.size is None else max(wish.size, 1), desk.page_limit)
-    own = [focal] if not start and _is_wanted(focal, wish) else []
+    own = [focal] if not after and _is_wanted(focal, wish) else []
     walk = _Walk(desk, visit, focal, _since(wish))
     found = [*own, *await _found(walk, _types(focal.type, wish), start, size + 1 - len(own))]
     matches, more = found[:size], len(found) > size

@@ -5,111 +5,169 @@ https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlencode
 
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.problem import TooCostly
-from fhir_gateway.records.desk import Author, Desk
+from fhir_gateway.records.along import brought_along
+from fhir_gateway.records.cost import explained, must_be_affordable
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.records.ground import TYPES, Ground, Pair
 from fhir_gateway.records.journal import Touched, Visit, patients, record
-from fhir_gateway.search import cursor, include
+from fhir_gateway.records.settle import settle
+from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
-from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
 CURSOR = "_cursor"
 NAMED_PATIENTS = 5
+ESTIMATED = 10_000
+"""As many are counted for an estimate; what is more is said to be as many."""
 
-Pairs = Sequence[tuple[str, str]]
+Pairs = Sequence[Pair]
+Position = tuple[str | float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``total`` is None when it was not wanted; ``following`` is the cursor of the next page, empty on the last."""
+    """``total`` is None when it was not wanted. ``following`` and ``preceding`` are the cursors of the pages around.
+
+    ``explanation`` is the text of an OperationOutcome where one was asked for.
+    """
 
     query: Query
     matches: tuple[Version, ...]
     included: tuple[Version, ...]
     total: int | None
     following: str = ""
+    preceding: str = ""
+    path: str = ""
+    explanation: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One search: a query for each type, each with the reader that the caller is there, all of one order."""
+
+    parts: tuple[tuple[Query, str | None], ...]
+
+    @property
+    def query(self) -> Query:
+        """What is the same in all parts."""
+        return self.parts[0][0]
 
 
 async def search(desk: Desk, visit: Visit, type_: str, pairs: Pairs, lenient: bool = False) -> Page:
     """One page of what the caller may see. Raises BadRequest for what is not understood, unless ``lenient``."""
-    access = may(visit.caller, INTERACTION, type_)
-    query = _query(desk, type_, pairs, lenient)
-    matches, more = await _matches(desk, query, access.reader)
-    total = await _total(desk, query, access.reader, len(matches), more)
-    included = await _included(desk, visit, query, matches)
-    await record(desk, visit, INTERACTION, _touched(type_, pairs, (*matches, *included)))
-    return Page(query, tuple(matches), tuple(included), total, _following(desk, query, matches) if more else "")
+    return await search_on(desk, visit, Ground(type_), pairs, lenient)
 
 
-def _touched(type_: str, pairs: Pairs, shown: Sequence[Version]) -> Touched:
+async def search_on(desk: Desk, visit: Visit, ground: Ground, pairs: Pairs, lenient: bool = False) -> Page:
+    """As ``search``, on any ground: several types, the whole system, a compartment."""
+    question = await _question(desk, visit, ground, (pairs, lenient))
+    query = question.query
+    matches, more = await _matches(desk, question)
+    total = await _total(desk, question, len(matches), more)
+    included = await brought_along(desk, visit, query, matches)
+    explanation = await explained(desk, question.parts) if query.explain else b""
+    await record(desk, visit, ground.interaction, _touched(ground.path, pairs, (*matches, *included)))
+    before, after = _around(desk, query, matches, more)
+    return Page(query, tuple(matches), tuple(included), total, after, before, ground.path, explanation)
+
+
+def _touched(path: str, pairs: Pairs, shown: Sequence[Version]) -> Touched:
     """The search as asked, and the patients it showed where they are few: each name is paid for on every search."""
     about = patients(shown)
-    return Touched(about if len(about) <= NAMED_PATIENTS else (), f"{type_}?{urlencode(pairs)}")
+    return Touched(about if len(about) <= NAMED_PATIENTS else (), f"{path}?{urlencode(pairs)}")
 
 
-def _query(desk: Desk, type_: str, pairs: Pairs, lenient: bool) -> Query:
-    query = parse(type_, pairs, lenient=lenient, page_size=desk.page_size, page_limit=desk.page_limit)
+async def _question(desk: Desk, visit: Visit, ground: Ground, asked: tuple[Pairs, bool]) -> _Question:
+    pairs, lenient = asked
+    readers = ground.types(visit, pairs)
+    parts: list[tuple[Query, str | None]] = []
+    for query in _parsed(desk, ground, list(readers), pairs, lenient):
+        criteria = (*ground.criteria(query.type), *query.criteria)
+        settled = await settle(desk, visit, replace(_placed(desk, query, pairs), criteria=criteria))
+        await must_be_affordable(desk, settled, readers[query.type])
+        parts.append((settled, readers[query.type]))
+    return _Question(tuple(parts))
+
+
+def _parsed(desk: Desk, ground: Ground, types: Sequence[str], pairs: Pairs, lenient: bool) -> list[Query]:
+    """A query for each type. Where only some types know a parameter, lenient search leaves it out for all."""
+    rest = pairs if ground.type else [pair for pair in pairs if pair[0] != TYPES]
+    read = partial(parse, page_size=desk.page_size, page_limit=desk.page_limit)
+    queries = [read(type_, rest, lenient=lenient) for type_ in types]
+    kept = [pair for pair in rest if pair[0] == CURSOR or all(pair in query.used for query in queries)]
+    if len(kept) < len(rest) and len(types) > 1:
+        queries = [read(type_, kept) for type_ in types]
+    used = tuple(pair for pair in pairs if pair[0] != CURSOR and (pair in kept or pair not in rest))
+    return [replace(query, used=used, path=ground.path) for query in queries]
+
+
+def _placed(desk: Desk, query: Query, pairs: Pairs) -> Query:
     position = next((value for name, value in pairs if name == CURSOR), None)
     return query if position is None else cursor.resume(query, position, desk.cursor_secret)
 
 
-async def _matches(desk: Desk, query: Query, reader: str | None) -> tuple[list[Version], bool]:
-    """The page, and whether another follows: one record more than the page is asked for to know."""
+async def _matches(desk: Desk, question: _Question) -> tuple[list[Version], bool]:
+    """The page, and whether more lies beyond it: one record more than the page is asked for to know."""
+    query = question.query
     if query.count_only:
         return [], False
-    found = await desk.store.find(replace(query, size=query.size + 1), reader)
-    return found[: query.size], len(found) > query.size
+    found = await _found(desk, question, query.size + 1)
+    more = len(found) > query.size
+    return (found[-query.size :] if query.backwards else found[: query.size]), more
 
 
-async def _total(desk: Desk, query: Query, reader: str | None, found: int, more: bool) -> int | None:
+async def _found(desk: Desk, question: _Question, size: int) -> list[Version]:
+    """At most ``size`` records nearest to the position, in order."""
+    if len(question.parts) == 1:
+        query, reader = question.parts[0]
+        return await desk.store.find(replace(query, size=size), reader)
+    found: list[tuple[Position, Version]] = []
+    for query, reader in question.parts:
+        if _is_full(question.query, found, size):
+            break
+        page = await desk.store.find(replace(query, size=size), reader)
+        found += [(_position(query, version), version) for version in page]
+    for at, sort in reversed([*enumerate(question.query.order)]):
+        found.sort(key=lambda one: one[0][at], reverse=sort.descending)
+    kept = found[-size:] if question.query.backwards else found[:size]
+    return [version for _, version in kept]
+
+
+def _is_full(query: Query, found: Sequence[object], size: int) -> bool:
+    """Types follow each other in the order of the id: a full page needs no further ones."""
+    return len(query.order) == 1 and len(found) >= size and not query.backwards and not query.order[0].descending
+
+
+async def _total(desk: Desk, question: _Question, found: int, more: bool) -> int | None:
     """Counted by the database only where the page does not tell it already."""
+    query = question.query
     if query.total == "none" and not query.count_only:
         return None
-    if query.count_only or query.after or more:
-        return await desk.store.count(query, reader)
-    return found
+    if not (query.count_only or query.after or more):
+        return found
+    limit = ESTIMATED if query.total == "estimate" else 0
+    return sum([await desk.store.count(query, reader, limit) for query, reader in question.parts])
 
 
-async def _included(desk: Desk, visit: Visit, query: Query, matches: Sequence[Version]) -> list[Version]:
-    found: dict[str, Version] = {}
-    if query.includes:
-        found |= await _referred(desk, visit, query, matches)
-    if query.revincludes:
-        found |= await _referring(desk, visit, query, matches)
-    for version in matches:
-        found.pop(version.reference, None)
-    if len(found) > desk.include_limit:
-        raise TooCostly(f"a page may bring along {desk.include_limit} records; ask for fewer with _count", "_include")
-    return list(found.values())
+def _around(desk: Desk, query: Query, matches: Sequence[Version], more: bool) -> tuple[str, str]:
+    """The cursors of the page before and the page after; empty where there is none."""
+    if not matches:
+        return "", ""
+    came_from = bool(query.after)
+    before, after = (more, came_from) if query.backwards else (came_from, more)
+    return _cursor(desk, query, matches[0], True) if before else "", _cursor(desk, query, matches[-1]) if after else ""
 
 
-async def _referred(desk: Desk, visit: Visit, query: Query, matches: Sequence[Version]) -> dict[str, Version]:
-    """What ``_include`` asks for. A link to what the caller may not see is left alone, as one that leads nowhere."""
-    wanted = include.references(query, [decode_resource(version.body) for version in matches])
-    there = await desk.store.currents(wanted[: desk.include_limit + 1]) if wanted else {}
-    readers = {type_: may(visit.caller, INTERACTION, type_).reader for type_ in {v.type for v in there.values()}}
-    return {
-        reference: there[reference]
-        for reference in wanted
-        if reference in there and not there[reference].deleted
-        if Author(readers[there[reference].type]).sees(there[reference])
-    }
+def _cursor(desk: Desk, query: Query, version: Version, backwards: bool = False) -> str:
+    return cursor.issue(query, _position(query, version), desk.cursor_secret, backwards)
 
 
-async def _referring(desk: Desk, visit: Visit, query: Query, matches: Sequence[Version]) -> dict[str, Version]:
-    found: dict[str, Version] = {}
-    for reverse in include.reverse(query, [version.reference for version in matches], desk.include_limit + 1):
-        reader = may(visit.caller, INTERACTION, reverse.type).reader
-        found |= {version.reference: version for version in await desk.store.find(reverse, reader)}
-    return found
-
-
-def _following(desk: Desk, query: Query, matches: Sequence[Version]) -> str:
-    last = matches[-1]
-    fields = index(decode_resource(last.body)) if cursor.needs_index(query) else {}
-    return cursor.issue(query, cursor.position(query, last.reference, last.updated, fields), desk.cursor_secret)
+def _position(query: Query, version: Version) -> Position:
+    fields = index(decode_resource(version.body)) if cursor.needs_index(query) else {}
+    return cursor.position(query, version.reference, version.updated, fields)

@@ -1,4 +1,4 @@
-"""Looking at one record: its newest version, an older one, its history.
+"""Looking at one record: its newest version, or an older one.
 
 https://hl7.org/fhir/R4/http.html#read
 
@@ -14,7 +14,7 @@ from fhir_gateway.store.port import Version
 
 async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
     """The newest version. Raises Gone when it is deleted, NotFound when there is none for this caller."""
-    version = await _visible(desk, visit, "read", f"{type_}/{identity}")
+    version = await visible(desk, visit, "read", f"{type_}/{identity}")
     if version.deleted:
         raise Gone("the resource was deleted", f"{type_}.id")
     await record(desk, visit, "read", Touched((version.reference, *patients([version]))))
@@ -23,7 +23,7 @@ async def read(desk: Desk, visit: Visit, type_: str, identity: str) -> Version:
 
 async def vread(desk: Desk, visit: Visit, reference: str, number: int) -> Version:
     """One version, which Gone says is the deletion."""
-    newest = await _visible(desk, visit, "vread", reference)
+    newest = await visible(desk, visit, "vread", reference)
     version = newest if newest.number == number else await desk.store.version(reference, number)
     if version is None:
         raise NotFound("the resource has no such version", "Resource.meta.versionId")
@@ -33,17 +33,8 @@ async def vread(desk: Desk, visit: Visit, reference: str, number: int) -> Versio
     return version
 
 
-async def history(
-    desk: Desk, visit: Visit, reference: str, before: int | None, limit: int
-) -> tuple[Version, list[Version]]:
-    """The newest version, and up to ``limit`` versions newest first, starting below number ``before``."""
-    newest = await _visible(desk, visit, "history-instance", reference)
-    versions = await desk.store.versions(reference, before, limit) if limit else []
-    await record(desk, visit, "history-instance", Touched((reference, *patients(versions))))
-    return newest, versions
-
-
-async def _visible(desk: Desk, visit: Visit, interaction: str, reference: str) -> Version:
+async def visible(desk: Desk, visit: Visit, interaction: str, reference: str) -> Version:
+    """The newest version, deleted or not. Raises NotFound when there is none for this caller."""
     type_ = reference.partition("/")[0]
     access = may(visit.caller, interaction, type_)
     version = await desk.store.current(reference)

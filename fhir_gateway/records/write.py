@@ -69,6 +69,7 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
     author = _author(visit, steps)
     _must_be_itself(steps)
     await must_conform(steps)
+    steps = desk.admission.admitted(steps)
     async for _ in attempts():
         with suppress(Conflict):
             return (await _committed(desk, visit, steps, author, interaction)).results
@@ -80,7 +81,8 @@ async def _committed(desk: Desk, visit: Visit, steps: Sequence[Step], author: Au
     touched = written(plan.changes) if plan.changes else _found(plan)
     event = entry(desk, visit, interaction, touched, plan.results[0].status if len(steps) == 1 else 200)
     if plan.changes or plan.claims:
-        await desk.store.commit(Commit(plan.changes, plan.claims, events=(event,)))
+        notes = desk.admission.notes(visit.caller, plan.changes)
+        await desk.store.commit(Commit(plan.changes, plan.claims, notes=notes, events=(event,)))
     else:
         await desk.trail.record(event)
     return plan

@@ -20,7 +20,7 @@ from fhir_gateway.search.kinds import KINDS, composite, date, near, token, uri
 from fhir_gateway.search.kinds.prefix import split_prefix
 from fhir_gateway.search.names import known, unknown
 from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Question, Reverse, Words
-from fhir_gateway.search.registry import NARRATIVE, Parameter, parameters, wholes
+from fhir_gateway.search.registry import Parameter, parameters, wholes
 
 STEPS, TRIES = 8, 400
 """Longest way of one name, each step of which is at least one query; and types tried to follow it."""
@@ -95,12 +95,8 @@ def _vague(problem: BadRequest) -> bool:
 
 
 def _asked(type_: str, parameter: Parameter, modifier: str, texts: Sequence[str]) -> Question:
-    if parameter.code == "_id":
-        return Ids(tuple(f"{type_}/{plain(one)}" for one in texts), modifier == "not")
-    if parameter.code == "_lastUpdated":
-        return Updated(tuple(_moment(plain(one)) for one in texts))
-    if parameter.code in NARRATIVE:
-        return Words(tuple(fold(plain(one)) for one in texts), parameter.code == "_content")
+    if parameter.code in _OF_THE_RECORD:
+        return _OF_THE_RECORD[parameter.code](type_, modifier, [plain(one) for one in texts])
     if modifier == "missing":
         return _missing(parameter, texts)
     if parameter.components:
@@ -139,8 +135,6 @@ def _above(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Conditi
 
 def _placed(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Placed:
     steps = tuple((target, key) for target in parameter.targets if (key := wholes(target)))
-    if not steps:
-        raise NotSupported(f"'{parameter.code}' refers to nothing that is a part of a whole", parameter.code)
     return Placed(parameter.key, modifier, tuple(_place(parameter, plain(one)) for one in texts), steps)
 
 
@@ -151,6 +145,13 @@ def _place(parameter: Parameter, text: str) -> str:
         raise BadRequest(f"'{parameter.code}' needs Type/id of what lies above or below")
     return f"{type_}/{match[2]}"
 
+
+_OF_THE_RECORD: dict[str, Callable[[str, str, Sequence[str]], Question]] = {
+    "_id": lambda type_, modifier, texts: Ids(tuple(f"{type_}/{one}" for one in texts), modifier == "not"),
+    "_lastUpdated": lambda type_, modifier, texts: Updated(tuple(_moment(one) for one in texts)),
+    "_text": lambda type_, modifier, texts: Words(tuple(fold(one) for one in texts)),
+    "_content": lambda type_, modifier, texts: Words(tuple(fold(one) for one in texts), everywhere=True),
+}
 
 _SPECIAL: dict[tuple[str, str], Callable[[Parameter, str, Sequence[str]], Question]] = {
     ("token", "in"): _coded,
@@ -169,7 +170,11 @@ def _missing(parameter: Parameter, texts: Sequence[str]) -> Condition:
         raise BadRequest(f"'{parameter.code}:missing' is true or false")
     start, stop = whole(parameter.key)
     pattern = rf"^{re.escape(start)}[\s\S]*{UNIT}{re.escape(parameter.part)}$" if parameter.part else None
-    return Condition((Choice(start, stop, pattern),), 8, texts[0] == "true")
+    choices = [Choice(start, stop, pattern)]
+    if parameter.kind in ("token", "reference") and not parameter.part:
+        # Words without a code, and an identifier without an address, are a value too.
+        choices.append(Choice(*whole(f"{parameter.key}~")))
+    return Condition(tuple(choices), 8, texts[0] == "true")
 
 
 def _moment(text: str) -> Moment:

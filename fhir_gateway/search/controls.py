@@ -128,7 +128,7 @@ def includes(name: str, texts: Sequence[str], type_: str, iterate: bool = False)
 
 def _include(name: str, text: str, type_: str) -> Include:
     if text == "*":
-        return Include(type_ if name == "_include" else "*", "*")
+        return Include("*", "*")
     source, _, rest = text.partition(":")
     code, _, target = rest.partition(":")
     if source not in resource_types() or not code:

@@ -2,9 +2,10 @@
 
 https://hl7.org/fhir/R4/search.html
 
-A record carries ``keys`` (strings ``parameter:value...``, indexed) and ``spans`` (per parameter: the ranges of its
-dates, numbers and quantities, not indexed), ``tuples`` (per composite: what one element holds) and ``places``. A choice is an interval of keys, which an index answers, and, where the
-interval alone promises too much, an exact check.
+A record carries ``keys`` (strings ``parameter:value...``, indexed), ``spans`` (per parameter: the ranges of its
+dates, numbers and quantities), ``tuples`` (per composite: what one element holds) and ``places``, which are not
+indexed. A choice is an interval of keys, which an index answers, and, where the interval alone promises too much, an
+exact check.
 """
 
 from dataclasses import dataclass

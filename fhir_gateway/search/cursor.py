@@ -16,12 +16,12 @@ from hashlib import sha256
 from typing import Any
 
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search.controls import Sort
+from fhir_gateway.search.controls import ITERATED, Sort
 from fhir_gateway.search.criteria import UNIT, whole
 from fhir_gateway.search.query import Query
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PAGING = frozenset({"_count", "_format", "_pretty", "_total", "_include", "_revinclude"})
+_PAGING = frozenset({"_count", "_format", "_pretty", "_total", "_include", "_revinclude", "_explain"}) | ITERATED
 _TAG_BYTES = 16
 
 
@@ -51,19 +51,19 @@ def _ending(sort: Sort) -> str:
     return f"{UNIT}{sort.part}" if sort.part else ""
 
 
-def issue(query: Query, after: tuple[str | float, ...], secret: bytes) -> str:
-    """The text of a position, for the ``_cursor`` of a next link."""
-    content = json.dumps([_digest(query), list(after)], ensure_ascii=False, separators=(",", ":")).encode()
+def issue(query: Query, after: tuple[str | float, ...], secret: bytes, backwards: bool = False) -> str:
+    """The text of a position, for the ``_cursor`` of a next link, or of a previous one that leads ``backwards``."""
+    content = json.dumps([_digest(query), list(after), backwards], ensure_ascii=False, separators=(",", ":")).encode()
     return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
 
 
 def resume(query: Query, cursor: str, secret: bytes) -> Query:
     """The query from the position on. Raises BadRequest when the cursor is not one of this search."""
     content = _verified(cursor, secret)
-    digest, after = json.loads(content)
+    digest, after, backwards = json.loads(content)
     if digest != _digest(query):
         raise BadRequest("'_cursor' belongs to another search")
-    return replace(query, after=tuple(after))
+    return replace(query, after=tuple(after), backwards=backwards)
 
 
 def _verified(cursor: str, secret: bytes) -> bytes:
@@ -82,5 +82,5 @@ def _tag(content: bytes, secret: bytes) -> bytes:
 
 
 def _digest(query: Query) -> str:
-    asked = [query.type, *sorted(pair for pair in query.used if pair[0] not in _PAGING)]
+    asked = [query.type if query.path is None else query.path, *sorted(pair for pair in query.used if pair[0] not in _PAGING)]
     return sha256(json.dumps(asked).encode()).hexdigest()[:16]

@@ -26,5 +26,5 @@ class Entries:
         """What one element holds: the keys and spans of each part under ``k0``, ``s0``, ``k1`` and so on."""
         one: dict[str, object] = {}
         for at, part in enumerate(parts):
-            one |= {f"k{at}": [*part.keys]} | ({f"s{at}": part.spans[""]} if "" in part.spans else {})
+            one |= {f"k{at}": [*part.keys]} | {f"s{at}{scale}": spans for scale, spans in part.spans.items()}
         self.tuples.setdefault(key, []).append(one)

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/search.html#include
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.fhir.resource import Resource
@@ -14,32 +15,33 @@ from fhir_gateway.search.kinds import reference
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import Parameter, parameters
 
+ANY = "*"
 
-def references(query: Query, resources: Sequence[Resource]) -> tuple[str, ...]:
-    """``Type/id`` of what ``_include`` asks for, in the order found, each once, without the page's own records."""
-    page = {f"{resource['resourceType']}/{resource['id']}" for resource in resources}
-    found = dict.fromkeys(
-        target for include in query.includes for resource in resources for target in _targets(include, resource)
+
+def references(includes: Sequence[Include], resources: Sequence[Resource]) -> tuple[str, ...]:
+    """``Type/id`` of what ``_include`` asks for, in the order found, each once."""
+    return tuple(
+        dict.fromkeys(
+            target for include in includes for resource in resources for target in _targets(include, resource)
+        )
     )
-    return tuple(target for target in found if target not in page)
 
 
 def _targets(include: Include, resource: Resource) -> Iterator[str]:
-    if resource["resourceType"] != include.source:
+    source = resource["resourceType"]
+    if include.source not in (source, ANY):
         return
-    for parameter in _parameters(include):
+    for parameter in _parameters(source, include.parameter):
         for key in _keys(parameter, resource):
             id_, _, type_ = key.partition(":")[2].partition(UNIT)
             if type_ in resource_types() and type_ == (include.target or type_):
                 yield f"{type_}/{id_}"
 
 
-def _parameters(include: Include) -> list[Parameter]:
-    return [
-        one
-        for one in parameters(include.source).values()
-        if one.kind == "reference" and one.searchable and include.parameter in ("*", one.code)
-    ]
+@cache
+def _parameters(source: str, code: str) -> tuple[Parameter, ...]:
+    known = parameters(source).values()
+    return tuple(one for one in known if one.kind == "reference" and one.searchable and code in (ANY, one.code))
 
 
 def _keys(parameter: Parameter, resource: Resource) -> Iterator[str]:
@@ -52,20 +54,23 @@ def _keys(parameter: Parameter, resource: Resource) -> Iterator[str]:
     yield from entries.keys
 
 
-def reverse(query: Query, references: Sequence[str], limit: int) -> tuple[Query, ...]:
-    """The searches that ``_revinclude`` asks for: what refers to the page's records, at most ``limit`` each."""
-    own = [reference for reference in references if reference.startswith(f"{query.type}/")]
-    if not own:
-        return ()
-    return tuple(
-        Query(include.source, (Condition(_choices(parameter, own), 2),), size=limit)
-        for include in query.revincludes
-        if include.target in (None, query.type)
-        for parameter in _parameters(include)
-        if not parameter.targets or query.type in parameter.targets
-    )
+def reverse(includes: Sequence[Include], references: Sequence[str], limit: int) -> tuple[Query, ...]:
+    """The searches that ``_revinclude`` asks for: what refers to ``references``, at most ``limit`` of a type."""
+    choices: dict[str, dict[Choice, None]] = {}
+    for include in includes:
+        for source in _sources(include):
+            choices.setdefault(source, {}).update(dict.fromkeys(_choices(include, source, references)))
+    return tuple(Query(source, (Condition(tuple(asked), 2),), size=limit) for source, asked in choices.items() if asked)
 
 
-def _choices(parameter: Parameter, references: Sequence[str]) -> tuple[Choice, ...]:
-    split = (reference.split("/", 1) for reference in references)
-    return tuple(Choice(f"{parameter.key}:{id_}{UNIT}{type_}") for type_, id_ in split)
+def _sources(include: Include) -> Sequence[str]:
+    # Every look at a record leaves an AuditEvent that refers to it: these come along only when they are named.
+    return sorted(resource_types() - {"AuditEvent"}) if include.source == ANY else (include.source,)
+
+
+def _choices(include: Include, source: str, references: Sequence[str]) -> Iterator[Choice]:
+    for parameter in _parameters(source, include.parameter):
+        for each in references:
+            type_, _, id_ = each.partition("/")
+            if include.target in (None, type_) and (not parameter.targets or type_ in parameter.targets):
+                yield Choice(f"{parameter.key}:{id_}{UNIT}{type_}")

@@ -10,7 +10,7 @@ from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.problem import BadRequest, NotSupported
 from fhir_gateway.search import controls
 from fhir_gateway.search.kinds import KINDS
-from fhir_gateway.search.registry import NARRATIVE, Parameter, nearest, parameters
+from fhir_gateway.search.registry import NARRATIVE, Parameter, nearest, parameters, wholes
 
 IN_THE_RECORD = {"_id": frozenset({"not"}), "_lastUpdated": frozenset[str]()}
 
@@ -72,4 +72,6 @@ def modifiers(parameter: Parameter) -> frozenset[str]:
         return frozenset()
     if parameter.kind == "special":
         return frozenset({"missing"})
-    return KINDS[parameter.kind].MODIFIERS | {"missing"}
+    offered = KINDS[parameter.kind].MODIFIERS | {"missing"}
+    has_wholes = parameter.kind != "reference" or any(map(wholes, parameter.targets))
+    return offered if has_wholes else offered - {"above", "below"}

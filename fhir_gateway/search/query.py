@@ -28,6 +28,7 @@ class Query:
     """What to find. ``used`` is what was understood; a query with ``pending`` questions has to be settled first.
 
     ``after`` holds a record's values in ``order``: the page begins behind it, or with ``backwards`` ends before it.
+    ``path`` is where the search was addressed to, if that is not the type alone.
     """
 
     type: str
@@ -41,6 +42,7 @@ class Query:
     used: tuple[tuple[str, str], ...] = ()
     backwards: bool = False
     explain: bool = False
+    path: str | None = None
 
     @property
     def pending(self) -> bool:

@@ -13,6 +13,7 @@ doctor      read, search, $everything                       all but AuditEvent  
             create                                          ServiceRequest, Communication
             move a case                                     Task
 central     read, search, $everything; move a case          all but AuditEvent; Task        what was granted
+all three   read, search, create, update, delete            Subscription                    of its own house
 population  read, search, $export                           Patient, Person                 every hospital
 auditor     read, search                                    AuditEvent                      all
 gateway     deliver                                         Bundle                          nothing
@@ -113,6 +114,10 @@ RULES = (
     Rule("hospital", frozenset({"export", "import"}), _CLINICAL, confined=True),
     Rule("hospital", frozenset({"move"}), _CASE, confined=True),
     Rule("hospital", frozenset({"ingest"}), _MESSAGE, confined=True),
+    *(
+        Rule(role, _LOOK | WRITES, frozenset({"Subscription"}), confined=True)
+        for role in ("hospital", "doctor", "central")
+    ),
     Rule("doctor", _SEE, _EXCHANGED),
     Rule("doctor", frozenset({"create"}), frozenset({"ServiceRequest", "Communication"})),
     Rule("doctor", frozenset({"move"}), _CASE),

@@ -47,6 +47,7 @@ LETTERS = {
     "delete": "D",
 }
 RECORDS_SENT = frozenset("R")
+OWN_ACTIONS = frozenset({"move", "ingest", "deliver", "everything", "export", "import"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def audit_event(act: Act, recorded: datetime, gateway: str) -> Resource:
 
 
 def _subtype(interaction: str) -> dict[str, str]:
-    if interaction in ACTIONS and ACTIONS[interaction] not in ("move", "ingest", "deliver", "everything", "export", "import"):
+    if interaction in ACTIONS and ACTIONS[interaction] not in OWN_ACTIONS:
         return {"system": INTERACTION, "code": interaction}
     return {"system": OWN_INTERACTION, "code": interaction}
 

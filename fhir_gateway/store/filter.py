@@ -74,9 +74,13 @@ def _falls(query: Query, sort: Sort) -> bool:
     return sort.descending != query.backwards
 
 
-def count_stages(query: Query, reader: str | None) -> list[Stage]:
-    """One document ``{"n": number}``, or none where nothing matches; the query's position does not count."""
-    return [*_matches(replace(query, after=(), backwards=False), reader), {"$count": "n"}]
+def count_stages(query: Query, reader: str | None, limit: int = 0) -> list[Stage]:
+    """One document ``{"n": number}``, or none where nothing matches; the query's position does not count.
+
+    With a ``limit`` no more than that are counted.
+    """
+    matches = _matches(replace(query, after=(), backwards=False), reader)
+    return [*matches, *([{"$limit": limit}] if limit else []), {"$count": "n"}]
 
 
 def costs_the_type(query: Query) -> bool:
@@ -157,7 +161,7 @@ def _any_of(choices: tuple[Choice, ...], *, absent: bool) -> Any:
 
 def _check(choice: Choice) -> Stage:
     """Whether one record meets the choice, without regard to indexes."""
-    return _any(_alternatives(choice, "keys", f"spans.{choice.span.key}" if choice.span else ""))
+    return _any(_alternatives(choice, "keys", "spans."))
 
 
 def _any(checks: list[Stage]) -> Stage:
@@ -165,10 +169,10 @@ def _any(checks: list[Stage]) -> Stage:
 
 
 def _alternatives(choice: Choice, keys: str, spans: str) -> list[Stage]:
-    """Checks of one field each, of which one has to hold. The fields are where the keys and the spans are."""
+    """Checks of one field each, of which one has to hold. ``spans`` is what their key follows in the field's name."""
     if choice.span is not None:
         limits = [(limit,) for limit in choice.span.limits] if choice.span.either else [choice.span.limits]
-        return [{spans: {"$elemMatch": _one_span(choice.span, one)}} for one in limits]
+        return [{spans + choice.span.key: {"$elemMatch": _one_span(choice.span, one)}} for one in limits]
     if choice.pattern is not None:
         return [{keys: {"$regex": choice.pattern}}]
     if choice.exact:

@@ -44,6 +44,23 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """Which versions, superseded and current ones, newest first: of one ``reference``, of a ``type``, or of all types.
+
+    ``during`` asks for what was current at some time of an interval (its end excluded). ``after`` is the place of the
+    last version seen: its time, reference and number. A timeline of all types leaves the AuditEvents out.
+    """
+
+    limit: int
+    type: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    during: tuple[datetime, datetime] | None = None
+    after: tuple[datetime, str, int] | None = None
+    reader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A version to write. ``replaces`` is the current version's number, 0 when there must be none.
 
@@ -159,11 +176,17 @@ class Records(Protocol):
         """History newest first, starting below version number ``before``."""
         ...
 
+    async def changes(self, wanted: Timeline) -> list[Version]:
+        """Up to ``wanted.limit`` versions, newest first."""
+        ...
+
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
         """One page of current, undeleted versions; ``reader`` confines it to what that party may see."""
         ...
 
-    async def count(self, query: Query, reader: str | None = None) -> int: ...
+    async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+        """How many match; with a ``limit`` no more than that are counted."""
+        ...
 
     async def references(self, query: Query, reader: str | None = None) -> list[str]:
         """``Type/id`` of at most ``query.size`` matches, in no order."""

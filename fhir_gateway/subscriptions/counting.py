@@ -3,9 +3,9 @@
 https://hl7.org/fhir/uv/subscriptions-backport/notifications.html
 
 All changes are one group of jobs, so one process at a time counts, oldest first. A batch becomes one commit: the event
-notes, each counter's step from the value that was read, and the jobs settled. Whoever lost its lease in between finds the
-jobs gone or the counter moved, and nothing of its commit is written: numbers have no gap and no double. Two versions of
-one resource are always in order, for the second can be committed only after the first.
+notes, each counter's step from the value that was read, and the jobs settled. Whoever lost its lease in between finds
+the jobs gone or the counter moved, and nothing of its commit is written: numbers have no gap and no double. Versions of
+one resource are in order, for the second can be committed only after the first.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ from fhir_gateway.subscriptions.watch import CHANGES
 log = structlog.get_logger()
 BATCH = 100
 RETRY_SECONDS = 0.2
+
+_Found = dict[tuple[str, int], Version]
 
 
 @dataclass(slots=True)
@@ -116,6 +118,9 @@ async def _counted(office: Office, register: Register, changes: Sequence[Change]
 
 def concerns(register: Register, change: Change) -> bool:
     """Whether the change is an event of the subscription, and its client may know of it."""
+    end = register.terms.end
+    if end is not None and change.version.updated >= end:
+        return False
     watched = (one for one in register.terms.watched if one.trigger.resource == change.version.type)
     return may_see(register.asker, change.version) and any(change.meets(one) for one in watched)
 
@@ -124,7 +129,7 @@ async def _changes(store: Records, rows: Sequence[Sequence[Any]], types: frozens
     """The versions named, of the types that matter, each with the one before it."""
     wanted = [(row[0], row[1]) for row in rows if row[0].partition("/")[0] in types]
     current = await store.currents(list(dict.fromkeys(reference for reference, _ in wanted)))
-    found: dict[tuple[str, int], Version] = {(one.reference, one.number): one for one in current.values()}
+    found: _Found = {(one.reference, one.number): one for one in current.values()}
     changes = []
     for reference, number in wanted:
         version = await _version(store, found, reference, number)
@@ -134,7 +139,7 @@ async def _changes(store: Records, rows: Sequence[Sequence[Any]], types: frozens
     return changes
 
 
-async def _version(store: Records, found: dict[tuple[str, int], Version], reference: str, number: int) -> Version | None:
+async def _version(store: Records, found: _Found, reference: str, number: int) -> Version | None:
     if (reference, number) not in found:
         version = await store.version(reference, number)
         if version is None:
@@ -147,4 +152,5 @@ def _element(resource: Resource, name: str) -> Any:
     """An element's value; one with a choice of types is found under any of them."""
     if name in resource:
         return resource[name]
-    return next((item for member, item in resource.items() if member.startswith(name) and member[len(name)].isupper()), None)
+    typed = (member for member in resource if member.startswith(name) and member[len(name)].isupper())
+    return resource.get(next(typed, name))

@@ -12,11 +12,12 @@ from fhir_gateway.problem import Invalid
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # What the connection itself needs, and what would lead the request elsewhere.
-RESERVED = frozenset(
-    ("connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer")
-) | {"proxy-authorization", "proxy-connection", "transfer-encoding", "upgrade"}
+_CONNECTION = ("connection", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+_CONTENT = ("content-encoding", "content-length", "content-type")
+RESERVED = frozenset((*_CONNECTION, *_CONTENT, "proxy-authorization", "proxy-connection"))
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}):[ \t]*([\x20-\x7e]{0,4000})")
 WHERE = "Subscription.channel.endpoint"
+HEADER = "Subscription.channel.header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +48,5 @@ def header(line: str) -> tuple[str, str]:
     """Name and value of one ``Subscription.channel.header``. Raises Invalid."""
     found = _HEADER.fullmatch(line)
     if found is None or found[1].lower() in RESERVED:
-        raise Invalid("a header is 'Name: value' in ASCII, and none that the connection itself needs", "Subscription.channel.header")
+        raise Invalid("a header is 'Name: value' in ASCII, and none the connection itself needs", HEADER)
     return found[1], found[2].strip()

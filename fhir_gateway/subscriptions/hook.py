@@ -23,9 +23,11 @@ class Hook:
 
     async def carry(self, terms: Terms, letter: Letter) -> None:
         headers = dict(terms.headers) | ({"Content-Type": terms.mime} if letter.body else {})
-        request = {"content": letter.body, "headers": headers, "timeout": terms.timeout_seconds}
+        patience = terms.timeout_seconds
         try:
-            async with self._client.stream(letter.method, letter.url, **request) as reply:
+            async with self._client.stream(
+                letter.method, letter.url, content=letter.body, headers=headers, timeout=patience
+            ) as reply:
                 status = reply.status_code
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise Undelivered(f"the endpoint does not answer: {type(fault).__name__}") from None

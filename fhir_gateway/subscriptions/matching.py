@@ -1,4 +1,4 @@
-"""Whether one version of a record meets a search: the stages of the search itself, read here instead of in the database.
+"""Whether one version of a record meets a search: the search's own stages, read here instead of in the database.
 
 https://hl7.org/fhir/R4/search.html
 

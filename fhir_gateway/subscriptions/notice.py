@@ -4,7 +4,7 @@ https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subs
 https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subscription-status-r4.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

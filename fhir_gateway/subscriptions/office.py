@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from fhir_gateway.problem import Forbidden
 from fhir_gateway.search.extract import index
 from fhir_gateway.security.access import may
 from fhir_gateway.security.audit import Act, Event, event
 from fhir_gateway.security.caller import Caller
-from fhir_gateway.problem import Forbidden
 from fhir_gateway.store.port import Store, Version
 from fhir_gateway.subscriptions.endpoints import Endpoints
 from fhir_gateway.subscriptions.pulse import Pulse
@@ -50,7 +50,7 @@ class Office:
     clock: Callable[[], datetime]
     pulse: Pulse
     carrier: Carrier
-    endpoints: Endpoints = Endpoints()
+    endpoints: Endpoints
     first_seconds: float = 1.0
     longest_seconds: float = 3600.0
     lease_seconds: float = 10.0

@@ -1,6 +1,7 @@
 """Wakes everyone in this process who waits for news; without it they look for themselves after a while."""
 
 import asyncio
+from contextlib import suppress
 
 
 class Pulse:
@@ -18,8 +19,6 @@ class Pulse:
     async def wait(self, seen: int, seconds: float) -> int:
         """Return the number of beats once it differs from ``seen``, or after ``seconds``."""
         if self.beats == seen:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._next.wait(), seconds)
-            except TimeoutError:
-                pass
         return self.beats

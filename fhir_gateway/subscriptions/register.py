@@ -1,4 +1,4 @@
-"""The gateway's own book of subscriptions: who asked, what was agreed, how many events there were, how far each has got.
+"""The gateway's own book of subscriptions: who asked, what was agreed, how many events, how far told.
 
 https://hl7.org/fhir/uv/subscriptions-backport/notifications.html
 
@@ -140,4 +140,3 @@ async def events(notes: Notes, identity: str, first: int, last: int) -> list[Hap
             break
         first += limit
     return found
-

@@ -6,14 +6,12 @@ Whoever holds the subscription's lease sends; ``told`` moves only after the subs
 between sends the same events under the same numbers once more: the subscriber sees a number twice, never a gap.
 """
 
+import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
-from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.problem import Conflict
-from fhir_gateway.records.revision import revision
-from fhir_gateway.store.port import Commit, Note
+from fhir_gateway.problem import Conflict, Unavailable
+from fhir_gateway.store.port import Commit
 from fhir_gateway.subscriptions.notice import EVENT, HEARTBEAT, Notice, Told, notification, told
 from fhir_gateway.subscriptions.office import Letter, Office, Undelivered
 from fhir_gateway.subscriptions.register import (
@@ -28,47 +26,65 @@ from fhir_gateway.subscriptions.register import (
     progress_note,
     registered,
 )
+from fhir_gateway.subscriptions.standing import turn
+from fhir_gateway.subscriptions.terms import EMPTY, REST_HOOK
 from fhir_gateway.subscriptions.topics import DELETE
 
-SPARE_SECONDS = 10.0
 ERROR_AFTER = 3
 BATCHES = 50
 
 
 async def send(office: Office, identity: str) -> None:
     """Send what is due of one subscription, unless another process is at it."""
-    register = await registered(office.store, identity)
-    if register is None or not register.in_force:
-        return
-    lease = register.terms.timeout_seconds + SPARE_SECONDS if office.lease_seconds > 1 else office.lease_seconds
     for _ in range(BATCHES):
-        if not await office.store.hold(f"{SHELF}/{identity}", office.owner, lease):
+        register = await registered(office.store, identity)
+        if register is None or not register.in_force:
             return
-        if not await _send_batch(office, register, await progress(office.store, identity)):
+        if not await _hold(office, identity):
             return
+        holding = asyncio.create_task(_go_on_holding(office, identity))
+        try:
+            more = await _send_batch(office, register, await progress(office.store, identity))
+        finally:
+            holding.cancel()
+        if not more:
+            return
+
+
+async def _hold(office: Office, identity: str) -> bool:
+    return await office.store.hold(f"{SHELF}/{identity}", office.owner, office.lease_seconds)
+
+
+async def _go_on_holding(office: Office, identity: str) -> None:
+    """A slow answer outlasts the lease, which is short so that a dead process is soon replaced."""
+    while True:
+        await asyncio.sleep(office.lease_seconds / 3)
+        with suppress(Unavailable):
+            await _hold(office, identity)
 
 
 def due(office: Office, register: Register, known: Progress) -> bool:
-    """Whether anything is to be sent now: events, a heartbeat, the end."""
-    now, terms = office.clock(), register.terms
-    if known.due > now:
-        return False
-    if terms.end is not None and terms.end <= now:
+    """Whether something is to be done now: events, a heartbeat, the end."""
+    if ended(office, register):
         return True
-    return known.told < known.count or _beats(office, register, known)
+    now, seconds = office.clock(), register.terms.heartbeat_seconds
+    if register.terms.channel != REST_HOOK or known.due > now:
+        return False
+    beats = bool(seconds) and known.spoken + timedelta(seconds=seconds) <= now
+    return known.told < known.count or beats
 
 
-def _beats(office: Office, register: Register, known: Progress) -> bool:
-    seconds = register.terms.heartbeat_seconds
-    return bool(seconds) and known.spoken + timedelta(seconds=seconds) <= office.clock()
+def ended(office: Office, register: Register) -> bool:
+    end = register.terms.end
+    return end is not None and end <= office.clock()
 
 
 async def _send_batch(office: Office, register: Register, known: Progress) -> bool:
     """One notification; True when the next may follow at once."""
-    if not due(office, register, known):
-        return False
-    if register.terms.end is not None and register.terms.end <= office.clock() and known.told == known.count:
+    if ended(office, register):
         await turn(office, register, OFF)
+        return False
+    if not due(office, register, known):
         return False
     last = min(known.count, known.told + register.terms.max_count)
     found = await events(office.store, register.id, known.told + 1, last)
@@ -78,26 +94,28 @@ async def _send_batch(office: Office, register: Register, known: Progress) -> bo
     except Undelivered as fault:
         await _failed(office, register, known, fault)
         return False
-    with suppress(Conflict):
-        await _went(office, register, known, batch)
+    await _went(office, register, known, batch)
     return True
 
 
 async def _carry(office: Office, register: Register, known: Progress, batch: tuple[Told, ...]) -> None:
-    kind = EVENT if batch else HEARTBEAT
-    body = notification(office.base_url, Notice(register, known, kind, office.clock(), batch))
-    letter = _classic(register, batch) if register.terms.classic else Letter("POST", register.terms.endpoint, body)
+    terms = register.terms
+    if terms.classic:
+        letter = _classic(register, batch)
+    else:
+        notice = Notice(register, known, EVENT if batch else HEARTBEAT, office.clock(), batch)
+        letter = Letter("POST", terms.endpoint, notification(office.base_url, notice))
     if letter is not None:
-        await office.carrier.carry(register.terms, letter)
+        await office.carrier.carry(terms, letter)
 
 
 def _classic(register: Register, batch: tuple[Told, ...]) -> Letter | None:
     """R4's own form: an empty ping, or with a payload the resource put under its id; None where there is nothing."""
     terms = register.terms
-    if not batch or terms.content == "empty":
-        return Letter("POST", terms.endpoint) if batch else None
-    (one,) = batch
-    if one.version is None:
+    if terms.content == EMPTY:
+        return Letter("POST", terms.endpoint)
+    one = next(iter(batch), None)
+    if one is None or one.version is None:
         return None
     url = f"{terms.endpoint.rstrip('/')}/{one.event.reference}"
     return Letter("DELETE", url) if one.event.interaction == DELETE else Letter("PUT", url, one.version.body)
@@ -106,34 +124,23 @@ def _classic(register: Register, batch: tuple[Told, ...]) -> Letter | None:
 async def _went(office: Office, register: Register, known: Progress, batch: tuple[Told, ...]) -> None:
     """Note what was taken, with its AuditEvent; a subscription that had failed works again."""
     now = office.clock()
-    step = {"told": batch[-1].event.number} if batch else {}
+    step = {"told": batch[-1].event.number} if batch else {"told": known.told}
     note = progress_note(known, **step, attempts=0, trouble="", due=now, spoken=now)
     shown = tuple(one.event.reference for one in batch if one.version is not None)
     event = office.event(register.asker, (f"Subscription/{register.id}", *shown))
-    await office.store.commit(Commit(notes=(note,), events=(event,)))
-    if register.state == FAILING:
-        await turn(office, register, ACTIVE)
+    with suppress(Conflict):
+        await office.store.commit(Commit(notes=(note,), events=(event,)))
+        if register.state == FAILING:
+            await turn(office, register, ACTIVE)
 
 
 async def _failed(office: Office, register: Register, known: Progress, fault: Undelivered) -> None:
     """Wait longer each time; after some tries the Subscription itself says that it does not get through."""
     delay = min(office.longest_seconds, office.first_seconds * 2 ** min(known.attempts, 30))
-    changed = {"attempts": known.attempts + 1, "trouble": fault.reason}
+    changed = {"attempts": known.attempts + 1, "trouble": fault.reason, "told": known.told}
     note = progress_note(known, **changed, due=office.clock() + timedelta(seconds=delay))
     event = office.event(register.asker, (f"Subscription/{register.id}",), status=503)
     with suppress(Conflict):
         await office.store.commit(Commit(notes=(note,), events=(event,)))
     if known.attempts + 1 >= ERROR_AFTER and register.state == ACTIVE:
         await turn(office, register, FAILING, fault.reason)
-
-
-async def turn(office: Office, register: Register, state: str, trouble: str = "") -> None:
-    """Bring a subscription into another state: in the register and in ``Subscription.status``, in one commit.
-
-    A Subscription that was changed or deleted meanwhile is left to those who enrol it.
-    """
-    current = await office.store.current(f"Subscription/{register.id}")
-    if current is None or current.deleted or current.number != register.version:
-        return
-    with suppress(Conflict):
-        await office.store.commit(turned(office, register, state, trouble))

@@ -58,15 +58,22 @@ def topics() -> Mapping[str, Topic]:
 
 def _topic(entry: Mapping[str, Any]) -> Topic:
     triggers = tuple(
-        Trigger(**{name: tuple(item) if isinstance(item, list) else item for name, item in trigger.items()})
-        for trigger in entry["triggers"]
+        Trigger(
+            one["resource"],
+            tuple(one["interactions"]),
+            one.get("current", ""),
+            one.get("previous", ""),
+            tuple(one.get("changed", ())),
+        )
+        for one in entry["triggers"]
     )
     return Topic(entry["url"], entry["title"], entry["description"], triggers, tuple(entry["filters"]))
 
 
 def basic(topic: Topic) -> Resource:
     """The topic as R4 writes it down."""
-    texts = (("url", "Uri", topic.url), ("title", "String", topic.title), ("description", "Markdown", topic.description))
+    named = (("url", "Uri", topic.url), ("title", "String", topic.title))
+    texts = (*named, ("description", "Markdown", topic.description))
     return {
         "resourceType": "Basic",
         "id": topic.url.rpartition(":")[2],

@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,7 @@ from fhir_gateway.terminology import system as systems
 from fhir_gateway.terminology.system import Concept, System
 
 KEPT = 500
+STORES = 4
 EDITIONS_LIMIT = 50
 
 _SEPARATOR = re.compile(r"([,|$\\])")
@@ -82,17 +83,17 @@ class Library:
 
     async def maps(self, source: str | None, target: str | None, systems: Sequence[str | None]) -> list[Resource]:
         """The concept maps from and to a value set, else those that have a group of one of the systems."""
-        pairs = [("source", source), ("target", target)]
-        asked = [(name, _SEPARATOR.sub(r"\\\1", value)) for name, value in pairs if value]
-        if not source:
-            named = [_SEPARATOR.sub(r"\\\1", system) for system in systems if system]
-            groups = [replace(parse("ConceptMap", [*asked, (name, ",".join(named))]), size=EDITIONS_LIMIT)
-                      for name in ("source-system", "target-system") if named]  # fmt: skip
+        wanted = [("target", target)] if target else []
+        named = ",".join(_escaped(system) for system in systems if system)
+        if source:
+            asked = [[("source", source), *wanted]]
         else:
-            groups = [replace(parse("ConceptMap", asked), size=EDITIONS_LIMIT)]
-        found = {one.reference: one for query in groups for one in await self._store.find(query)}
-        read = [decode_resource(one.body) for one in found.values()]
-        return [one for one in read if one.get("status") != "retired"]
+            asked = [[(name, named), *wanted] for name in ("source-system", "target-system") if named]
+        found: dict[str, Resource] = {}
+        for pairs in asked:
+            for query in _spellings(pairs):
+                found |= {one.reference: decode_resource(one.body) for one in await self._store.find(query)}
+        return [one for one in found.values() if one.get("status") != "retired"]
 
     def kept(self, key: Hashable, make: Any) -> Any:
         """What ``make`` made for the key the first time."""
@@ -111,7 +112,7 @@ class Library:
         return self._made.get(key)
 
     async def _shelf(self, type_: str, url: str) -> _Shelf:
-        query = parse(type_, [("url", _SEPARATOR.sub(r"\\\1", url))])
+        query = parse(type_, [("url", _escaped(url))])
         known = self._shelves.get((type_, url))
         if known is None or not await self._is_current(known, query):
             known = await self._read(query)
@@ -123,11 +124,15 @@ class Library:
     async def _is_current(self, shelf: _Shelf, query: Query) -> bool:
         if await self._store.count(query) != shelf.count:
             return False
-        return shelf.latest is None or await self._at(query, shelf.latest) == shelf.at_latest
+        if shelf.latest is None:
+            return True
+        # Both, because a writer's clock may be behind that of the one before it.
+        since, later = shelf.latest, shelf.latest + timedelta(milliseconds=1)
+        return await self._written(query, since) == shelf.at_latest and not await self._written(query, later)
 
-    async def _at(self, query: Query, latest: datetime) -> int:
-        later = Updated((Moment(start=latest),))
-        return await self._store.count(replace(query, criteria=(*query.criteria, later)))
+    async def _written(self, query: Query, since: datetime) -> int:
+        moment = Updated((Moment(start=since),))
+        return await self._store.count(replace(query, criteria=(*query.criteria, moment)))
 
     async def _read(self, query: Query) -> _Shelf:
         """Counted before it is read: what is written meanwhile makes the next look different."""
@@ -142,10 +147,33 @@ class Library:
         return _Shelf(editions, count, latest, same)
 
 
-@lru_cache(maxsize=8)
+def _escaped(url: str) -> str:
+    return _SEPARATOR.sub(r"\\\1", url)
+
+
+def _spellings(pairs: list[tuple[str, str]]) -> list[Query]:
+    """A map names its value sets as canonical or as uri, and each has parameters of its own."""
+    bare = [(name, _escaped(value) if name in _TWOFOLD else value) for name, value in pairs]
+    uris = [(f"{name}-uri" if name in _TWOFOLD else name, value) for name, value in bare]
+    both = [bare] if uris == bare else [bare, uris]
+    return [replace(parse("ConceptMap", one), size=EDITIONS_LIMIT) for one in both]
+
+
+_TWOFOLD = frozenset({"source", "target"})
+
+
 def of(store: Records) -> Library:
     """The one library of a store."""
-    return Library(store)
+    library = _LIBRARIES.get(id(store))
+    if library is None:
+        library = _LIBRARIES[id(store)] = Library(store)
+        while len(_LIBRARIES) > STORES:
+            _LIBRARIES.popitem(last=False)
+    return library
+
+
+# A library holds its store, so that no other can get the same id meanwhile.
+_LIBRARIES: OrderedDict[int, Library] = OrderedDict()
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,8 @@ from fhir_gateway.security.caller import development_clients
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.store.port import Store
+from fhir_gateway.terminology.library import Library
+from fhir_gateway.terminology.search import SearchTerms
 
 ROOT = "http://gateway"
 LIMITS = Limits(body=200_000, form=4000, url=2000, parameters=20, entries=50)
@@ -43,7 +45,8 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 @pytest.fixture
 def services(store: Store, ring: KeyRing) -> Services:
     tokens = TokenDesk(development_clients(ring), ring.tokens, f"{ROOT}/auth/token", Spent())
-    desk = Desk(store, Trail(store), lambda: datetime.now(UTC), b"s" * 32, 20, 50, f"{ROOT}/fhir", "test")
+    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store))
+    desk = Desk(store, Trail(store), clock, b"s" * 32, 20, 50, f"{ROOT}/fhir", "test", terminology=terms)
     return Services(desk, tokens, LIMITS)
 
 

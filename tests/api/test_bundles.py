@@ -171,7 +171,7 @@ async def test_reads_in_a_transaction_see_its_writes_and_deletions_come_first(ad
         ([entry("PUT", "Patient/a", patient(id="a"))] * 2, 400, "Bundle.entry[0]"),
         ([entry("POST", "Observation", observation(MOTHER))], 400, "Bundle.entry[0].resource.subject"),
         ([{"resource": patient()}], 400, "Bundle.entry[0].request"),
-        ([entry("PATCH", "Patient/a", patient(id="a"))], 400, "Bundle.entry[0].request.method"),
+        ([entry("TRACE", "Patient/a", patient(id="a"))], 400, "Bundle.entry[0].request.method"),
         ([entry("PUT", "Patient/a", patient(id="b"))], 400, "Bundle.entry[0].resource.id"),
         ([entry("POST", "Patient", patient())] * 51, 413, "Bundle.entry"),
         ([3], 400, "Bundle.entry"),
@@ -235,6 +235,8 @@ async def test_prefer_brings_the_written_resources_back(admin: httpx.AsyncClient
 
     plain = (await admin.post("/fhir", json=sent)).json()
     full = (await admin.post("/fhir", json=sent, headers={"prefer": "return=representation"})).json()
+    told = (await admin.post("/fhir", json=sent, headers={"prefer": "return=OperationOutcome"})).json()
+    assert told["entry"][0]["response"]["outcome"]["resourceType"] == "OperationOutcome"
 
     assert "resource" not in plain["entry"][0]
     assert full["entry"][0]["resource"]["gender"] == "female"

@@ -52,7 +52,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "/fhir", {"json": {"resourceType": "Bundle", "type": "transaction"}}, 200, "transaction"),
     ("DELETE", "/fhir/Patient/p", {}, 204, "delete"),
     ("GET", "/fhir/Patient/p", {}, 410, "read"),
-    ("PATCH", "/fhir/Patient/p", {}, 405, "unknown"),
+    ("PATCH", "/fhir/Patient/p", {}, 400, "patch"),
 ]
 
 

@@ -18,6 +18,8 @@ async def test_anybody_may_read_what_the_server_can_do(client_of: Callable[[str]
         "4.0.1",
         "application/fhir+json",
     )
+    assert "application/fhir+xml" in answer.json()["format"]
+    assert "application/json-patch+json" in answer.json()["patchFormat"]
     assert validate(answer.json()) == ()
 
 
@@ -27,8 +29,19 @@ async def test_every_type_is_there_with_what_its_routes_do(client_of: Callable[[
 
     assert len(types) == 146
     offered = {each["code"] for each in types["Patient"]["interaction"]}
-    assert offered == {"read", "vread", "history-instance", "search-type", "create", "update", "delete"}
-    assert {each["code"] for each in rest["interaction"]} == {"transaction", "batch"}
+    assert offered == {
+        "read",
+        "vread",
+        "history-instance",
+        "history-type",
+        "search-type",
+        "create",
+        "update",
+        "patch",
+        "delete",
+    }
+    assert {each["code"] for each in rest["interaction"]} == {"transaction", "batch", "history-system", "search-system"}
+    assert types["Patient"]["conditionalDelete"] == "single"
     assert {"name": "birthdate", "type": "date"}.items() <= next(
         each for each in types["Patient"]["searchParam"] if each["name"] == "birthdate"
     ).items()
@@ -41,7 +54,13 @@ async def test_nobody_is_told_that_the_audit_trail_can_be_written(
     rest = (await client_of("").get("/fhir/metadata")).json()["rest"][0]
     trail = next(each for each in rest["resource"] if each["type"] == "AuditEvent")
 
-    assert {each["code"] for each in trail["interaction"]} == {"read", "vread", "history-instance", "search-type"}
+    assert {each["code"] for each in trail["interaction"]} == {
+        "read",
+        "vread",
+        "history-instance",
+        "history-type",
+        "search-type",
+    }
 
 
 async def test_the_statement_names_the_token_endpoint(client_of: Callable[[str], httpx.AsyncClient]) -> None:

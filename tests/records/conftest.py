@@ -10,11 +10,14 @@ from fhir_gateway.records.journal import Visit
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import DEVELOPMENT_CLIENTS, Caller
 from fhir_gateway.store.port import Store
+from fhir_gateway.terminology.library import Library
+from fhir_gateway.terminology.search import SearchTerms
 
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    return Desk(store, Trail(store), lambda: datetime.now(UTC), b"s" * 32, 20, 50, "http://gateway/fhir", "test")
+    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store))
+    return Desk(store, Trail(store), clock, b"s" * 32, 20, 50, "http://gateway/fhir", "test", terminology=terms)
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """Finding records page by page, while others write."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from fhir_gateway.problem import Forbidden, TooCostly
+from fhir_gateway.problem import Forbidden, NotFound, TooCostly
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.records.find import search
+from fhir_gateway.records.find import Page, search
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.records.write import update
+from fhir_gateway.records.write import delete, update
 
 pytestmark = pytest.mark.anyio
 
@@ -59,3 +63,64 @@ async def test_a_page_that_brings_too_much_along_is_refused(desk: Desk, visit_of
 
     with pytest.raises(TooCostly, match="2 records"):
         await search(replace(desk, include_limit=2), admin, "Patient", [("_revinclude", "Observation:subject")])
+
+
+async def test_the_page_before_is_the_page_one_came_from(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await _write(desk, admin, *"abcdefg")
+    for order in ("_id", "-_id", "_lastUpdated", "-_lastUpdated", "active,-_id", "-active"):
+        asked = [("_count", "3"), ("_sort", order)]
+        pages = [await search(desk, admin, "Patient", asked)]
+        while pages[-1].following:
+            pages.append(await search(desk, admin, "Patient", [*asked, ("_cursor", pages[-1].following)]))
+        back = [pages[-1]]
+        while back[-1].preceding:
+            back.append(await search(desk, admin, "Patient", [*asked, ("_cursor", back[-1].preceding)]))
+
+        assert [len(page.matches) for page in pages] == [3, 3, 1]
+        assert [_ids(page) for page in back] == [_ids(page) for page in pages[::-1]], order
+        assert {page.total for page in (*pages, *back)} == {7}
+
+
+def _ids(page: Page) -> list[str]:
+    return [version.id for version in page.matches]
+
+
+WRITES = st.lists(st.tuples(st.sampled_from(["write", "delete"]), st.sampled_from("abcdefghijklmnop")), max_size=3)
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["_id", "-_id", "birthdate", "-birthdate"]), st.lists(WRITES, min_size=3, max_size=6))
+async def test_whatever_is_written_between_pages_no_record_that_stayed_is_skipped_or_repeated(
+    desk: Desk, visit_of: VisitOf, order: str, between: list[list[tuple[str, str]]]
+) -> None:
+    admin = visit_of("admin")
+    tag = uuid4().hex
+    for at, name in enumerate("cdgjkmn"):
+        await _put(desk, admin, tag + name, f"198{at % 3}-01-01")
+    asked = [("_count", "2"), ("_sort", order), ("identifier", tag)]
+    touched: set[str] = set()
+    page = await search(desk, admin, "Patient", asked)
+    seen = _ids(page)
+    while page.following:
+        for act, name in between.pop() if between else ():
+            touched.add(tag + name)
+            await _disturb(desk, admin, act, tag + name)
+        page = await search(desk, admin, "Patient", [*asked, ("_cursor", page.following)])
+        seen += _ids(page)
+
+    stayed = {tag + name for name in "cdgjkmn"} - touched
+    assert sorted(one for one in seen if one in stayed) == sorted(stayed)
+
+
+async def _put(desk: Desk, visit: Visit, name: str, born: str) -> None:
+    patient = {"resourceType": "Patient", "id": name, "birthDate": born, "identifier": [{"value": name[:32]}]}
+    await update(desk, visit, f"Patient/{name}", patient)
+
+
+async def _disturb(desk: Desk, visit: Visit, act: str, name: str) -> None:
+    if act == "write":
+        await _put(desk, visit, name, "1981-06-01")
+        return
+    with suppress(NotFound):
+        await delete(desk, visit, f"Patient/{name}")

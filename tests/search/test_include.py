@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fhir_gateway.search.criteria import Condition
 from fhir_gateway.search.include import references, reverse
 from fhir_gateway.search.query import parse
 from fhir_gateway.store.filter import stages
@@ -27,27 +28,43 @@ OBSERVATIONS: list[dict[str, Any]] = [
         ("Observation:subject", "Patient/p Group/g"),
         ("Observation:subject:Patient", "Patient/p"),
         ("Observation:patient", "Patient/p"),
-        ("Observation:has-member", "Observation/3"),
+        ("Observation:has-member", "Observation/2 Observation/3"),
         ("Observation:performer", ""),
-        ("Observation:*", "Encounter/e Observation/3 Patient/p Group/g"),
-        ("*", "Encounter/e Observation/3 Patient/p Group/g"),
+        ("Observation:*", "Encounter/e Observation/2 Observation/3 Patient/p Group/g"),
+        ("*", "Encounter/e Observation/2 Observation/3 Patient/p Group/g"),
         ("Encounter:subject", ""),
     ],
 )
 def test_an_include_names_records_of_this_server_once(include: str, expected: str) -> None:
     query = parse("Observation", [("_include", include)])
-    assert sorted(references(query, OBSERVATIONS)) == sorted(expected.split())
+    assert sorted(references(query.includes, OBSERVATIONS)) == sorted(expected.split())
 
 
 def test_a_reverse_include_is_a_search_by_reference() -> None:
     query = parse("Patient", [("_revinclude", "Observation:patient")])
-    (one,) = reverse(query, ["Patient/a", "Patient/b"], 100)
+    (one,) = reverse(query.revincludes, ["Patient/a", "Patient/b"], 100)
     assert (one.type, one.size) == ("Observation", 100)
     first = stages(one, None)[0]["$match"]
     assert first == {"type": "Observation", "keys": {"$in": ["subject:a\x1fPatient", "subject:b\x1fPatient"]}}
 
 
-def test_a_reverse_include_of_any_parameter_is_several_searches() -> None:
+def test_a_reverse_include_of_any_parameter_asks_all_of_them_at_once() -> None:
     query = parse("Patient", [("_revinclude", "Encounter:*")])
-    assert len(reverse(query, ["Patient/a"], 100)) >= 2
-    assert reverse(query, [], 100) == ()
+    (one,) = reverse(query.revincludes, ["Patient/a"], 100)
+    (condition,) = one.criteria
+    assert isinstance(condition, Condition)
+    assert len(condition.choices) >= 1
+    assert reverse(query.revincludes, [], 100) == ()
+
+
+def test_any_reverse_include_asks_every_type_that_may_refer() -> None:
+    query = parse("Patient", [("_revinclude", "*")])
+    asked = {one.type for one in reverse(query.revincludes, ["Patient/a"], 100)}
+    assert {"Observation", "Encounter", "Person"} < asked
+    assert "Organization" not in asked
+
+
+def test_a_reverse_include_asks_only_for_the_types_it_may_refer_to() -> None:
+    query = parse("Patient", [("_revinclude", "Observation:patient"), ("_revinclude", "Observation:subject:Group")])
+    (one,) = reverse(query.revincludes, ["Patient/a", "Group/b", "Device/c"], 100)
+    assert [choice.start for choice in one.criteria[0].choices] == ["subject:a\x1fPatient", "subject:b\x1fGroup"]  # type: ignore[union-attr]

@@ -7,45 +7,67 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_gateway.problem import BadRequest, NotSupported, Problem
+from fhir_gateway.problem import BadRequest, NotSupported, Problem, TooCostly
 from fhir_gateway.search.controls import Include, Sort
 from fhir_gateway.search.criteria import Condition, Ids, Moment, Updated
+from fhir_gateway.search.names import Unknown, Unoffered
+from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Reverse, Words
 from fhir_gateway.search.query import parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.filter import stages
 
 REFUSED = [
-    ("Patient", "famly", "x", BadRequest, "did you mean 'family'"),
-    ("Patient", "xyzzy", "x", BadRequest, "no search parameter 'xyzzy'$"),
+    ("Patient", "famly", "x", Unknown, "did you mean 'family'"),
+    ("Patient", "xyzzy", "x", Unknown, "no search parameter 'xyzzy'$"),
     ("Patients", "name", "x", BadRequest, "not a resource type"),
     ("Patient", "name", "", BadRequest, "'name' has no value"),
     ("Patient", "name", "a,,b", BadRequest, "empty value"),
     ("Patient", "name", "a\x00b", BadRequest, "no text"),
     ("Patient", "name", "a" * 5000, BadRequest, "too long"),
-    ("Patient", "name:text", "x", NotSupported, "offered: :contains, :exact, :missing"),
-    ("Patient", "gender:exact", "x", NotSupported, "offered: :missing, :not"),
+    ("Patient", "name:text", "x", Unoffered, "offered: :contains, :exact, :missing; did you mean ':exact'|:missing$"),
+    ("Patient", "name:exat", "x", Unoffered, "did you mean ':exact'"),
+    ("Patient", "gender:exact", "x", Unoffered, "offered: :above, :below, :in, :missing, :not, :not-in, :of-type"),
+    ("Observation", "subject:Patent", "x", Unoffered, "did you mean ':Patient'"),
     ("Patient", "birthdate:missing", "maybe", BadRequest, "true or false"),
     ("Patient", "birthdate", "yesterday", BadRequest, "needs a date"),
-    ("Patient", "_id:missing", "true", NotSupported, "offered: :not"),
-    ("Observation", "subject:Medication", "1", BadRequest, "not to Medication"),
-    ("Observation", "subject.name", "x", NotSupported, "does not offer"),
-    ("Observation", "subject:Patient.name", "x", NotSupported, "chain"),
-    ("Patient", "_has:Observation:patient:code", "x", NotSupported, "does not offer"),
-    ("Observation", "code-value-quantity", "x", NotSupported, "composite"),
-    ("Location", "near", "1|2", NotSupported, "special"),
-    ("Patient", "_text", "x", NotSupported, "_text"),
-    ("Patient", "_elements", "id", NotSupported, "_elements"),
+    ("Patient", "_id:missing", "true", Unoffered, "offered: :not"),
+    ("Observation", "subject:Medication", "1", Unknown, "not to Medication"),
+    ("Observation", "subject.nam", "x", Unknown, "did you mean 'name'"),
+    ("Observation", "code.name", "x", BadRequest, "no reference"),
+    ("Observation", "subject:identifier.name", "x", BadRequest, "no reference"),
+    ("Observation", "subject:Patient.gender.x", "x", BadRequest, "no reference"),
+    ("Observation", ".".join(["subject"] + ["link:Patient"] * 9 + ["name"]), "x", TooCostly, "at most 8"),
+    ("Provenance", ".".join(["target"] * 3 + ["focus"] * 4 + ["subject"]), "x", TooCostly, "name their types"),
+    ("Patient", "_has", "x", BadRequest, "_has:Type:reference:parameter"),
+    ("Patient", "_has:Nothing:patient:code", "x", BadRequest, "_has:Type:reference:parameter"),
+    ("Patient", "_has:Observation:patent:code", "x", Unknown, "did you mean 'patient'"),
+    ("Patient", "_has:Observation:encounter:code", "x", BadRequest, "does not refer to Patient"),
+    ("Patient", "_has:Observation:patient:cod", "x", Unknown, "did you mean 'code'"),
+    ("Observation", "code-value-quantity", "x", BadRequest, "2 values joined"),
+    ("Observation", "code-value-quantity", "x$y", BadRequest, "needs a number"),
+    ("Location", "near", "1", BadRequest, "latitude"),
+    ("Location", "near", "91|2", BadRequest, "up to 90"),
+    ("Location", "near", "1|2|3|kg", BadRequest, "unit of length"),
+    ("Location", "near", "1|2|-3", BadRequest, "from 0"),
+    ("Patient", "identifier:of-type", "a|b", BadRequest, r"system\|code\|value"),
+    ("Observation", "patient:below", "x", Unoffered, "offered: :identifier, :missing"),
+    ("ValueSet", "url:below", "urn:oid:1.2", BadRequest, "path"),
+    ("Patient", "_filter", "x", Unoffered, "_filter"),
+    ("Patient", "_type", "Patient", Unoffered, "_type"),
+    ("Patient", "_elements", "id", Unoffered, "_elements"),
     ("Patient", "_summary", "text", NotSupported, "count and false"),
+    ("Patient", "_explain", "maybe", BadRequest, "true or false"),
     ("Patient", "_count", "-1", BadRequest, "whole number"),
     ("Patient", "_count", "9" * 30, BadRequest, "whole number"),
-    ("Patient", "_count:exact", "1", NotSupported, "does not offer"),
+    ("Patient", "_count:exact", "1", Unoffered, "does not offer"),
     ("Patient", "_total", "maybe", BadRequest, "none, estimate, accurate"),
     ("Patient", "_sort", "nmae", BadRequest, "'nmae' is none"),
     ("Patient", "_sort", "name,-name", BadRequest, "twice"),
+    ("Observation", "_sort", "code-value-quantity", NotSupported, "not offered"),
+    ("Location", "_sort", "near", NotSupported, "not offered"),
     ("Patient", "_include", "Observation", BadRequest, "Type:parameter"),
     ("Patient", "_include", "Patient:gender", BadRequest, "not a reference parameter"),
-    ("Patient", "_include:iterate", "Patient:link", NotSupported, "does not offer"),
-    ("Patient", "_revinclude", "*", BadRequest, "Type:parameter"),
+    ("Patient", "_include:often", "Patient:link", Unoffered, "does not offer"),
 ]
 
 
@@ -58,6 +80,7 @@ def test_what_is_not_understood_is_refused_by_name(
     with pytest.raises(kind, match=says) as refusal:
         parse(type_, [(name, value)])
     assert type(refusal.value) is kind
+    assert refusal.value.status in (400, 403)
 
 
 def test_lenient_leaves_out_what_is_unknown_and_says_what_it_used() -> None:
@@ -77,13 +100,16 @@ def test_commas_are_alternatives_and_repetition_is_conjunction() -> None:
 
 
 def test_the_shape_of_the_answer_is_read() -> None:
-    pairs = [("_count", "5000"), ("_sort", "-birthdate,family"), ("_total", "none"), ("_format", "json")]
+    pairs = [("_include:iterate", "Organization:partof"), ("_count", "5000"), ("_sort", "-birthdate,family"), ("_total", "none"), ("_format", "json")]
     query = parse(
         "Patient", [*pairs, ("_include", "Patient:organization"), ("_revinclude", "Observation:patient:Patient")]
     )
     assert (query.size, query.total) == (1000, "none")
     assert query.sorts == (Sort("spans", "birthdate", descending=True), Sort("keys", "name", "family"))
-    assert query.includes == (Include("Patient", "organization"),)
+    assert query.includes == (
+        Include("Patient", "organization"),
+        Include("Organization", "partof", iterate=True),
+    )
     assert query.revincludes == (Include("Observation", "patient", "Patient"),)
 
 
@@ -139,4 +165,46 @@ def test_any_request_is_planned_or_refused(name: str, modifier: str, value: str)
         query = parse("Observation", [(name + modifier, value)])
     except BadRequest:
         return
-    assert stages(query, "qn")[0]["$match"]
+    assert query.pending or stages(query, "qn")[0]["$match"]
+
+
+def test_a_chain_asks_every_type_that_has_the_parameter() -> None:
+    (chain,) = parse("Observation", [("subject.name", "lan")]).criteria
+    assert isinstance(chain, Chain)
+    assert "Patient" in dict(chain.ways)
+    assert "Group" not in dict(chain.ways)
+    (named,) = parse("Observation", [("subject:Patient.name", "lan")]).criteria
+    assert isinstance(named, Chain)
+    assert ([type_ for type_, _ in named.ways], named.named) == (["Patient"], True)
+
+
+def test_chains_lie_in_reverse_chains_and_these_in_chains() -> None:
+    (outer,) = parse("Patient", [("_has:Observation:patient:performer:Practitioner.name", "lan")]).criteria
+    assert isinstance(outer, Reverse)
+    assert (outer.source, outer.key) == ("Observation", "subject")
+    assert isinstance(outer.question, Chain)
+    (chain,) = parse("Encounter", [("patient._has:Observation:patient:code", "718-7")]).criteria
+    assert isinstance(chain, Chain)
+    assert isinstance(chain.ways[0][1], Reverse)
+    (deep,) = parse("Patient", [("_has:Observation:patient:_has:DiagnosticReport:result:code", "1")]).criteria
+    assert isinstance(deep, Reverse)
+    assert isinstance(deep.question, Reverse)
+
+
+QUESTIONS = {
+    ("Patient", "_list", "a,List/b"): Listed("Patient", ("a", "b")),
+    ("Observation", "code:in", "http://vs"): Coded("code", "in", ("http://vs",)),
+    ("Observation", "code:not-in", "http://vs"): Coded("code", "in", ("http://vs",), absent=True),
+    ("Condition", "code:below", "urn:icd|I10"): Coded("code", "below", ("urn:icd|I10",)),
+    ("Encounter", "location:below", "Location/1"): Placed(
+        "location", "below", ("Location/1",), (("Location", "partof"),)
+    ),
+    ("Encounter", "_content", "Đái tháo đường"): Words(("dai thao duong",), everywhere=True),
+}
+
+
+@pytest.mark.parametrize(("asked", "question"), QUESTIONS.items())
+def test_what_only_other_records_can_tell_is_left_pending(asked: tuple[str, str, str], question: object) -> None:
+    query = parse(asked[0], [asked[1:]])
+    assert query.criteria == (question,)
+    assert query.pending

@@ -114,8 +114,15 @@ def _read(text: str, kind: str, at: tuple[etree._Element, str]) -> Any:
     if kind == "decimal":
         if not _DECIMAL.fullmatch(text.strip()):
             raise _fault("is not a valid decimal: a number", *at)
-        return decode(text.strip().encode())
+        return _decimal(text.strip(), at)
     return text
+
+
+def _decimal(text: str, at: tuple[etree._Element, str]) -> Any:
+    try:
+        return decode(text.encode())
+    except Malformed as fault:
+        raise _fault(fault.text, *at) from None
 
 
 def _attributes(element: etree._Element, allowed: tuple[str, ...], where: str) -> dict[str, Any]:

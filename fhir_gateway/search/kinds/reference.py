@@ -16,7 +16,7 @@ from fhir_gateway.search.escape import plain
 from fhir_gateway.search.kinds import token
 from fhir_gateway.search.registry import Parameter
 
-MODIFIERS = frozenset({"identifier"})
+MODIFIERS = frozenset({"identifier", "above", "below"})
 
 _LOCAL = re.compile(r"^([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
 _ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")

@@ -12,6 +12,7 @@ from fhir_gateway.store.mongo.connection import Document, answering, connect, pr
 from fhir_gateway.store.mongo.jobs import JobKeeper
 from fhir_gateway.store.mongo.notes import NoteKeeper
 from fhir_gateway.store.mongo.records import RecordReader
+from fhir_gateway.store.mongo.timeline import TimelineReader
 from fhir_gateway.store.mongo.trail import TrailKeeper
 from fhir_gateway.store.mongo.transact import Work, transact
 from fhir_gateway.store.mongo.walk import Walker
@@ -19,7 +20,7 @@ from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Commit, Store
 
 
-class MongoStore(RecordReader, Walker, JobKeeper, NoteKeeper, TrailKeeper):
+class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, TrailKeeper):
     """``Store``; belongs to the event loop it was opened in."""
 
     def __init__(self, client: AsyncIOMotorClient[Document], database: str) -> None:

@@ -38,7 +38,12 @@ TOO_LARGE = {10334, 17280}
 WAITS: dict[str, Any] = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
 
 OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
-    "versions": (IndexModel([("of", ASCENDING), ("version", ASCENDING)], name="of"),),
+    "resources": (IndexModel([("updated", ASCENDING), ("_id", ASCENDING)], name="written"),),
+    "versions": (
+        IndexModel([("of", ASCENDING), ("version", ASCENDING)], name="of"),
+        IndexModel([("updated", ASCENDING), ("of", ASCENDING), ("version", ASCENDING)], name="written"),
+        IndexModel([("type", ASCENDING), ("updated", ASCENDING), ("of", ASCENDING)], name="updated"),
+    ),
     "notes": (IndexModel([("found", ASCENDING), ("_id", ASCENDING)], name="found"),),
     "jobs": (
         IndexModel([("held", ASCENDING)], name="held", sparse=True),

@@ -16,9 +16,8 @@ def to_plan(told: Any) -> Plan:
     indexes = dict.fromkeys(str(value) for name, value in found if name == "indexName")
     if "IDHACK" in stages or "CLUSTERED_IXSCAN" in stages:
         indexes["_id_"] = None
-    return Plan(
-        tuple(indexes), "COLLSCAN" in stages, _most(found, "totalKeysExamined"), _most(found, "totalDocsExamined")
-    )
+    keys, documents = (_most(found, f"total{what}Examined") for what in ("Keys", "Docs"))
+    return Plan(tuple(indexes), "COLLSCAN" in stages, keys, documents)
 
 
 def _walk(node: Any) -> Iterator[tuple[str, Any]]:

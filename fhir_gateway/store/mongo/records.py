@@ -86,9 +86,9 @@ class RecordReader:
             told = await self._database.command("explain", command, verbosity="executionStats")
         return to_plan(told)
 
-    async def count(self, query: Query, reader: str | None = None) -> int:
+    async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
         async with answering():
-            cursor = self._home(query.type).aggregate(count_stages(query, reader))
+            cursor = self._home(query.type).aggregate(count_stages(query, reader, limit))
             counted = [int(document["n"]) async for document in cursor]
         return counted[0] if counted else 0
 

@@ -15,7 +15,7 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from fhir_gateway.problem import Claimed, Conflict, Problem
-from fhir_gateway.store.mongo.connection import Collection, Document, duplicate
+from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds
 from fhir_gateway.store.mongo.documents import (
     VERSION_FIELDS,
     event_document,
@@ -101,7 +101,11 @@ class Writer:
             before = old.get(change.version.reference)
             if before is None or before["version"] != change.replaces:
                 raise Conflict("another version is current by now", change.version.reference)
-        history = [document | {"_id": past(name, document["version"]), "of": name} for name, document in old.items()]
+        ends = {change.version.reference: milliseconds(change.version.updated) for change in changes}
+        history = [
+            document | {"_id": past(name, document["version"]), "of": name, "until": ends[name]}
+            for name, document in old.items()
+        ]
         await insert(self.database.versions, history, session, Overtaken())
         replacements = [self._replacement(change, old[change.version.reference]["readers"]) for change in changes]
         result = await self.database.resources.bulk_write(replacements, ordered=True, session=session)

@@ -78,6 +78,7 @@ def test_contained_resources_lie_one_element_deeper():
         ("<name><familie value='x'/></name>", "Patient.name[0].familie"),
         ("<active value='yes'/>", "Patient.active"),
         ("<multipleBirthInteger value='1.5'/>", "Patient.multipleBirthInteger"),
+        ("<extension url='u'><valueDecimal value='1e999'/></extension>", "Patient.extension[0].valueDecimal"),
         ("<gender value='male'/><gender value='male'/>", "Patient.gender"),
         ("<gender/>", "Patient.gender"),
         ("<gender code='male'/>", "Patient.gender"),

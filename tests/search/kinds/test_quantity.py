@@ -39,9 +39,9 @@ def test_a_quantity_without_value_is_not_found() -> None:
 
 
 def test_a_unit_is_checked_exactly() -> None:
-    span = parse(QUANTITY, "gt5|http://unitsofmeasure.org|mg", "").span
+    span = parse(QUANTITY, "gt5|urn:units|tablet", "").span
     assert span is not None
-    assert (span.unit, span.system) == ("mg", "http://unitsofmeasure.org")
+    assert (span.unit, span.system) == ("tablet", "urn:units")
     bare = parse(QUANTITY, "5", "").span
     assert bare is not None
     assert (bare.unit, bare.system) == (None, None)

@@ -23,9 +23,10 @@ CODE = parameters("Observation")["code"]
         ({"value": "1"}, ["c:1/"]),
         (
             {"coding": [{"system": "s", "code": "1"}, {"code": "2"}, {"display": "x"}]},
-            ["c:1/s", "c:2/"],
+            ["c:1/s", "c:2/", "c~:x/"],
         ),
-        ({"text": "only words"}, []),
+        ({"text": "Chỉ có chữ"}, ["c~:chi co chu/"]),
+        ({"coding": [{"code": "1", "display": "A"}], "text": "a"}, ["c:1/", "c~:a/"]),
     ],
 )
 def test_each_shape_becomes_its_keys(value: Any, keys: list[str]) -> None:

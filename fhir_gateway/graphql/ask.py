@@ -1,0 +1,98 @@
+"""One GraphQL question from its text to its answer.
+
+https://hl7.org/fhir/R4/operation-resource-graphql.html
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+from anyio import to_thread
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    validate,
+)
+from graphql.utilities import get_operation_ast
+
+from fhir_gateway.fhir import outcome
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.graphql.limits import TOKEN_LIMIT, must_be_small
+from fhir_gateway.graphql.resolve import Session
+from fhir_gateway.graphql.schema import schema
+from fhir_gateway.graphql.shape import shaped
+from fhir_gateway.problem import BadRequest, Issue, Problem, Unavailable
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.records.journal import Visit
+
+log = structlog.get_logger("fhir_gateway.faults")
+
+ERROR_LIMIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``focal`` is the record that the question is about; None when it is about the server."""
+
+    text: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    operation: str | None = None
+    focal: Resource | None = None
+
+
+async def ask(desk: Desk, visit: Visit, question: Question) -> Resource:
+    """``data`` and ``errors``. Raises BadRequest for what is no question of this schema, TooCostly for a large one."""
+    # Made when first asked for, which takes half a second.
+    known = await to_thread.run_sync(schema, question.focal["resourceType"] if question.focal else "")
+    document, operation = _read(question, known)
+    must_be_small(document)
+    result = execute(
+        known,
+        document,
+        question.focal,
+        Session(desk, visit),
+        dict(question.variables),
+        question.operation,
+    )
+    done = await cast(Awaitable[ExecutionResult], result) if hasattr(result, "__await__") else result
+    assert isinstance(done, ExecutionResult)
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    answer: Resource = {"data": shaped(done.data, [operation.selection_set], fragments)}
+    if done.errors:
+        answer["errors"] = [_told(error, visit.request) for error in done.errors[:ERROR_LIMIT]]
+    return answer
+
+
+def _read(question: Question, known: GraphQLSchema) -> tuple[DocumentNode, OperationDefinitionNode]:
+    try:
+        document = parse(question.text, max_tokens=TOKEN_LIMIT)
+    except GraphQLError as error:
+        raise BadRequest(error.message, "query") from error
+    if errors := validate(known, document, max_errors=ERROR_LIMIT):
+        raise BadRequest(errors[0].message, "query", tuple(Issue(error.message, "query") for error in errors))
+    operation = get_operation_ast(document, question.operation)
+    if operation is None or operation.operation != OperationType.QUERY:
+        raise BadRequest("one query is needed, and where there are several its name", "operationName")
+    return document, operation
+
+
+def _told(error: GraphQLError, request: str) -> dict[str, Any]:
+    """An error as GraphQL writes it; a fault of ours without its words, which may quote a record."""
+    cause = error.original_error
+    if isinstance(cause, Unavailable):
+        raise cause
+    told: dict[str, Any] = {"path": error.path} if error.path else {}
+    if isinstance(cause, Problem):
+        return {"message": cause.text, **told, "extensions": {"resource": outcome.outcome(cause)}}
+    if cause is not None and not isinstance(cause, GraphQLError):
+        log.error("fault", request=request, type=type(cause).__name__, place="graphql")
+        return {"message": "a fault of this server", **told}
+    return {"message": error.message, **told}

@@ -1,0 +1,252 @@
+"""Parcels of resources become commits: checked, linked, compared with what is there, written with their AuditEvent.
+
+https://hl7.org/fhir/R4/http.html#update
+
+Ids are kept, so what is imported twice is found unchanged the second time. A resource without an id gets one made of
+its content.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fhir_gateway.fhir.codec import encode
+from fhir_gateway.fhir.reference import parse, rewrite
+from fhir_gateway.fhir.resource import Resource, stamp
+from fhir_gateway.fhir.subset import must_be_whole
+from fhir_gateway.fhir.validation import validate
+from fhir_gateway.population.source import Entry, Parcel, Refusal, called
+from fhir_gateway.population.source import reference as named
+from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, PreconditionFailed, Problem
+from fhir_gateway.records.condition import matches, normal
+from fhir_gateway.records.desk import Author, Desk, give_way
+from fhir_gateway.records.journal import Visit
+from fhir_gateway.records.revision import revision
+from fhir_gateway.security.access import may
+from fhir_gateway.store.port import Change, Claim, Version
+
+IMPORT = "$import"
+KNOWN_CONDITIONS = 20_000
+URN = ("urn:uuid:", "urn:oid:")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the entries; they add up to what was read."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+    @property
+    def read(self) -> int:
+        return self.created + self.updated + self.unchanged + self.refused
+
+    def plus(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.created + other.created,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.refused + other.refused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry that may be stored: the reference it gets, the claim that its condition makes.
+
+    ``met`` says that the condition found the resource already.
+    """
+
+    entry: Entry
+    resource: Resource
+    reference: str
+    claim: Claim | None = None
+    met: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A parcel ready to be compared with what is stored."""
+
+    items: tuple[Item, ...]
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def references(self) -> frozenset[str]:
+        return frozenset(item.reference for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a load makes of the store, at this moment."""
+
+    changes: tuple[Change, ...]
+    claims: tuple[Claim, ...]
+    counts: Counts
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(slots=True)
+class Intake:
+    """One import on behalf of one caller."""
+
+    desk: Desk
+    visit: Visit
+    _authors: dict[str, Author] = field(default_factory=dict)
+    _found: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+
+    async def loaded(self, parcel: Parcel) -> Load:
+        """The parcel's entries checked and linked. What is wrong with one is told of it alone, unless it is whole."""
+        refusals = list(parcel.refusals)
+        items: list[Item] = []
+        for place, entry in enumerate(parcel.entries):
+            await give_way(place)
+            try:
+                self._check(entry)
+                items.append(await self._item(entry))
+            except Problem as problem:
+                refusals.append(Refusal(entry.number, problem.issues))
+        items, doubles = _once(items)
+        linked, lost = await self._linked(items, parcel)
+        refusals += [*doubles, *lost]
+        if parcel.whole and refusals:
+            return Load((), (*refusals, *_with_the_others(linked)))
+        return Load(tuple(linked), tuple(refusals))
+
+    def _check(self, entry: Entry) -> None:
+        """Raises Invalid, Forbidden."""
+        if issues := validate(entry.resource):
+            raise Invalid(issues[0].text, issues[0].where, issues)
+        must_be_whole(entry.resource)
+        self._author(entry.resource["resourceType"])
+
+    def _author(self, type_: str) -> Author:
+        author = self._authors.get(type_)
+        if author is None:
+            if type_ == "AuditEvent":
+                raise Forbidden("an AuditEvent is made by the gateway alone", "resourceType")
+            access = may(self.visit.caller, IMPORT, type_)
+            author = Author(access.reader, (access.owner,) if access.owner else ())
+            self._authors[type_] = author
+        return author
+
+    async def _item(self, entry: Entry) -> Item:
+        type_ = entry.resource["resourceType"]
+        reference = named(entry)
+        if not entry.condition or await self.desk.store.current(reference) is not None:
+            return Item(entry, entry.resource, reference)
+        author = self._author(type_)
+        condition = entry.condition.removeprefix(f"{type_}?")
+        key = f"condition|{author.reader or '*'}|{type_}?{normal(condition)}"
+        owner = (await self.desk.store.claimed([key])).get(key)
+        found = await matches(self.desk.store, type_, condition, author.reader)
+        if len(found) > 1:
+            raise PreconditionFailed("the condition matches more than one resource", "ifNoneExist")
+        if found:
+            return Item(entry, entry.resource, found[0], met=True)
+        return Item(entry, entry.resource, reference, Claim(key, reference, owner))
+
+    async def _linked(self, items: Sequence[Item], parcel: Parcel) -> tuple[list[Item], list[Refusal]]:
+        names = {**parcel.names}
+        for item in items:
+            if item.entry.condition and item.entry.full_url:
+                names |= called(item.entry, item.reference)
+                self._remember(item.entry.full_url, item.reference)
+        linked: list[Item] = []
+        refusals = []
+        for place, item in enumerate(items):
+            await give_way(place)
+            try:
+                linked.append(replace(item, resource=await self._pointed(item, names)))
+            except Problem as problem:
+                refusals.append(Refusal(item.entry.number, problem.issues))
+        return linked, refusals
+
+    async def _pointed(self, item: Item, names: dict[str, str]) -> Resource:
+        """The resource with its links resolved. Raises where one leads nowhere or to several."""
+        author = self._author(item.resource["resourceType"])
+        targets = {target: names.get(target) or await self._resolved(target, author) for target in _open(item.resource)}
+        return rewrite(item.resource, {**names, **targets}) if targets or item.entry.full_url else item.resource
+
+    async def _resolved(self, target: str, author: Author) -> str:
+        if target in self._found:
+            return self._found[target]
+        asked = parse(target)
+        if asked.form != "conditional":
+            raise BadRequest("no entry of the Bundle has this fullUrl", "reference")
+        found = await matches(self.desk.store, asked.type, asked.query, author.reader)
+        if len(found) != 1:
+            raise PreconditionFailed(f"the reference matches {'several' if found else 'no'} resources", "reference")
+        self._remember(target, found[0])
+        return found[0]
+
+    def _remember(self, name: str, reference: str) -> None:
+        self._found[name] = reference
+        if len(self._found) > KNOWN_CONDITIONS:
+            self._found.popitem(last=False)
+
+    async def outcome(self, load: Load) -> Outcome:
+        """What there is to write now; to be asked again when another writer was faster."""
+        current = await self.desk.store.currents(sorted(load.references))
+        now = self.desk.now()
+        changes, refusals = [], list(load.refusals)
+        created = unchanged = 0
+        for place, item in enumerate(load.items):
+            await give_way(place)
+            there = current.get(item.reference)
+            author = self._author(item.resource["resourceType"])
+            if item.met or (there is not None and _is_same(item.resource, there)):
+                unchanged += 1
+            elif there is not None and not author.owns(there):
+                refusals.append(_refused(item.entry, "this id is of a record that you may not replace", "forbidden"))
+            else:
+                created += there is None
+                changes.append(revision(item.resource, item.reference, there, now, author.readers))
+        counts = Counts(created, len(changes) - created, unchanged, len(refusals))
+        claims = tuple(item.claim for item in load.items if item.claim)
+        return Outcome(tuple(changes), claims, counts, tuple(refusals))
+
+
+def _once(items: Sequence[Item]) -> tuple[list[Item], list[Refusal]]:
+    """The items without those that write a resource a second time: which of the two is meant is not ours to say."""
+    seen: set[str] = set()
+    kept, refusals = [], []
+    for item in items:
+        if item.reference in seen and not item.met:
+            refusals.append(_refused(item.entry, "an entry before this one writes the same resource", "duplicate"))
+        else:
+            kept.append(item)
+            seen.add(item.reference)
+    return kept, refusals
+
+
+def _with_the_others(items: Iterable[Item]) -> Iterator[Refusal]:
+    for item in items:
+        yield _refused(item.entry, "another entry of the transaction is refused", "processing")
+
+
+def _refused(entry: Entry, text: str, code: str) -> Refusal:
+    return Refusal(entry.number, (Issue(text, entry.resource["resourceType"], code),))
+
+
+def _open(resource: Resource) -> Iterator[str]:
+    """Targets of references that are no address yet; a member of this name with text is a Reference's alone."""
+    waiting: list[object] = [resource]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            target = value.get("reference")
+            if isinstance(target, str) and ("?" in target or target.startswith(URN)):
+                yield target
+            if value.get("resourceType") != "Bundle":
+                waiting.extend(child for child in value.values() if type(child) in (dict, list))
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _is_same(resource: Resource, current: Version) -> bool:
+    if current.deleted:
+        return False
+    return encode(stamp(resource, current.id, current.number, current.updated)) == current.body

@@ -1,0 +1,87 @@
+"""What happened: to one record, to all of a type, to everything; newest first, a page at a time.
+
+https://hl7.org/fhir/R4/http.html#history
+"""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from fhir_gateway.problem import BadRequest
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.records.journal import Touched, Visit, patients, record
+from fhir_gateway.records.read import visible
+from fhir_gateway.security.access import may
+from fhir_gateway.store.port import Timeline, Version
+
+CURSOR = "_cursor"
+NAMED_PATIENTS = 5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TAG_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One page. ``total`` is known where it costs nothing; ``following`` is the cursor of the next page, if any."""
+
+    versions: tuple[Version, ...]
+    total: int | None
+    following: str
+
+
+async def history(desk: Desk, visit: Visit, wanted: Timeline, cursor: str | None) -> Chapter:
+    """A page of what the caller may see. Raises NotFound for a record that is not there for this caller."""
+    interaction, total = "history-system", None
+    if wanted.reference:
+        interaction = "history-instance"
+        newest = await visible(desk, visit, interaction, wanted.reference)
+        total = newest.number if wanted.since is None and wanted.during is None else None
+    else:
+        interaction = "history-type" if wanted.type else interaction
+        wanted = replace(wanted, reader=may(visit.caller, interaction, wanted.type or "*").reader)
+    wanted = wanted if cursor is None else replace(wanted, after=_resumed(wanted, cursor, desk.cursor_secret))
+    found = await desk.store.changes(replace(wanted, limit=wanted.limit + 1)) if wanted.limit else []
+    shown = found[: wanted.limit]
+    await record(desk, visit, interaction, _touched(wanted, shown))
+    following = _issued(wanted, shown[-1], desk.cursor_secret) if len(found) > wanted.limit > 0 else ""
+    return Chapter(tuple(shown), total, following)
+
+
+def _touched(wanted: Timeline, shown: list[Version]) -> Touched:
+    about = patients(shown)
+    if wanted.reference:
+        return Touched((wanted.reference, *about))
+    return Touched(about if len(about) <= NAMED_PATIENTS else (), f"{wanted.type or ''}/_history")
+
+
+def _scope(wanted: Timeline) -> list[str]:
+    return [str(part) for part in (wanted.type, wanted.reference, wanted.since, wanted.during)]
+
+
+def _issued(wanted: Timeline, last: Version, secret: bytes) -> str:
+    """A signed place: behind the last version shown, in this history alone."""
+    place = [(last.updated - _EPOCH) // _MILLISECOND, last.reference, last.number]
+    content = json.dumps([_scope(wanted), place], separators=(",", ":")).encode()
+    return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
+
+
+def _resumed(wanted: Timeline, cursor: str, secret: bytes) -> tuple[datetime, str, int]:
+    try:
+        sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+    except ValueError:
+        sealed = b""
+    tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
+    if not hmac.compare_digest(tag, _tag(content, secret)):
+        raise BadRequest("the cursor was not issued by this server", CURSOR)
+    scope, (updated, reference, number) = json.loads(content)
+    if scope != _scope(wanted):
+        raise BadRequest("the cursor belongs to another history", CURSOR)
+    return _EPOCH + updated * _MILLISECOND, reference, number
+
+
+def _tag(content: bytes, secret: bytes) -> bytes:
+    return hmac.digest(secret, b"history cursor\0" + content, "sha256")[:_TAG_BYTES]

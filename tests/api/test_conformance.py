@@ -1,0 +1,109 @@
+"""$validate and $meta by HTTP."""
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+PROFILE = "http://example.org/StructureDefinition/patient"
+PATIENT = {"resourceType": "Patient", "id": "p", "active": True}
+STRUCTURE = {
+    "resourceType": "StructureDefinition",
+    "id": "patient",
+    "url": PROFILE,
+    "name": "VNPatient",
+    "status": "active",
+    "kind": "resource",
+    "abstract": False,
+    "type": "Patient",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+    "derivation": "constraint",
+    "differential": {
+        "element": [
+            {"id": "Patient.birthDate", "path": "Patient.birthDate", "min": 1},
+            {
+                "id": "Patient.maritalStatus",
+                "path": "Patient.maritalStatus",
+                "binding": {"strength": "extensible", "valueSet": "http://example.org/vs"},
+            },
+        ]
+    },
+}
+SET = {
+    "resourceType": "ValueSet",
+    "id": "vs",
+    "url": "http://example.org/vs",
+    "status": "active",
+    "compose": {"include": [{"system": "urn:m", "concept": [{"code": "M"}]}]},
+}
+
+
+def issues(answer: httpx.Response) -> set[tuple[str, str, str]]:
+    assert answer.status_code == 200, answer.text
+    return {(one["severity"], one["code"], one.get("expression", [""])[0]) for one in answer.json()["issue"]}
+
+
+async def test_a_resource_that_is_r4_has_no_fault(admin: httpx.AsyncClient) -> None:
+    assert issues(await admin.post("/fhir/Patient/$validate", json=PATIENT)) == {("information", "informational", "")}
+
+
+async def test_every_fault_is_told_with_its_place(admin: httpx.AsyncClient) -> None:
+    wrong = {**PATIENT, "gender": "m", "birthDate": "2026-13-01"}
+    found = issues(await admin.post("/fhir/Patient/$validate", json=wrong))
+
+    assert {place for _, _, place in found} == {"Patient.gender", "Patient.birthDate"}
+    assert issues(await admin.post("/fhir/Observation/$validate", json=PATIENT)) >= {
+        ("error", "structure", "resourceType")
+    }
+
+
+async def test_a_profile_is_kept_by_name_and_by_claim(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/StructureDefinition/patient", json=STRUCTURE)
+    await admin.put("/fhir/ValueSet/vs", json=SET)
+    single = {**PATIENT, "maritalStatus": {"coding": [{"system": "urn:m", "code": "S"}]}}
+    wanted = {("error", "required", "Patient.birthDate"), ("warning", "code-invalid", "Patient.maritalStatus")}
+
+    assert issues(await admin.post(f"/fhir/Patient/$validate?profile={PROFILE}", json=single)) == wanted
+    claimed = {**single, "meta": {"profile": [PROFILE]}}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": claimed}]}
+    assert issues(await admin.post("/fhir/Patient/$validate", json=parameters)) == wanted
+
+
+async def test_a_profile_nobody_has_is_an_error_when_asked_for_and_a_warning_when_claimed(
+    admin: httpx.AsyncClient,
+) -> None:
+    asked = issues(await admin.post("/fhir/Patient/$validate?profile=http://example.org/none", json=PATIENT))
+    claimed = {**PATIENT, "meta": {"profile": ["http://example.org/none"]}}
+
+    assert ("error", "not-found", "profile") in asked
+    assert issues(await admin.post("/fhir/Patient/$validate", json=claimed)) == {("warning", "not-found", "Patient")}
+
+
+async def test_a_stored_record_can_be_validated_and_the_modes_ask_their_own_questions(
+    admin: httpx.AsyncClient,
+) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+    fine = {("information", "informational", "")}
+
+    assert issues(await admin.get("/fhir/Patient/p/$validate")) == fine
+    assert issues(await admin.get("/fhir/Patient/p/$validate?mode=delete")) == fine
+    other = await admin.post("/fhir/Patient/p/$validate?mode=update", json={**PATIENT, "id": "q"})
+    assert issues(other) == {("error", "value", "Patient.id")}
+    assert (await admin.get("/fhir/Patient/p/$validate?mode=destroy")).status_code == 400
+    assert (await admin.get("/fhir/Patient/q/$validate")).status_code == 404
+    assert (await admin.post("/fhir/Patient/$validate")).status_code == 400
+
+
+async def test_labels_are_added_and_taken_away(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+    tag = {"tag": [{"system": "urn:t", "code": "x"}]}
+    sent = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": tag}]}
+    added = (await admin.post("/fhir/Patient/p/$meta-add", json=sent)).json()
+    all_of_it = (await admin.get("/fhir/$meta")).json()
+    left = (await admin.post("/fhir/Patient/p/$meta-delete", json=sent)).json()
+
+    assert added["parameter"][0]["valueMeta"]["tag"] == tag["tag"]
+    assert all_of_it["parameter"][0]["valueMeta"] == tag
+    assert "tag" not in left["parameter"][0]["valueMeta"]
+    assert (await admin.get("/fhir/Patient/p/$meta")).json() == left
+    assert (await admin.post("/fhir/Patient/p/$meta-add", json={"resourceType": "Parameters"})).status_code == 400

@@ -1,0 +1,53 @@
+"""Operations are where the table says, and nowhere else."""
+
+import httpx
+import pytest
+
+from fhir_gateway.api import operations
+from fhir_gateway.fhir.validation import validate
+
+pytestmark = pytest.mark.anyio
+
+PATIENT = {"resourceType": "Patient", "id": "p", "active": True}
+
+
+async def test_an_operation_that_is_not_offered_there_is_not_found(admin: httpx.AsyncClient) -> None:
+    for path in ("$nothing", "Patient/$nothing", "Patient/p/$lookup", "Observation/$expand", "$everything"):
+        answer = await admin.get(f"/fhir/{path}")
+        assert (path, answer.status_code) == (path, 404)
+    assert (await admin.get("/fhir/Patiant/$validate")).status_code == 404
+    assert (await admin.get("/fhir/Patient/a b/$everything")).status_code == 400
+
+
+async def test_what_changes_a_record_is_not_done_by_get(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+
+    assert (await admin.get("/fhir/Patient/p/$meta-add")).status_code == 405
+
+
+async def test_a_record_whose_id_looks_like_an_operation_cannot_be(admin: httpx.AsyncClient) -> None:
+    assert (await admin.put("/fhir/Patient/$p", json={**PATIENT, "id": "$p"})).status_code in (400, 405)
+
+
+async def test_nobody_asks_without_a_token(client_of) -> None:
+    for path in ("Patient/p/$everything", "ValueSet/$expand", "$graphql"):
+        assert (await client_of("").get(f"/fhir/{path}")).status_code == 401
+
+
+async def test_the_statement_declares_each_of_them(admin: httpx.AsyncClient) -> None:
+    found = (await admin.get("/fhir/metadata")).json()
+    rest = found["rest"][0]
+    declared = {one["type"]: {each["name"] for each in one["operation"]} for one in rest["resource"]}
+
+    assert validate(found) == ()
+    assert {"everything", "summary", "validate", "meta", "meta-add", "meta-delete"} <= declared["Patient"]
+    assert {"lookup", "subsumes", "validate-code"} <= declared["CodeSystem"]
+    assert {"expand", "validate-code"} <= declared["ValueSet"]
+    assert not declared["Patient"] & {"expand", "lastn", "document"}
+    assert "meta-add" not in declared["AuditEvent"]
+    assert {"graphql", "meta"} <= {each["name"] for each in rest["operation"]}
+
+
+def test_every_operation_of_the_table_can_be_reached() -> None:
+    for operation in operations.OPERATIONS:
+        assert operation.system or operation.type or operation.instance

@@ -1,0 +1,42 @@
+"""Large questions are known before they are answered."""
+
+import pytest
+from graphql import parse
+
+from fhir_gateway.graphql.limits import must_be_small
+from fhir_gateway.problem import TooCostly
+
+
+def test_fragments_count_wherever_they_are_spread() -> None:
+    doubled = "".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }} " for n in range(12))
+    question = f"{{ ...F0 }} {doubled} fragment F12 on Query {{ a }}"
+
+    with pytest.raises(TooCostly, match="500"):
+        must_be_small(parse(question))
+
+
+def test_depth_counts_through_fragments() -> None:
+    question = "{ a { ...F } } fragment F on X { " + "a { " * 19 + "b" + " }" * 19 + " }"
+
+    with pytest.raises(TooCostly, match="deep"):
+        must_be_small(parse(question))
+    must_be_small(parse(question.replace("a { a {", "a {", 1).replace("} }", "}", 1)))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "{ __schema { types { name } } }",
+        "{ __schema { queryType { fields { type { fields { name } } } } } }",
+        "{ __type(name: 1) { ...F } } fragment F on __Type { fields { type { ...F2 } } } "
+        "fragment F2 on __Type { interfaces { name } }",
+    ],
+)
+def test_the_schema_is_shown_one_level_at_a_time(question: str) -> None:
+    with pytest.raises(TooCostly, match="one type"):
+        must_be_small(parse(question))
+
+
+def test_a_plain_question_and_a_plain_look_at_the_schema_pass() -> None:
+    must_be_small(parse("{ PatientList { id ...F } } fragment F on Patient { name { text } }"))
+    must_be_small(parse("{ __schema { queryType { fields { name } } } }"))
