@@ -226,6 +226,7 @@ class Gateway:
             Service(self.office()).run(),
             self._seal(),
             self._bulk(),
+            self._keep_up(),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -245,6 +246,14 @@ class Gateway:
                 if await self.store.hold("sealer", owner, 3 * self.settings.seal_seconds):
                     while await seal_once(self.store, self.keys.gateway, now(), SEALED_AT_ONCE):
                         pass
+            await asyncio.sleep(self.settings.seal_seconds)
+
+    async def _keep_up(self) -> None:
+        """Search indexes that a new version of the code wants are built, and records get its keys."""
+        done = False
+        while not done:
+            with suppress(Problem):
+                done = await self.store.keep_up(f"{self.base_url}#{id(self)}")
             await asyncio.sleep(self.settings.seal_seconds)
 
     async def _bulk(self) -> None:

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from adapters.contract import Message
 from fhir_gateway import app as root
-from fhir_gateway import logs, serving
+from fhir_gateway import loading, logs, serving
 from fhir_gateway.demo import play
-from fhir_gateway.exchange.delivery import MessageSender
+from fhir_gateway.exchange.delivery import MessageSender, Undelivered
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.exchange.translation import translate as run_translation
 from fhir_gateway.fhir.codec import encode
-from fhir_gateway.problem import Problem
+from fhir_gateway.population.intake import Counts
+from fhir_gateway.problem import NotFound, Problem
 from fhir_gateway.security.chain import verify as verify_chain
 from fhir_gateway.settings import Settings
 
@@ -35,6 +37,13 @@ Data = Annotated[Path | None, typer.Option("--data", help="Folder for keys and t
 HospitalName = Annotated[
     str, typer.Option("--hospital", help="Sender: qn-general, bai-chay, san-nhi or one of your own.")
 ]
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("files, {task.fields[counts].read} resources, {task.fields[counts].refused} refused"),
+    TimeElapsedColumn(),
+)
 MEDIA_TYPES = {".hl7": "application/hl7-v2", ".xml": "application/xml", ".json": "application/fhir+json"}
 
 
@@ -44,6 +53,8 @@ def main() -> None:
         cli()
     except Problem as problem:
         fail(problem)
+    except OSError as fault:  # a folder that cannot be written, a port that is taken
+        fail(Problem(f"{fault.strerror or fault}{f': {fault.filename}' if fault.filename else ''}"))
 
 
 def fail(problem: Problem) -> NoReturn:
@@ -54,7 +65,11 @@ def fail(problem: Problem) -> NoReturn:
 
 def settings_with(**given: Any) -> Settings:
     """The settings of the environment, with what the command line says on top."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        raise Problem(first["msg"], f"FHIR_GATEWAY_{'_'.join(map(str, first['loc'])).upper()}") from fault
 
 
 @cli.command()
@@ -125,12 +140,19 @@ def ingest(
     address = url or serving.address(settings)
     sender = MessageSender(address, serving.development_token(settings, hospital))
     with Progress(console=err, disable=as_json) as progress:
-        receipts = [
-            {"file": file.name, **sender.send(hospital, media_type_of(file), file.read_bytes())}
-            for file in progress.track(_all_files(files), description=f"sending to {address}")
-        ]
+        waiting = progress.track(_all_files(files), description=f"sending to {address}")
+        receipts = [{"file": file.name, **_sent(sender, hospital, file)} for file in waiting]
     _show(receipts, as_json)
     sys.exit(0 if all(receipt["state"] == "stored" for receipt in receipts) else 1)
+
+
+def _sent(sender: MessageSender, hospital: str, file: Path) -> dict[str, Any]:
+    """The receipt; of a message that was not taken, why: the files after it are sent all the same."""
+    try:
+        return sender.send(hospital, media_type_of(file), file.read_bytes())
+    except Undelivered as refusal:
+        problems = [{"where": issue.where, "text": issue.text} for issue in refusal.issues]
+        return {"receipt": "", "state": "refused", "resources": [], "problems": problems}
 
 
 def _all_files(paths: list[Path]) -> list[Path]:
@@ -149,6 +171,40 @@ def _show(receipts: list[dict[str, Any]], as_json: bool) -> None:
     out.print(table)
     counts = Counter(row["state"] for row in receipts)
     out.print(", ".join(f"{n} {state}" for state, n in sorted(counts.items())) + f"; {len(receipts)} sent")
+
+
+@cli.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, help="Folder (or file) of NDJSON and Bundles.")],
+    data: Data = None,
+    hospital: Annotated[
+        str | None, typer.Option(help="Import in the name of this hospital; default: seen by those who see all.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Import .ndjson and .json files, plain, .gz or .bz2; run it again after an interruption and it goes on there."""
+    with Progress(*COLUMNS, console=err, disable=as_json) as progress:
+        bar = progress.add_task("importing", total=None, counts=Counts())
+
+        def tell(done: int, total: int, counts: Counts) -> None:
+            progress.update(bar, completed=done, total=total, counts=counts)
+
+        report = asyncio.run(loading.load(settings_with(data=data), folder, hospital, tell))
+    _show_counts(report, as_json)
+    sys.exit(1 if report.counts.refused else 0)
+
+
+def _show_counts(report: loading.Report, as_json: bool) -> None:
+    counts, refused = report.counts, str(report.refused) if report.refused else None
+    parts = {name: getattr(counts, name) for name in ("created", "updated", "unchanged", "refused")}
+    if as_json:
+        told = {"files": report.files, "read": counts.read, **parts, "reasons": refused}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        return
+    listed = " + ".join(f"{number} {name}" for name, number in parts.items())
+    out.print(f"{report.files} files, {counts.read} resources read = {listed}", highlight=False)
+    if refused:
+        out.print(f"reasons: {refused}", highlight=False, soft_wrap=True)
 
 
 @cli.command()
@@ -178,7 +234,10 @@ def audit_verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Walk the audit chain from its beginning; exit status 1 when an event was changed, removed or added."""
-    result = asyncio.run(_verified(settings_with(data=data)))
+    settings = settings_with(data=data)
+    if settings.mongo_url is None and not (settings.data / "database").is_dir():
+        raise NotFound(f"no gateway has ever kept its database under {settings.data}", "--data")
+    result = asyncio.run(_verified(settings))
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     else:

@@ -14,7 +14,7 @@ LAYERS = (
     ("fhir_gateway.__main__",),
     ("fhir_gateway.cli",),
     ("fhir_gateway.demo",),
-    ("fhir_gateway.serving",),
+    ("fhir_gateway.serving", "fhir_gateway.loading"),
     ("fhir_gateway.app",),
     ("fhir_gateway.api",),
     ("fhir_gateway.exchange",),
@@ -45,6 +45,7 @@ DOORS = {
     "typer": ("fhir_gateway.cli",),
     "lxml": ("adapters.vn_xml", "adapters.cda", "fhir_gateway.fhir.xml"),
     "fhirpathpy": ("fhir_gateway.fhir.fhirpath",),
+    "antlr4": ("fhir_gateway.fhir.fhirpath",),
     "secantus": (),
 }
 ADAPTERS = ("adapters.hl7v2", "adapters.vn_xml", "adapters.cda")

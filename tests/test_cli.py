@@ -109,3 +109,39 @@ def test_every_command_teaches(command):
     done = run(*command, "--help")
     assert done.returncode == 0
     assert len(done.stdout) > 100
+
+
+def test_a_file_that_is_not_taken_does_not_hold_up_the_others(serving, tmp_path):
+    (tmp_path / "1-empty.xml").write_bytes(b"")
+    (tmp_path / "2-good.xml").write_bytes((FIXTURES / "vn_xml/outpatient/message.xml").read_bytes())
+    done = run("ingest", "--hospital", "bai-chay", str(tmp_path), data=serving)
+    assert done.returncode == 1
+    assert "1 refused, 1 stored; 2 sent" in done.stdout
+    assert "1-empty.xml" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"FHIR_GATEWAY_PORT": "abc"}, "FHIR_GATEWAY_PORT"),
+        ({"FHIR_GATEWAY_DATA": __file__}, "File exists"),
+        ({"FHIR_GATEWAY_PARTNERS": "."}, "nameless.toml: the partner file lacks name"),
+    ],
+    ids=["a setting of the wrong kind", "a data folder that is a file", "a partner without a name"],
+)
+def test_a_gateway_that_cannot_start_says_why_in_one_line(environment, said, tmp_path):
+    (tmp_path / "nameless.toml").write_text('title = "?"', encoding="utf-8")
+    where = {"FHIR_GATEWAY_DATA": str(tmp_path / "data"), **environment}
+    if "FHIR_GATEWAY_PARTNERS" in where:
+        where["FHIR_GATEWAY_PARTNERS"] = str(tmp_path)
+    done = run("serve", **{"FHIR_GATEWAY_PORT": "0", **where})
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_audit_chain_of_a_folder_without_a_gateway_is_not_called_whole(tmp_path):
+    done = run("audit", "verify", data=tmp_path / "mistyped")
+    assert done.returncode == 1
+    assert "mistyped" in done.stderr
+    assert not (tmp_path / "mistyped").exists()

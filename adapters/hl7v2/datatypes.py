@@ -11,7 +11,7 @@ from adapters.hl7v2.codes import TERMINOLOGY, code, table
 from adapters.hl7v2.numbers import UCUM, unit_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
-from adapters.hl7v2.times import date_time, in_order
+from adapters.hl7v2.times import date_time, in_order, instant
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -37,6 +37,15 @@ def time(scene: Scene, value: Value, target: str, component: int = 1) -> str | N
         value.notice("the date or time cannot be read", component)
         return None
     value.took(component, target)
+    return converted
+
+
+def exact_time(scene: Scene, value: Value, target: str, component: int = 1) -> str | None:
+    """An instant: only a time exact to the second is one, a shorter one stays unmapped."""
+    text = value.peek(component)
+    converted = instant(text, scene.hospital.offset) if text else None
+    if converted:
+        value.took(component, target)
     return converted
 
 

@@ -24,13 +24,13 @@ def map_attachment(scene: Scene, obx: Segment, order: Order | None) -> bool:
         if order and order.report:
             forms = order.report.setdefault("presentedForm", [])
             at = f"DiagnosticReport/{order.report['id']}#presentedForm[{len(forms)}]"
-            forms.append(_attachment(scene, obx, value, at))
+            forms.append(attachment(scene, obx, value, at))
         else:
             _map_document(scene, obx, value)
     return bool(attached)
 
 
-def _attachment(scene: Scene, obx: Segment, value: Value, at: str) -> Resource:
+def attachment(scene: Scene, obx: Segment, value: Value, at: str) -> Resource:
     raw = _bytes(value)
     value.took(5, f"{at}.data")
     value.took(4, f"{at}.data")
@@ -85,7 +85,7 @@ def _map_document(scene: Scene, obx: Segment, value: Value) -> None:
             "status": "current",
             "type": coded(scene, obx.value(3), f"{at}type", "observation"),
             "subject": scene.patient(),
-            "content": [{"attachment": _attachment(scene, obx, value, f"{at}content[0].attachment")}],
+            "content": [{"attachment": attachment(scene, obx, value, f"{at}content[0].attachment")}],
             "context": {"encounter": [encounter]} if encounter else None,
         },
     )

@@ -21,9 +21,12 @@ async def live(services: Services, asked: Asked) -> Answer:
 
 
 async def ready(services: Services, asked: Asked) -> Answer:
-    """200 when the database answers; Unavailable otherwise."""
+    """200 when the database answers, with how far the search indexes are; Unavailable otherwise."""
     await services.desk.store.ping()
-    return Answer(200, orjson.dumps({"status": "ready", "database": "ok"}), media_type=JSON)
+    told = await services.desk.store.upkeep()
+    state = "building" if told.missing else "current" if told.current else "refreshing"
+    indexes = {"status": state, "missing": told.missing, "refreshed": told.refreshed, "records": told.records}
+    return Answer(200, orjson.dumps({"status": "ready", "database": "ok", "indexes": indexes}), media_type=JSON)
 
 
 async def metrics(services: Services, asked: Asked) -> Answer:

@@ -11,11 +11,10 @@ from uuid import uuid4
 from fhir_gateway.exchange import cases, parts
 from fhir_gateway.exchange.cases import Effect
 from fhir_gateway.exchange.dossier import Author, Heading, Section, assemble, composition
-from fhir_gateway.exchange.filing import changes_for
+from fhir_gateway.exchange.filing import changes_for, cited
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inputs import brought
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.fhir.reference import references
 from fhir_gateway.fhir.resource import Resource, instant, reference
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound
 from fhir_gateway.records.revision import revision
@@ -165,8 +164,7 @@ async def _gathered(
     if missing:
         raise NotFound("no such resource, or not yours to send", missing[0])
     resources = {ref: decode_resource(version.body) for ref, version in found.items()}
-    resolve = await _cited(house, resources)
-    return tuple(chosen), {**resources, **resolve}
+    return tuple(chosen), {**resources, **await cited(house.store, resources, reader)}
 
 
 async def _record(house: House, patient: str, reader: str | None) -> list[str]:
@@ -177,21 +175,10 @@ async def _record(house: House, patient: str, reader: str | None) -> list[str]:
     return found
 
 
-async def _cited(house: House, resources: Mapping[str, Resource]) -> dict[str, Resource]:
-    """What those resources refer to, followed until nothing new appears, so that the document stands alone."""
-    known, frontier = dict(resources), list(resources.values())
-    while frontier:
-        wanted = {link.target for resource in frontier for link in references(resource)} - known.keys()
-        found = await house.store.currents(sorted(ref for ref in wanted if "/" in ref and ":" not in ref))
-        frontier = [decode_resource(version.body) for version in found.values() if not version.deleted]
-        known |= {reference(resource): resource for resource in frontier}
-    return {ref: resource for ref, resource in known.items() if ref not in resources}
-
-
-async def _resolver(house: House, cited: Iterable[str]) -> Any:
-    found = await house.store.currents(list(dict.fromkeys(cited)))
+async def _resolver(house: House, wanted: Iterable[str]) -> Any:
+    found = await house.store.currents(list(dict.fromkeys(wanted)))
     held = {ref: decode_resource(version.body) for ref, version in found.items() if not version.deleted}
-    return {**held, **await _cited(house, held)}.get
+    return {**held, **await cited(house.store, held, None)}.get
 
 
 async def _commit(house: House, caller: Caller, effect: Effect, interaction: str, task: Version | None) -> None:

@@ -148,6 +148,8 @@ def _partners(folder: Path) -> dict[str, Partner]:
     for place in (files("fhir_gateway.exchange") / "partners", folder):
         for file in _toml_files(place):
             table = _toml(file)
+            if "name" not in table:
+                raise Problem(f"{file.name}: the partner file lacks name", file.name)
             tables[table["name"]] = {**tables.get(table["name"], {}), **table}
     return {name: _partner(table, folder) for name, table in tables.items()}
 

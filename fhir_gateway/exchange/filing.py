@@ -15,7 +15,7 @@ from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Receipt, State
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.fhir.reference import rewrite
+from fhir_gateway.fhir.reference import references, rewrite
 from fhir_gateway.fhir.resource import Resource, reference
 from fhir_gateway.identity.link import Linking, link
 from fhir_gateway.problem import Issue
@@ -43,6 +43,18 @@ async def changes_for(
     wanted = {reference(resource): resource for resource in resources}
     current = await store.currents(list(wanted))
     return tuple(revision(wanted[ref], ref, current.get(ref), now, readers) for ref in wanted)
+
+
+async def cited(store: Store, resources: Mapping[str, Resource], reader: str | None) -> dict[str, Resource]:
+    """What those resources refer to and ``reader`` (None: anyone) may see, followed until nothing new appears."""
+    known, frontier = dict(resources), list(resources.values())
+    while frontier:
+        wanted = {link.target for resource in frontier for link in references(resource)} - known.keys()
+        found = await store.currents(sorted(ref for ref in wanted if "/" in ref and ":" not in ref))
+        seen = (v for v in found.values() if not v.deleted and (reader is None or reader in v.readers))
+        frontier = [decode_resource(version.body) for version in seen]
+        known |= {reference(resource): resource for resource in frontier}
+    return {ref: resource for ref, resource in known.items() if ref not in resources}
 
 
 async def file(house: House, receipt: Receipt, translated: Translated, body: bytes) -> Filed:
@@ -113,7 +125,7 @@ def _fold(resource: Resource, current: Version | None) -> Resource:
 
 
 def _not_contradicted(stored: Resource, said: Resource) -> Resource:
-    """What stays of the stored resource: no other variant of a choice given now, no extension of a changed primitive."""
+    """What stays of the stored resource: no other variant of a choice now given, no extension of a changed value."""
     given = {choice for choice in CHOICES for name in said if name.startswith(choice)}
     changed = {f"_{name}" for name, value in said.items() if stored.get(name) != value}
     return {n: v for n, v in stored.items() if n not in changed and not n.startswith(tuple(given))}
@@ -173,7 +185,9 @@ async def _openings(
             notices.append(
                 {"where": "ServiceRequest.performer", "text": "no gateway is known for the receiving facility"}
             )
-        opened.append(_opened(house, hospital, (request, written, receiver), known, message))
+        # A resource completed from the store cites what earlier messages brought: diagnoses, a merged patient.
+        within = {**known, **await cited(house.store, known, hospital.name)}
+        opened.append(_opened(house, hospital, (request, written, receiver), within, message))
     return opened, notices
 
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from antlr4 import CommonTokenStream, InputStream
 from fhirpathpy import compile as compiled
 from fhirpathpy.engine.nodes import ResourceNode
 from fhirpathpy.models import models
+from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
+from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
 from fhir_gateway.fhir import pattern
 from fhir_gateway.fhir.codec import plain
@@ -82,9 +85,22 @@ _TEXT_TESTS = {
 
 @lru_cache(maxsize=512)
 def _invariant(expression: str) -> Callable[[Any, Any], list[Any]]:
+    _must_be_whole(expression)
     return compiled(expression, models["r4"], {"userInvocationTable": _TEXT_TESTS})
 
 
 @lru_cache(maxsize=512)
 def _compiled(expression: str) -> Callable[[Any, Any], list[Any]]:
+    _must_be_whole(expression)
     return compiled(expression, models["r4"])
+
+
+def _must_be_whole(expression: str) -> None:
+    """The library reads as far as it understands and drops the rest: ``a.exists()) and false`` would be true."""
+    lexer = FHIRPathLexer(InputStream(expression))
+    lexer.removeErrorListeners()
+    parser = FHIRPathParser(CommonTokenStream(lexer))
+    parser.removeErrorListeners()
+    parser.entireExpression()  # type: ignore[no-untyped-call]
+    if parser.getNumberOfSyntaxErrors():
+        raise ValueError("not a FHIRPath expression")

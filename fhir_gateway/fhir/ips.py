@@ -120,7 +120,7 @@ def _active(system: str) -> Element:
 def _said(resource: Mapping[str, Any]) -> str:
     """What the record is about, and the value it gives, as a line of text."""
     names = ("code", "vaccineCode", "medicationCodeableConcept", "medicationReference")
-    found = next((resource[name] for name in names if name in resource), {})
+    found: Any = next((resource[name] for name in names if name in resource), {})
     quantity = resource.get("valueQuantity", {})
     amount = f"{quantity.get('value', '')} {quantity.get('unit', '')}".strip()
     amount = amount or _concept(resource.get("valueCodeableConcept")) or str(resource.get("valueString", ""))
@@ -131,7 +131,7 @@ def _said(resource: Mapping[str, Any]) -> str:
 def _concept(concept: Any) -> str:
     if not isinstance(concept, dict):
         return ""
-    coding = next(iter(concept.get("coding", ())), {})
+    coding: Element = next(iter(concept.get("coding", ())), {})
     return str(concept.get("text") or coding.get("display") or coding.get("code") or concept.get("display") or "")
 
 

@@ -8,7 +8,7 @@ the counts add up as if nothing had happened. While one parcel is being committe
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,9 +38,6 @@ class Progress:
     refused_bytes: int = 0
     done: bool = False
 
-    def kept(self, run: str, print_: str) -> dict[str, Any]:
-        return {**asdict(self), "run": run, "print": print_}
-
 
 def _progress(note: Mapping[str, Any]) -> Progress:
     return Progress(note["name"], note["behind"], Counts(**note["counts"]), note["refused_bytes"], note["done"])
@@ -61,7 +58,8 @@ class Run:
 
 async def opened(desk: Desk, root: Path, owner: str, files: Sequence[Path], data: Path) -> Run:
     """The interrupted run of these files, or a new one. Raises Conflict when two begin at once."""
-    key = hashlib.sha256(f"{owner}\n{root.resolve()}".encode()).hexdigest()[:32]
+    place = await asyncio.to_thread(root.resolve)
+    key = hashlib.sha256(f"{owner}\n{place}".encode()).hexdigest()[:32]
     note = await desk.store.note(RUNS, key)
     number = 1 if note is None else note["number"] + (note["state"] == DONE)
     if note is None:
@@ -82,118 +80,134 @@ async def _noted(desk: Desk, key: str, content: Mapping[str, Any], expected: Map
     await desk.store.commit(Commit(notes=(Note(RUNS, key, content, expected),)))
 
 
-async def imported(desk: Desk, visit: Visit, run: Run) -> AsyncIterator[Progress]:
+async def imported(desk: Desk, visit: Visit, run: Run) -> AsyncGenerator[Progress, None]:
     """Import all files of the run; tells of each step as soon as it is durable."""
-    intake = Intake(desk, visit)
-    sizes = 0
-    for path in run.files:
-        clerk = _Clerk(intake, run, path, sizes)
-        async for progress in clerk.work():
-            sizes = progress.refused_bytes
-            yield progress
+    clerk = _Clerk(Intake(desk, visit), run)
+    try:
+        async for step in clerk.steps():
+            if (before := await clerk.landed()) is not None:
+                yield before
+            clerk.start(step)
+        if (before := await clerk.landed()) is not None:
+            yield before
+    finally:
+        await clerk.rest()
+
+
+@dataclass(slots=True)
+class _File:
+    """One file and how far it is. ``stamp`` tells whether it was changed since."""
+
+    path: Path
+    key: str
+    stamp: str
+    progress: Progress
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is to be committed next: a load of a file, and how far the file is then."""
+
+    file: _File
+    load: Load | None = None
+    behind: int = 0
+    done: bool = False
 
 
 @dataclass(slots=True)
 class _Clerk:
-    """One file on its way in. At most one commit is under way; ``_busy`` are the records it writes."""
+    """A run on its way. At most one commit is under way; ``_busy`` are the records it writes."""
 
     intake: Intake
     run: Run
-    path: Path
-    refused_bytes: int
-    _progress: Progress = field(default_factory=lambda: Progress(""))
-    _print: str = ""
-    _is_new: bool = True
+    _refused_bytes: int = 0
     _busy: frozenset[str] = frozenset()
     _commit: "asyncio.Task[Progress] | None" = None
 
-    @property
-    def key(self) -> str:
-        return f"{self.run.key}/{hashlib.sha256(self.run.name(self.path).encode()).hexdigest()[:32]}"
+    async def steps(self) -> AsyncIterator[_Step]:
+        """Each parcel, checked and linked while the one before is being committed."""
+        for path in self.run.files:
+            file = await self._file(path)
+            if file.progress.done:
+                yield _Step(file)
+                continue
+            waiting = parcels(path, file.progress.behind)
+            parcel: Parcel | None = await asyncio.to_thread(next, waiting, None) or Parcel(behind=file.progress.behind)
+            while parcel is not None:
+                load = await self._loaded(parcel)
+                following = await asyncio.to_thread(next, waiting, None)
+                yield _Step(file, load, parcel.behind, following is None)
+                parcel = following
 
-    async def work(self) -> AsyncIterator[Progress]:
-        """The file's progress: as it is found, then after each commit."""
-        await self._begin()
-        if self._progress.done:
-            yield self._progress
-            return
-        await asyncio.to_thread(
-            shelf.cut_back, self.run.folder, {REFUSED: self.refused_bytes} if self.refused_bytes else {}
-        )
-        try:
-            async for load, behind in self._loads():
-                if (before := await self._landed()) is not None:
-                    yield before
-                self._busy = load.references
-                self._commit = asyncio.create_task(self._store(load, behind))
-            if (before := await self._landed()) is not None:
-                yield before
-        finally:
-            if self._commit is not None:
-                await asyncio.gather(self._commit, return_exceptions=True)
-        self._progress = await self._store(Load((), ()), self._progress.behind, done=True)
-        yield self._progress
+    def start(self, step: _Step) -> None:
+        if step.load is not None:
+            self._busy = step.load.references
+        self._commit = asyncio.create_task(self._store(step))
 
-    async def _begin(self) -> None:
-        """Where an earlier run was interrupted, unless the file was changed since."""
-        facts = self.path.stat()
-        self._print = f"{facts.st_size} {facts.st_mtime_ns}"
-        note = await self.intake.desk.store.note(PROGRESS, self.key)
-        self._is_new = note is None
-        if note is not None and note["print"] == self._print:
-            self._progress = _progress(note)
-            self.refused_bytes = max(self.refused_bytes, self._progress.refused_bytes)
-        else:
-            self._progress = Progress(self.run.name(self.path), refused_bytes=self.refused_bytes)
-
-    async def _loads(self) -> AsyncIterator[tuple[Load, int]]:
-        waiting = parcels(self.path, self._progress.behind)
-        while (parcel := await asyncio.to_thread(next, waiting, None)) is not None:
-            yield await self._loaded(parcel), parcel.behind
-
-    async def _loaded(self, parcel: Parcel) -> Load:
-        """Checked and linked while the commit before is under way, and once more behind it where it may matter."""
-        load = await self.intake.loaded(parcel)
-        if self._commit is not None and (load.refusals or load.references & self._busy or _conditional(parcel)):
-            await asyncio.gather(self._commit, return_exceptions=True)
-            load = await self.intake.loaded(parcel)
-        return load
-
-    async def _landed(self) -> Progress | None:
+    async def landed(self) -> Progress | None:
         """The progress after the commit under way, if there is one. Raises what it raised."""
         if self._commit is None:
             return None
         commit, self._commit, self._busy = self._commit, None, frozenset()
         return await commit
 
-    async def _store(self, load: Load, behind: int, done: bool = False) -> Progress:
+    async def rest(self) -> None:
+        """Wait for the commit under way, whatever becomes of it."""
+        if self._commit is not None:
+            await asyncio.gather(self._commit, return_exceptions=True)
+
+    async def _file(self, path: Path) -> _File:
+        """Where an earlier run was interrupted, unless the file was changed since."""
+        facts, name = await asyncio.to_thread(path.stat), self.run.name(path)
+        key = f"{self.run.key}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        stamp = f"{facts.st_size} {facts.st_mtime_ns}"
+        note = await self.intake.desk.store.note(PROGRESS, key)
+        known = note is not None and note["stamp"] == stamp
+        progress = _progress(note) if note is not None and known else Progress(name)
+        await self.rest()
+        self._refused_bytes = max(self._refused_bytes, progress.refused_bytes)
+        return _File(path, key, stamp, progress, note is None)
+
+    async def _loaded(self, parcel: Parcel) -> Load:
+        """Behind the commit under way where that may matter: for a condition, or for what it writes as well."""
+        if any(one.condition for one in parcel.entries):
+            await self.rest()
+        load = await self.intake.loaded(parcel)
+        if self._commit is not None and (load.refusals or load.references & self._busy):
+            await self.rest()
+            load = await self.intake.loaded(parcel)
+        return load
+
+    async def _store(self, step: _Step) -> Progress:
+        if step.load is None:
+            return step.file.progress
         async for _ in attempts():
             with suppress(Conflict):
-                return await self._stored(load, await self.intake.outcome(load), behind, done)
+                return await self._stored(step, await self.intake.outcome(step.load))
         raise Conflict("other writers were faster every time; try again")
 
-    async def _stored(self, load: Load, outcome: Outcome, behind: int, done: bool) -> Progress:
-        desk, visit = self.intake.desk, self.intake.visit
-        size = await asyncio.to_thread(self._listed, outcome.refusals)
-        before = self._progress
-        after = Progress(before.name, behind, before.counts.plus(outcome.counts), size, done)
-        note = Note(
-            PROGRESS, self.key, after.kept(self.run.key, self._print), None if self._is_new else {"run": self.run.key}
-        )
+    async def _stored(self, step: _Step, outcome: Outcome) -> Progress:
+        desk, visit, file = self.intake.desk, self.intake.visit, step.file
+        size = await asyncio.to_thread(self._listed, file.progress.name, outcome.refusals)
+        counts = file.progress.counts.plus(outcome.counts)
+        after = Progress(file.progress.name, step.behind, counts, size, step.done)
+        content = {**asdict(after), "run": self.run.key, "stamp": file.stamp}
+        note = Note(PROGRESS, file.key, content, None if file.is_new else {"run": self.run.key})
         events = (entry(desk, visit, IMPORT, written(outcome.changes)),) if outcome.changes else ()
         await desk.store.commit(Commit(outcome.changes, outcome.claims, notes=(note,), events=events))
-        self._progress, self._is_new, self.refused_bytes = after, False, size
+        file.progress, file.is_new, self._refused_bytes = after, False, size
         return after
 
-    def _listed(self, refusals: Sequence[Refusal]) -> int:
+    def _listed(self, name: str, refusals: Sequence[Refusal]) -> int:
         """The refusals added to their list, behind what is certain; gives its size."""
-        path = shelf.file(self.run.folder, REFUSED)
         if not refusals:
-            return self.refused_bytes
+            return self._refused_bytes
+        path = shelf.file(self.run.folder, REFUSED)
         if path.exists():
             with path.open("r+b") as file:
-                file.truncate(self.refused_bytes)
-        return shelf.append(path, (encode(_told(self._progress.name, refusal)) for refusal in refusals))
+                file.truncate(self._refused_bytes)
+        return shelf.append(path, (encode(_told(name, refusal)) for refusal in refusals))
 
 
 def _told(name: str, refusal: Refusal) -> dict[str, Any]:
@@ -208,7 +222,3 @@ def _told(name: str, refusal: Refusal) -> dict[str, Any]:
         for issue in refusal.issues
     ]
     return {"resourceType": "OperationOutcome", "issue": issues}
-
-
-def _conditional(parcel: Parcel) -> bool:
-    return any(one.condition for one in parcel.entries)

@@ -7,7 +7,7 @@ its content.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fhir_gateway.fhir.codec import encode
@@ -18,7 +18,7 @@ from fhir_gateway.fhir.validation import validate
 from fhir_gateway.population.source import Entry, Parcel, Refusal, called
 from fhir_gateway.population.source import reference as named
 from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, PreconditionFailed, Problem
-from fhir_gateway.records.condition import matches, normal
+from fhir_gateway.records.condition import matches, normal, pairs
 from fhir_gateway.records.desk import Author, Desk, give_way
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.revision import revision
@@ -88,6 +88,14 @@ class Outcome:
     refusals: tuple[Refusal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is stored of that which conditional entries are about: references, and owners of conditions."""
+
+    there: frozenset[str] = frozenset()
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Intake:
     """One import on behalf of one caller."""
@@ -99,13 +107,12 @@ class Intake:
 
     async def loaded(self, parcel: Parcel) -> Load:
         """The parcel's entries checked and linked. What is wrong with one is told of it alone, unless it is whole."""
-        refusals = list(parcel.refusals)
+        entries, refusals = await self._checked(parcel)
+        ground = await self._ground(entries)
         items: list[Item] = []
-        for place, entry in enumerate(parcel.entries):
-            await give_way(place)
+        for entry in entries:
             try:
-                self._check(entry)
-                items.append(await self._item(entry))
+                items.append(await self._item(entry, ground))
             except Problem as problem:
                 refusals.append(Refusal(entry.number, problem.issues))
         items, doubles = _once(items)
@@ -115,12 +122,25 @@ class Intake:
             return Load((), (*refusals, *_with_the_others(linked)))
         return Load(tuple(linked), tuple(refusals))
 
+    async def _checked(self, parcel: Parcel) -> tuple[list[Entry], list[Refusal]]:
+        entries, refusals = [], list(parcel.refusals)
+        for place, entry in enumerate(parcel.entries):
+            await give_way(place)
+            try:
+                self._check(entry)
+                entries.append(entry)
+            except Problem as problem:
+                refusals.append(Refusal(entry.number, problem.issues))
+        return entries, refusals
+
     def _check(self, entry: Entry) -> None:
         """Raises Invalid, Forbidden."""
         if issues := validate(entry.resource):
             raise Invalid(issues[0].text, issues[0].where, issues)
         must_be_whole(entry.resource)
         self._author(entry.resource["resourceType"])
+        if entry.condition:
+            pairs(_condition(entry))
 
     def _author(self, type_: str) -> Author:
         author = self._authors.get(type_)
@@ -132,21 +152,30 @@ class Intake:
             self._authors[type_] = author
         return author
 
-    async def _item(self, entry: Entry) -> Item:
+    async def _ground(self, entries: Sequence[Entry]) -> Ground:
+        """What conditions need to know, looked up for all of them at once."""
+        asked = {entry.number: entry for entry in entries if entry.condition}
+        if not asked:
+            return Ground()
+        store = self.desk.store
+        there = await store.currents([named(entry) for entry in asked.values()])
+        return Ground(frozenset(there), await store.claimed([self._key(entry) for entry in asked.values()]))
+
+    def _key(self, entry: Entry) -> str:
         type_ = entry.resource["resourceType"]
-        reference = named(entry)
-        if not entry.condition or await self.desk.store.current(reference) is not None:
+        return f"condition|{self._author(type_).reader or '*'}|{type_}?{normal(_condition(entry))}"
+
+    async def _item(self, entry: Entry, ground: Ground) -> Item:
+        type_, reference = entry.resource["resourceType"], named(entry)
+        if not entry.condition or reference in ground.there:
             return Item(entry, entry.resource, reference)
-        author = self._author(type_)
-        condition = entry.condition.removeprefix(f"{type_}?")
-        key = f"condition|{author.reader or '*'}|{type_}?{normal(condition)}"
-        owner = (await self.desk.store.claimed([key])).get(key)
-        found = await matches(self.desk.store, type_, condition, author.reader)
+        found = await matches(self.desk.store, type_, _condition(entry), self._author(type_).reader)
         if len(found) > 1:
             raise PreconditionFailed("the condition matches more than one resource", "ifNoneExist")
         if found:
             return Item(entry, entry.resource, found[0], met=True)
-        return Item(entry, entry.resource, reference, Claim(key, reference, owner))
+        key = self._key(entry)
+        return Item(entry, entry.resource, reference, Claim(key, reference, ground.owners.get(key)))
 
     async def _linked(self, items: Sequence[Item], parcel: Parcel) -> tuple[list[Item], list[Refusal]]:
         names = {**parcel.names}
@@ -207,6 +236,10 @@ class Intake:
         counts = Counts(created, len(changes) - created, unchanged, len(refusals))
         claims = tuple(item.claim for item in load.items if item.claim)
         return Outcome(tuple(changes), claims, counts, tuple(refusals))
+
+
+def _condition(entry: Entry) -> str:
+    return entry.condition.removeprefix(f"{entry.resource['resourceType']}?")
 
 
 def _once(items: Sequence[Item]) -> tuple[list[Item], list[Refusal]]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, TooCostly
+from fhir_gateway.records.cost import must_be_affordable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.find import Pairs
 from fhir_gateway.records.journal import Touched, Visit, patients, record
+from fhir_gateway.records.settle import settle
 from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
@@ -43,7 +45,8 @@ async def lastn(desk: Desk, visit: Visit, pairs: Pairs, maximum: int) -> list[Ve
     for name, _ in pairs:
         if name in REFUSED:
             raise BadRequest(f"'{name}' has no meaning here", name)
-    query = parse("Observation", [*pairs, ("_sort", "-date")])
+    query = await settle(desk, visit, parse("Observation", [*pairs, ("_sort", "-date")]))
+    await must_be_affordable(desk, query, access.reader)
     groups: list[_Group] = []
     async for version in _newest_first(desk, replace(query, size=CHUNK), access.reader):
         _sort_in(groups, version, maximum)

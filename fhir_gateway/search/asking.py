@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from fhir_gateway.fhir.definitions import resource_types
-from fhir_gateway.problem import BadRequest, NotSupported, TooCostly
+from fhir_gateway.problem import BadRequest, TooCostly
 from fhir_gateway.search.composites import branches
 from fhir_gateway.search.criteria import UNIT, Choice, Composite, Condition, Ids, Moment, Near, Updated, whole
 from fhir_gateway.search.escape import plain, split

@@ -82,5 +82,6 @@ def _tag(content: bytes, secret: bytes) -> bytes:
 
 
 def _digest(query: Query) -> str:
-    asked = [query.type if query.path is None else query.path, *sorted(pair for pair in query.used if pair[0] not in _PAGING)]
+    place = query.type if query.path is None else query.path
+    asked = [place, *sorted(pair for pair in query.used if pair[0] not in _PAGING)]
     return sha256(json.dumps(asked).encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ from fhir_gateway.search.criteria import UNIT
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds import date, near, number, quantity, reference, text, token, uri
 from fhir_gateway.search.paths import Path
-from fhir_gateway.search.registry import compartment, parameters
+from fhir_gateway.search.registry import compartment, edition, parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ INDEXES = (
     Index("readers", ("readers", "type", "_id")),
 )
 """``_id`` ends each, so that a page of an exact search is read in order and stops when it is full."""
+
+FIELDS = ("keys", "patients", "spans", "tuples", "places")
+"""All that ``index`` may give a record."""
+
+FORMAT = 2
+"""To be raised when the same resource gets other keys than before."""
+
+EDITION = f"{FORMAT}-{edition()}"
+"""What the keys of a record follow from besides the record; when it changes, all keys are made anew."""
 
 IN_THE_RECORD = frozenset({"_id", "_lastUpdated"})
 """Parameters whose values are fields of the record itself."""

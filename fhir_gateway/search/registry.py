@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -103,9 +104,18 @@ def _compartments() -> dict[str, dict[str, tuple[str, ...]]]:
     return found
 
 
+def edition() -> str:
+    """A mark of the definitions, which changes with them."""
+    texts = (files(__package__).joinpath("definitions", name).read_bytes() for name in _FILES)
+    return sha256(b"".join(texts)).hexdigest()[:16]
+
+
 def check() -> int:
     """Compile all of it, as a start does; returns how many parameters can be searched."""
     return sum(one.searchable for type_ in resource_types() for one in parameters(type_).values())
+
+
+_FILES = ("search-parameters.json", "compartments.json", "ucum.csv")
 
 
 @cache

@@ -68,9 +68,9 @@ def unit(code: str) -> Unit | None:
         return None
     try:
         product = _Reader(code).whole()
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, ZeroDivisionError):
         return None
-    if abs(product.scale.numerator.bit_length() - product.scale.denominator.bit_length()) > _LARGEST:
+    if not product.scale or abs(product.scale.numerator.bit_length() - product.scale.denominator.bit_length()) > _LARGEST:
         return None
     base = ".".join(f"{name}{power if power != 1 else ''}" for name, power in product.powers) or "1"
     return Unit(product.scale, base, _OFFSETS.get(code, Fraction(0)))

@@ -292,9 +292,30 @@ class AuditTrail(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The search indexes: which are still ``missing``, and whether all records are ``current``, else how many are.
+
+    ``refreshed`` of ``records`` have the keys that this version of the code looks for.
+    """
+
+    missing: tuple[str, ...]
+    current: bool
+    refreshed: int
+    records: int
+
+
 class Store(Records, Jobs, Notes, AuditTrail, Protocol):
     """Everything; ``store/mongo.py`` keeps it."""
 
     async def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""
+        ...
+
+    async def upkeep(self) -> Upkeep:
+        """How far the search indexes are."""
+        ...
+
+    async def keep_up(self, owner: str) -> bool:
+        """Build missing indexes and refresh old search keys; False while another process is at it."""
         ...

@@ -3,8 +3,7 @@
 https://hl7.org/fhir/R4/validation.html
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from fhir_gateway.fhir.profile import check
 from fhir_gateway.fhir.profile.tree import is_core
@@ -25,9 +24,9 @@ async def faults(library: Library, resource: Resource, type_: str, asked: Sequen
     if issues:
         return issues
     missing = [await _is_missing(library, one) for one in asked if not is_core(one)]
-    canonicals = list(dict.fromkeys((*asked, *_claimed(resource))))
-    held = await shelf(library, canonicals)
-    found = [issue for one in canonicals for issue in check.faults(resource, one, held)]
+    claims = [*(("", resource, one) for one in asked), *_claims(type_, resource)]
+    held = await shelf(library, [canonical for _, _, canonical in claims])
+    found = [issue for path, one, canonical in claims for issue in check.faults(one, canonical, held, path)]
     return [*(issue for issue in missing if issue), *dict.fromkeys(found)][:ISSUE_LIMIT]
 
 
@@ -38,6 +37,13 @@ async def _is_missing(library: Library, canonical: str) -> Issue | None:
     return None
 
 
-def _claimed(resource: Resource) -> list[str]:
-    meta: Any = resource.get("meta", {})
-    return [one for one in meta.get("profile", ()) if isinstance(one, str)]
+def _claims(path: str, resource: Resource) -> Iterator[tuple[str, Resource, str]]:
+    """Each resource that claims a profile, where it is: the whole, and those inside it."""
+    for canonical in resource.get("meta", {}).get("profile", ()):
+        if isinstance(canonical, str):
+            yield path, resource, canonical
+    for place, one in enumerate(resource.get("contained", ())):
+        yield from _claims(f"{path}.contained[{place}]", one)
+    for place, entry in enumerate(resource.get("entry", ()) if resource["resourceType"] == "Bundle" else ()):
+        if "resource" in entry:
+            yield from _claims(f"{path}.entry[{place}].resource", entry["resource"])

@@ -107,3 +107,13 @@ async def test_labels_are_added_and_taken_away(admin: httpx.AsyncClient) -> None
     assert "tag" not in left["parameter"][0]["valueMeta"]
     assert (await admin.get("/fhir/Patient/p/$meta")).json() == left
     assert (await admin.post("/fhir/Patient/p/$meta-add", json={"resourceType": "Parameters"})).status_code == 400
+
+
+async def test_what_a_bundles_entries_claim_is_checked_where_they_are(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/StructureDefinition/patient", json=STRUCTURE)
+    entry = {"resource": {**PATIENT, "meta": {"profile": [PROFILE]}}}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+
+    assert issues(await admin.post("/fhir/Bundle/$validate", json=bundle)) == {
+        ("error", "required", "Bundle.entry[0].resource.birthDate")
+    }

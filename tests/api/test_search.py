@@ -176,3 +176,56 @@ async def test_an_include_does_not_open_what_is_hidden(client_of: Callable[[str]
     found = (await bai_chay.get("/fhir/Observation?_include=Observation:subject")).json()
 
     assert (len(ids(found)), ids(found, "include")) == (1, [])
+
+
+async def test_the_previous_link_leads_back(admin: httpx.AsyncClient) -> None:
+    await _patients(admin, 5)
+    first = (await admin.get("/fhir/Patient?_sort=given&_count=2&family=tran")).json()
+    second = (await admin.get(link(first, "next"))).json()
+    back = (await admin.get(link(second, "previous"))).json()
+
+    assert (link(first, "previous"), ids(back)) == ("", ids(first))
+    assert ids((await admin.get(link(back, "next"))).json()) == ids(second)
+
+
+async def test_an_explanation_comes_as_an_outcome_beside_the_matches(admin: httpx.AsyncClient) -> None:
+    await _patients(admin, 1)
+    page = (await admin.get("/fhir/Patient?family=tran&_explain=true")).json()
+    (told,) = [entry["resource"] for entry in page["entry"] if entry["search"]["mode"] == "outcome"]
+
+    assert told["resourceType"] == "OperationOutcome"
+    assert "index keys" in told["issue"][0]["diagnostics"]
+    assert (page["total"], len(ids(page))) == (1, 1)
+
+
+async def test_the_whole_system_and_a_compartment_are_searched(admin: httpx.AsyncClient) -> None:
+    await _patients(admin, 2)
+    await admin.put("/fhir/Observation/o", json={**OBSERVATION, "id": "o", "subject": {"reference": "Patient/p00"}})
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    whole = (await admin.get("/fhir?_type=Patient,Observation&_count=2")).json()
+    posted = (await admin.post("/fhir/_search", content="_type=Patient,Observation&_count=2", headers=form)).json()
+    inside = (await admin.get("/fhir/Patient/p00/Observation?status=final")).json()
+    all_inside = (await admin.get("/fhir/Patient/p00/*")).json()
+
+    assert (ids(whole), whole["total"]) == (["o", "p00"], 3)
+    assert ids(posted) == ids(whole)
+    assert ids((await admin.get(link(whole, "next"))).json()) == ["p01"]
+    assert link(whole, "self") == "http://gateway/fhir?_type=Patient,Observation&_count=2"
+    assert ids(inside) == ["o"]
+    assert link(inside, "self") == "http://gateway/fhir/Patient/p00/Observation?status=final"
+    assert sorted(ids(all_inside)) == ["o", "p00"]
+    assert (await admin.get("/fhir/Patient/p00/Nothing")).status_code == 404
+
+
+async def test_chains_and_value_sets_are_searched(admin: httpx.AsyncClient) -> None:
+    await _patients(admin, 2)
+    await admin.put("/fhir/Observation/o", json={**OBSERVATION, "id": "o", "subject": {"reference": "Patient/p00"}})
+
+    assert ids((await admin.get("/fhir/Observation?subject:Patient.family=tran")).json()) == ["o"]
+    assert ids((await admin.get("/fhir/Patient?_has:Observation:patient:status=final")).json()) == ["p00"]
+    unknown = await admin.get("/fhir/Observation?code:in=http://nowhere")
+    assert (unknown.status_code, unknown.json()["issue"][0]["code"]) == (404, "not-found")
+
+
+OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}

@@ -59,6 +59,13 @@ async def test_a_load_gives_up_when_everything_fails() -> None:
     assert done.failures[0].startswith("503 GET /fhir/Patient/1")
 
 
+async def test_a_message_that_was_only_received_is_not_done() -> None:
+    async with server("202 Accepted", []) as port:
+        done = await load(port, repeat(GET), clients=1, seconds=30, most=3)
+
+    assert (done.done, len(done.failures)) == (0, 3)
+
+
 async def test_a_request_carries_its_token_and_body() -> None:
     heard: list[bytes] = []
     async with server("200 OK", heard) as port:

@@ -244,3 +244,23 @@ async def test_a_partner_cannot_overwrite_the_provinces_own_records(pair, messag
     await state(province, "bai-chay", task, "received")
     after = (await province.search("bai-chay", "Patient"))[0]
     assert after == before
+
+
+async def test_a_consultation_does_not_open_another_hospitals_patient(pair, message):
+    province, _ = pair
+    await referred(province, message)
+    receipt = (await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/admission-a01"))).json()
+    own = next(ref for ref in receipt["resources"] if ref.startswith("Patient/"))
+    theirs = f"Patient/{(await province.search('bai-chay', 'Patient'))[0]['id']}"
+    bait = {"resourceType": "Observation", "status": "final", "code": {"text": "?"}, "subject": {"reference": theirs}}
+    placed = (await province.post("qn-general", "/fhir/Observation", bait)).json()
+    asked = {
+        "patient": own,
+        "to": "bach-mai",
+        "question": "?",
+        "author": {"licence": "BS1", "name": "THỬ"},
+        "evidence": [f"Observation/{placed['id']}"],
+    }
+    answer = await province.post("qn-general", "/exchange/teleconsults", asked)
+    assert answer.status_code in (404, 422)
+    assert (await province.get("qn-general", f"/fhir/{theirs}")).status_code == 404

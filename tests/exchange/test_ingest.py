@@ -163,3 +163,23 @@ async def test_an_admission_sent_again_keeps_its_insurance_card(pair, message):
         assert receipt["state"] == "stored", receipt["problems"]
     (card,) = await province.search("qn-general", "Coverage")
     assert card["class"]
+
+
+HEAD = "MSH|^~\\&|HIS|22T01|GW|QN|20261120080000||{kind}|{number}|P|2.5.1\r"
+PERSON = "PID|1||QN8888^^^QN^MR||THỬ^SỐ||19800101|M\r"
+STAY = "PV1|1|I|NOI^1^2||||||||||||||||V8888\r"
+EARLIER = {
+    "a diagnosis": HEAD.format(kind="ADT^A01^ADT_A01", number="E1") + PERSON + STAY + "DG1|1||J44.1^COPD^I10\r",
+    "a merged patient": HEAD.format(kind="ADT^A40^ADT_A39", number="E2") + PERSON + "MRG|QN8887^^^QN^MR\r",
+}
+
+
+@pytest.mark.parametrize("text", EARLIER.values(), ids=EARLIER)
+async def test_a_referral_takes_along_what_earlier_messages_told(pair, text):
+    province, _ = pair
+    assert (await province.ingest("qn-general", HL7, text.encode())).json()["state"] == "stored"
+    referral = HEAD.format(kind="REF^I12^REF_I12", number="E3") + "RF1|A|S|CAR|||GCT-1^HIS|20261121\r"
+    referral += "PRD|RT^Nơi nhận|||||||||BV^^^^^^^^^01T01\r" + PERSON + STAY
+    receipt = (await province.ingest("qn-general", HL7, referral.encode())).json()
+    assert receipt["state"] == "stored", receipt["problems"]
+    assert len(await province.search("qn-general", "Task?status=requested")) == 1

@@ -55,3 +55,13 @@ async def test_search_parameters_narrow_it(desk: Desk, visit_of: VisitOf) -> Non
 async def test_it_needs_a_patient_and_has_its_own_order(desk: Desk, visit_of: VisitOf, pairs) -> None:
     with pytest.raises(BadRequest):
         await lastn(desk, visit_of("admin"), pairs, 1)
+
+
+async def test_a_chain_leads_to_the_patient(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await some(desk, admin)
+    numbers = {"identifier": [{"system": "urn:mrn", "value": "7"}]}
+    await update(desk, admin, "Patient/p", {"resourceType": "Patient", "id": "p", **numbers})
+
+    found = await lastn(desk, admin, [("patient.identifier", "urn:mrn|7")], 1)
+    assert [version.id for version in found] == ["a2", "b1"]

@@ -100,7 +100,8 @@ def test_commas_are_alternatives_and_repetition_is_conjunction() -> None:
 
 
 def test_the_shape_of_the_answer_is_read() -> None:
-    pairs = [("_include:iterate", "Organization:partof"), ("_count", "5000"), ("_sort", "-birthdate,family"), ("_total", "none"), ("_format", "json")]
+    pairs = [("_count", "5000"), ("_sort", "-birthdate,family"), ("_total", "none"), ("_format", "json")]
+    pairs.append(("_include:iterate", "Organization:partof"))
     query = parse(
         "Patient", [*pairs, ("_include", "Patient:organization"), ("_revinclude", "Observation:patient:Patient")]
     )

@@ -15,7 +15,9 @@ from pymongo.collection import Collection
 from fhir_gateway.search import cursor
 from fhir_gateway.search.criteria import Compartment
 from fhir_gateway.search.extract import INDEXES, index
+from fhir_gateway.search.kinds import KINDS
 from fhir_gateway.search.query import Query, parse
+from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.embedded import Engine
 from fhir_gateway.store.filter import count_stages, stages
 
@@ -152,6 +154,10 @@ CASES = [
     ("Observation", "code=http://loinc.org|718-7&value-quantity=lt8||g/dL", "hb"),
     ("RiskAssessment", "probability=ge0.3", "risk"),
     ("RiskAssessment", "probability=lt0.3", ""),
+    ("RiskAssessment", "probability:missing=false", "risk"),
+    ("Observation", "value-quantity:missing=true", "pressure blood-type"),
+    ("Patient", "birthdate:missing=true", "nobody"),
+    ("ValueSet", "url:missing=false", "vs"),
     # uri, record fields
     ("ValueSet", "url=http://example.org/vs|1", ""),
     ("ValueSet", "url=http://example.org/vs", "vs"),
@@ -239,6 +245,19 @@ def test_every_search_uses_an_index(records: Records, type_: str, text: str, exp
     assert "COLLSCAN" not in plan
 
 
+def test_every_kind_and_modifier_is_among_the_searches_tried() -> None:
+    settled = {("token", one) for one in ("in", "not-in", "above", "below")} | {("reference", "below")}
+    offered = {(kind, one) for kind in KINDS for one in ("", "missing", *KINDS[kind].MODIFIERS)}
+    offered |= {("composite", ""), ("special", ""), ("special", "missing")}
+    offered -= settled | {("reference", "above")}
+    assert offered <= {_tried(type_, text) for type_, text, _ in CASES if text}
+
+
+def _tried(type_: str, text: str) -> tuple[str, str]:
+    name, _, modifier = text.rpartition("&")[2].partition("=")[0].partition(":")
+    return parameters(type_)[name].kind, modifier
+
+
 def test_a_page_behind_the_first_uses_an_index_too(records: Records) -> None:
     for text in ("gender=female", "", "_sort=-_lastUpdated", "family=ng&_sort=birthdate"):
         query = replace(asked("Patient", text), size=1)
@@ -272,6 +291,15 @@ ORDERS = {
     "_sort=-_id": "nobody lan hoa-old hoa-new duc",
     "": "duc hoa-new hoa-old lan nobody",
 }
+
+
+@pytest.mark.parametrize("text", ORDERS)
+def test_backwards_is_the_same_order_read_from_its_end(records: Records, text: str) -> None:
+    query = replace(asked("Patient", text), size=10)
+    whole = found(records, query)
+    before = replace(query, after=position(records, query, whole[3]), backwards=True)
+    assert found(records, before)[::-1] == whole[:3]
+    assert found(records, replace(before, size=2))[::-1] == whole[1:3]
 
 
 @pytest.mark.parametrize(("text", "expected"), ORDERS.items())

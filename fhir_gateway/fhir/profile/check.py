@@ -31,10 +31,10 @@ class Shelf:
     value_sets: Mapping[str, Holds] = field(default_factory=dict)
 
 
-def faults(resource: Resource, canonical: str, shelf: Shelf) -> list[Issue]:
-    """What the resource does against the profile of that address, each fault once."""
+def faults(resource: Resource, canonical: str, shelf: Shelf, path: str = "") -> list[Issue]:
+    """What the resource, at ``path``, does against the profile of that address, each fault once."""
     kind = str(resource.get("resourceType"))
-    root = Value(kind, kind, resource)
+    root = Value(path or kind, kind, resource)
     return list(dict.fromkeys(_Check(shelf, root).profile(root, canonical, ())))
 
 
@@ -46,7 +46,10 @@ class _Check:
     root: Value
 
     def profile(self, value: Value, canonical: str, above: tuple[str, ...]) -> Iterator[Issue]:
-        if canonical in above or len(above) > DEPTH_LIMIT or is_core(canonical):
+        if canonical in above or len(above) > DEPTH_LIMIT:
+            return
+        if is_core(canonical):
+            yield from _type(value, canonical)
             return
         profile = self.shelf.profiles.get(canonical)
         if profile is None:
@@ -59,7 +62,7 @@ class _Check:
             yield Issue(f"the profile {canonical} is for {wanted}", value.path, "structure")
             return
         base = profile.get("baseDefinition")
-        if isinstance(base, str) and not profile.get("snapshot") and not base.startswith(CORE):
+        if isinstance(base, str) and not profile.get("snapshot") and not is_core(base):
             yield from self.profile(value, base, (*above, canonical))
         yield from self.element(value, tree(profile), (*above, canonical))
 
@@ -131,6 +134,13 @@ class _Check:
                 continue
             if not kept:
                 yield Issue(f"{text} ({key})", value.path, "invariant", severity)
+
+
+def _type(value: Value, canonical: str) -> Iterator[Issue]:
+    """A type of R4 as a profile: the gate has checked it, unless it is another type's."""
+    name = canonical.partition("|")[0].removeprefix(CORE)
+    if name[:1].isupper() and "." not in value.path and name not in (value.kind, "Resource", "DomainResource"):
+        yield Issue(f"the profile {canonical} is for {name}", value.path, "structure")
 
 
 def _content(value: Value, node: Node) -> Iterator[Issue]:

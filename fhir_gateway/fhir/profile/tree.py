@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from fhir_gateway.fhir.definitions import types
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.fhir.schema import PRIMITIVES
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -98,8 +100,12 @@ def profiles(item: Element) -> list[str]:
 
 
 def is_core(canonical: str) -> bool:
-    """Whether the address is that of a type of R4 itself, which has no ``-`` in its name."""
-    return canonical.startswith(CORE) and "-" not in canonical.removeprefix(CORE)
+    """Whether the address is that of a type of R4 itself, and not of one of the profiles beside them."""
+    name = canonical.partition("|")[0].removeprefix(CORE)
+    return canonical.startswith(CORE) and (name in types() or name in PRIMITIVES or name in _ABSTRACT)
+
+
+_ABSTRACT = frozenset({"BackboneElement", "DomainResource", "Resource"})
 
 
 def _is_core(source: Any, key: str) -> bool:

@@ -15,12 +15,13 @@ from fhir_gateway.store.mongo.records import RecordReader
 from fhir_gateway.store.mongo.timeline import TimelineReader
 from fhir_gateway.store.mongo.trail import TrailKeeper
 from fhir_gateway.store.mongo.transact import Work, transact
+from fhir_gateway.store.mongo.upkeep import IndexKeeper
 from fhir_gateway.store.mongo.walk import Walker
 from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Commit, Store
 
 
-class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, TrailKeeper):
+class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
     """``Store``; belongs to the event loop it was opened in."""
 
     def __init__(self, client: AsyncIOMotorClient[Document], database: str) -> None:

@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/reference/read-concern-majority/
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -30,9 +30,12 @@ Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
+SEARCHED = ("resources", "events")
+SMALL = 10_000
 ARRAYS = ("keys", "patients", "readers", "found")
 WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE = 112, 251, 11000
 TOO_LARGE = {10334, 17280}
+PORTION = 50
 
 # Milliseconds; the address may say otherwise.
 WAITS: dict[str, Any] = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 30_000}
@@ -75,10 +78,19 @@ async def prepare(database: AsyncIOMotorDatabase[Document]) -> None:
     for name in COLLECTIONS:
         if name not in there:
             await _create(database, name)
-        if models := _indexes(name):
+        models = list((await lacking(database[name])).values())
+        # A start does not wait for a large collection: that one is built up beside the requests (``upkeep``).
+        if models and (name not in SEARCHED or await database[name].estimated_document_count() < SMALL):
             await database[name].create_indexes(models)
             if name not in there:
                 await _prime(database[name])
+
+
+async def lacking(collection: Collection) -> dict[str, IndexModel]:
+    """The indexes that the collection ought to have and has not, by name."""
+    wanted = {str(model.document["name"]): model for model in _indexes(collection.name)}
+    there = await collection.index_information() if wanted else {}
+    return {name: model for name, model in wanted.items() if name not in there}
 
 
 async def _prime(collection: Collection) -> None:
@@ -99,7 +111,7 @@ async def _create(database: AsyncIOMotorDatabase[Document], name: str) -> None:
 
 def _indexes(name: str) -> list[IndexModel]:
     own = list(OWN_INDEXES.get(name, ()))
-    if name not in ("resources", "events"):
+    if name not in SEARCHED:
         return own
     return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in INDEXES]
 
@@ -107,6 +119,11 @@ def _indexes(name: str) -> list[IndexModel]:
 def narrowing(*matches: Document) -> list[Document]:
     """Stages that narrow down: the embedded engine uses an index for the first, and only if it answers all of it."""
     return [{"$match": match} for match in matches if match]
+
+
+def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Names to ask for at once: the embedded engine takes 0.2 ms a document for 50 of them, 3 ms for 2,000."""
+    return (names[start : start + PORTION] for start in range(0, len(names), PORTION))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.search.query import Query
 from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
-from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
+from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.port import Plan, Version
@@ -38,8 +38,9 @@ class RecordReader:
         async with answering():
             for audit, names in split.items():
                 home = self._database.events if audit else self._database.resources
-                async for document in home.find({"_id": {"$in": names}}, _FIELDS):
-                    found[document["_id"]] = to_version(document)
+                for part in portions(names):
+                    async for document in home.find({"_id": {"$in": part}}, _FIELDS):
+                        found[document["_id"]] = to_version(document)
         return found
 
     async def version(self, reference: str, number: int) -> Version | None:

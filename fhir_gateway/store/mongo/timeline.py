@@ -3,18 +3,27 @@
 https://hl7.org/fhir/R4/http.html#history
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
+from fhir_gateway.store.mongo.connection import Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
 from fhir_gateway.store.port import Timeline, Version
 
+Span = tuple[datetime, datetime | None]
+
+# The embedded engine reads all that a condition matches before it sorts, so a page is looked for in spans of time
+# that reach back sixteen times further each: ten of them reach back 35 years.
+FIRST_SPAN = timedelta(milliseconds=16)
+GROWTH = 16
+
 _FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(milliseconds=1)
 
 
 class TimelineReader:
@@ -23,15 +32,38 @@ class TimelineReader:
     _database: AsyncIOMotorDatabase[Document]
 
     async def changes(self, wanted: Timeline) -> list[Version]:
-        # The current ones first: a version that is superseded in between is then met twice, never missed.
-        home = self._database.events if wanted.type == "AuditEvent" else self._database.resources
-        found: dict[tuple[datetime, str, int], Version] = {}
+        found: list[Version] = []
         async with answering():
-            for collection, name in ((home, "_id"), (self._database.versions, "of")):
-                for version in await _read(collection, name, wanted):
-                    found[version.updated, version.reference, version.number] = version
+            for span in [(_DAWN, None)] if wanted.reference else spans(wanted, datetime.now(UTC)):
+                found += await self._within(replace(wanted, limit=wanted.limit - len(found)), span)
+                if len(found) >= wanted.limit:
+                    break
+        return found
+
+    async def _within(self, wanted: Timeline, span: Span) -> list[Version]:
+        # The current ones first: a version that is superseded in between is then met twice, never missed.
+        audit = "AuditEvent" in (wanted.type, (wanted.reference or "").partition("/")[0])
+        home = self._database.events if audit else self._database.resources
+        found: dict[tuple[datetime, str, int], Version] = {}
+        for collection, name in ((home, "_id"), (self._database.versions, "of")):
+            async for document in collection.aggregate(stages(name, wanted, span)):
+                version = to_version(document)
+                found[version.updated, version.reference, version.number] = version
         order = _by_number if wanted.reference else _by_time
         return sorted(found.values(), key=order, reverse=True)[: wanted.limit]
+
+
+def spans(wanted: Timeline, now: datetime) -> Iterator[Span]:
+    """From the newest to the oldest: start (included), end (excluded, none for the first of an open timeline)."""
+    newest = wanted.after[0] + _TICK if wanted.after else wanted.during[1] if wanted.during else None
+    oldest = wanted.since or _DAWN
+    end, back = newest, FIRST_SPAN
+    while True:
+        start = (newest or now) - back if (newest or now) - oldest > back else oldest
+        yield start, end
+        if start <= oldest:
+            return
+        end, back = start, back * GROWTH
 
 
 def _by_time(version: Version) -> tuple[Any, ...]:
@@ -42,14 +74,15 @@ def _by_number(version: Version) -> tuple[Any, ...]:
     return (version.number,)
 
 
-async def _read(collection: Collection, name: str, wanted: Timeline) -> list[Version]:
-    return [to_version(document) async for document in collection.aggregate(stages(name, wanted))]
-
-
-def stages(name: str, wanted: Timeline) -> list[Document]:
+def stages(name: str, wanted: Timeline, span: Span) -> list[Document]:
     """The part of a timeline that lies in one collection; ``name`` is the field that holds the reference there."""
     order = {"version": -1} if wanted.reference else {"updated": -1, name: -1} | _third(name)
-    return [*narrowing(*_conditions(name, wanted)), {"$sort": order}, {"$limit": wanted.limit}, {"$project": _FIELDS}]
+    return [
+        *narrowing(*_conditions(name, wanted, span)),
+        {"$sort": order},
+        {"$limit": wanted.limit},
+        {"$project": _FIELDS},
+    ]
 
 
 def _third(name: str) -> dict[str, int]:
@@ -57,25 +90,22 @@ def _third(name: str) -> dict[str, int]:
     return {} if name == "_id" else {"version": -1}
 
 
-def _conditions(name: str, wanted: Timeline) -> list[Document]:
+def _conditions(name: str, wanted: Timeline, span: Span) -> list[Document]:
     """The first is answered by an index alone."""
-    span = _span(wanted)
+    bounds = _bounds(wanted, span)
     if wanted.reference:
-        first: list[Document] = [{name: wanted.reference}, {"updated": span}]
+        first: list[Document] = [{name: wanted.reference}, {"updated": bounds}]
     else:
-        first = [({"type": wanted.type} if wanted.type else {}) | {"updated": span}]
+        first = [({"type": wanted.type} if wanted.type else {}) | {"updated": bounds}]
     reader: Document = {} if wanted.reader is None else {"readers": wanted.reader}
     return [*first, reader, _still_current(name, wanted), _behind(name, wanted)]
 
 
-def _span(wanted: Timeline) -> Mapping[str, datetime]:
-    """The times of writing that count; ``$lte`` the last one seen, which may have several versions."""
-    bounds: dict[str, datetime] = {"$gte": wanted.since or _DAWN}
-    if wanted.after is not None and not wanted.reference:
-        bounds["$lte"] = wanted.after[0]
-    if wanted.during is not None:
-        bounds["$lt"] = wanted.during[1]
-    return bounds
+def _bounds(wanted: Timeline, span: Span) -> Mapping[str, datetime]:
+    """The times of writing that count."""
+    ends = [end for end in (span[1], wanted.during[1] if wanted.during else None) if end is not None]
+    start = {"$gte": max(span[0], wanted.since or _DAWN)}
+    return start | {"$lt": min(ends)} if ends else start
 
 
 def _still_current(name: str, wanted: Timeline) -> Document:

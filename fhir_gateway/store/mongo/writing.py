@@ -15,7 +15,7 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from fhir_gateway.problem import Claimed, Conflict, Problem
-from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds
+from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds, portions
 from fhir_gateway.store.mongo.documents import (
     VERSION_FIELDS,
     event_document,
@@ -95,8 +95,10 @@ class Writer:
     async def _replace(self, changes: Sequence[Change], session: Session) -> None:
         """The old versions move to the history; a grant once given stays with the new ones."""
         names = [change.version.reference for change in changes]
-        found = self.database.resources.find({"_id": {"$in": names}}, _KEPT, session=session)
-        old = {document["_id"]: document async for document in found}
+        old: dict[str, Document] = {}
+        for part in portions(names):
+            found = self.database.resources.find({"_id": {"$in": part}}, _KEPT, session=session)
+            old |= {document["_id"]: document async for document in found}
         for change in changes:
             before = old.get(change.version.reference)
             if before is None or before["version"] != change.replaces:

@@ -236,3 +236,12 @@ def test_no_profile_is_too_odd(elements, path) -> None:
     }
 
     faults(resource, PROFILE, Shelf({PROFILE: odd}))
+
+
+def test_a_type_of_r4_is_a_profile_of_its_own_resources_alone() -> None:
+    patient = {"resourceType": "Patient"}
+
+    assert faults(patient, f"{CORE}Patient", Shelf()) == []
+    assert faults(patient, f"{CORE}DomainResource", Shelf()) == []
+    assert [one.code for one in faults(patient, f"{CORE}Observation", Shelf())] == ["structure"]
+    assert [one.code for one in faults(patient, f"{CORE}vitalsigns", Shelf())] == ["not-found"]

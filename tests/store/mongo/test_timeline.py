@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fhir_gateway.store.mongo import MongoStore
-from fhir_gateway.store.mongo.timeline import stages
+from fhir_gateway.store.mongo.timeline import spans, stages
 from fhir_gateway.store.port import Change, Commit, Timeline
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ async def filled(store: MongoStore, change: Callable[..., Change]) -> MongoStore
 )
 async def test_no_timeline_scans_a_collection(filled: MongoStore, wanted: Timeline) -> None:
     for collection, name in (("resources", "_id"), ("versions", "of")):
-        command = {"aggregate": collection, "pipeline": stages(name, wanted), "cursor": {}}
+        command = {"aggregate": collection, "pipeline": stages(name, wanted, (NOON, None)), "cursor": {}}
         told = json.dumps(await filled._database.command("explain", command, verbosity="queryPlanner"), default=str)
         assert "COLLSCAN" not in told
         assert "IXSCAN" in told or "IDHACK" in told or "EXPRESS" in told
@@ -64,3 +64,33 @@ async def test_what_was_current_then_is_found(filled: MongoStore) -> None:
 
     assert {version.number for version in found} == {1}
     assert len(found) == 40
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Timeline(5),
+        Timeline(5, since=NOON),
+        Timeline(5, during=(NOON, NOON + HOUR)),
+        Timeline(5, after=(NOON + HOUR, "Patient/p", 1)),
+        Timeline(5, since=NOON + HOUR),
+    ],
+)
+def test_spans_of_time_lie_end_to_end_from_the_newest_to_the_oldest(wanted: Timeline) -> None:
+    found = list(spans(wanted, NOON + HOUR / 2))
+
+    assert [end for _, end in found[1:]] == [start for start, _ in found[:-1]]
+    assert found[0][1] is None or found[0][1] >= NOON + HOUR
+    assert found[-1][0] == (wanted.since or datetime(1970, 1, 1, tzinfo=UTC))
+    assert len(found) <= 11
+
+
+async def test_a_page_is_whole_however_its_records_are_spread(filled: MongoStore) -> None:
+    everything = await filled.changes(Timeline(100))
+    seen: list[object] = []
+    after = None
+    while page := await filled.changes(Timeline(7, after=after)):
+        seen += page
+        after = (page[-1].updated, page[-1].reference, page[-1].number)
+
+    assert seen == everything

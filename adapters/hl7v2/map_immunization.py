@@ -1,0 +1,113 @@
+"""RXA of a vaccination report to Immunization, with the ORC before it and the RXR after it.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rxa-to-immunization.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, code
+from adapters.hl7v2.datatypes import absent, coded, location, practitioner, time, unit
+from adapters.hl7v2.map_order_control import numbers, order_number
+from adapters.hl7v2.numbers import number
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import day
+
+# Registries write 999 for an amount that nobody noted.
+_UNKNOWN_AMOUNT = "999"
+
+
+def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resource:
+    # The hospital's own number of the shot alone is not enough: one order may hold several vaccines.
+    number_of_it = order_number(orc) or f"{scene.patient_key}@{rxa.peek(3)}"
+    key = scene.key("Immunization", number_of_it, rxa.peek(5) or rxa.peek(5, 2))
+    at = scene.at("Immunization", key)
+    given = time(scene, rxa.value(3), f"{at}occurrenceDateTime")
+    return scene.add(
+        "Immunization",
+        key,
+        {
+            "identifier": numbers(scene, orc, at),
+            "status": _status(rxa, at),
+            "statusReason": coded(scene, rxa.value(18), f"{at}statusReason", "v2-0116"),
+            "vaccineCode": coded(scene, rxa.value(5), f"{at}vaccineCode", "vaccine") or absent(),
+            "patient": scene.patient(),
+            "encounter": scene.encounter(),
+            **({"occurrenceDateTime": given} if given else {"_occurrenceDateTime": absent()}),
+            "recorded": _recorded(scene, orc, rxa, at),
+            "location": location(scene, rxa.value(27), f"{at}location")
+            or location(scene, rxa.value(11), f"{at}location"),
+            "manufacturer": _maker(rxa, at),
+            "lotNumber": rxa.take(15, f"{at}lotNumber"),
+            "expirationDate": _expiry(rxa, at),
+            "doseQuantity": _dose(rxa, at),
+            "performer": _performers(scene, orc, rxa, at),
+            "note": [{"text": _words(rxa, n, f"{at}note[{n}].text")} for n in range(len(rxa.values(9)))],
+            "reasonCode": [coded(scene, v, f"{at}reasonCode[{n}]", "reason") for n, v in enumerate(rxa.values(19))],
+        },
+    )
+
+
+def add_shot_route(scene: Scene, rxr: Segment, shot: Resource) -> None:
+    at = f"Immunization/{shot['id']}#"
+    route = coded(scene, rxr.value(1), f"{at}route", "v2-0162")
+    site = coded(scene, rxr.value(2), f"{at}site", "v2-0163")
+    shot.update({name: part for name, part in (("route", route), ("site", site)) if part})
+
+
+def _status(rxa: Segment, at: str) -> str:
+    if rxa.peek(21).upper() == "D":
+        rxa.take(21, f"{at}status")
+        return "entered-in-error"
+    said = code("v2-0322", rxa.peek(20).upper())
+    if said:
+        rxa.take(20, f"{at}status")
+    elif rxa.peek(20):
+        rxa.notice(20, "the completion status is not known")
+    return said or "completed"
+
+
+def _recorded(scene: Scene, orc: Segment | None, rxa: Segment, at: str) -> str | None:
+    ordered = time(scene, orc.value(9), f"{at}recorded") if orc else None
+    return ordered or time(scene, rxa.value(22), f"{at}recorded")
+
+
+def _maker(rxa: Segment, at: str) -> Resource | None:
+    value = rxa.value(17)
+    mark, title = value.take(1, f"{at}manufacturer.identifier.value"), value.take(2, f"{at}manufacturer.display")
+    if not mark and not title:
+        return None
+    return {"type": "Organization", "identifier": {"value": mark}, "display": title}
+
+
+def _expiry(rxa: Segment, at: str) -> str | None:
+    said = day(rxa.peek(16)) if rxa.peek(16) else None
+    if said:
+        rxa.take(16, f"{at}expirationDate")
+    return said
+
+
+def _dose(rxa: Segment, at: str) -> Resource | None:
+    read = number(rxa.peek(6)) if rxa.peek(6) else None
+    if rxa.peek(6) == _UNKNOWN_AMOUNT:
+        rxa.notice(6, "the amount 999 says that nobody noted it; it was left out")
+        return None
+    if read is None:
+        return None
+    rxa.take(6, f"{at}doseQuantity.value")
+    return {"value": read.value, **unit(rxa.value(7), f"{at}doseQuantity")}
+
+
+def _performers(scene: Scene, orc: Segment | None, rxa: Segment, at: str) -> list[Resource]:
+    people = [("AP", "Administering Provider", value) for value in rxa.values(10)]
+    people += [("OP", "Ordering Provider", value) for value in orc.values(12)] if orc else []
+    made: list[Resource] = []
+    for role, title, value in people:
+        actor = practitioner(scene, value, f"{at}performer[{len(made)}].actor")
+        coding = {"system": f"{TERMINOLOGY}v2-0443", "code": role, "display": title}
+        made.extend([{"function": {"coding": [coding]}, "actor": actor}] if actor else [])
+    return made
+
+
+def _words(rxa: Segment, place: int, target: str) -> str:
+    """RXA-9: the code of where the report comes from, with its words."""
+    return " ".join(rxa.values(9)[place].take_all(target))

@@ -1,0 +1,119 @@
+"""TQ1, and the older TQ fields, to Timing: how often, from when to when, how urgent.
+
+https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-tq1-to-servicerequest.html
+"""
+
+import re
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import code, table
+from adapters.hl7v2.datatypes import period
+from adapters.hl7v2.numbers import UCUM, number, positive
+from adapters.hl7v2.read import Segment, Value
+from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import clock
+
+_EVERY = re.compile(r"Q(\d{1,3})([SMHDWJL])", re.ASCII)
+_UNITS = {"S": "s", "M": "min", "H": "h", "D": "d", "W": "wk", "J": "wk", "L": "mo"}
+_WORDS = {"MIN": "min", "HR": "h", "D": "d", "DAY": "d", "WK": "wk", "MO": "mo", "A": "a", "YR": "a"}
+_DAILY = {"QD": (1, 1), "BID": (2, 1), "TID": (3, 1), "QID": (4, 1), "QOD": (1, 2)}
+
+
+def timing(scene: Scene, tq1: Segment, at: str) -> Resource:
+    """The Timing of one TQ1; empty when it says no more than a time or a priority."""
+    pattern = _pattern(tq1.value(3), at)
+    span = period(scene, (tq1.value(7), 1), (tq1.value(8), 1), f"{at}.repeat.boundsPeriod")
+    bounds = {"boundsPeriod": span} if any(span.values()) else _bounds(tq1.value(6), f"{at}.repeat.boundsDuration")
+    hours = [moment for value in tq1.values(4) if (moment := _hour(value, f"{at}.repeat.timeOfDay"))]
+    count = positive(tq1.peek(14))
+    if count:
+        tq1.take(14, f"{at}.repeat.count")
+    rhythm = pattern.pop("repeat", {})
+    if hours:
+        # A time of day and "every six hours" exclude each other (tim-9, tim-10): the hours say more.
+        rhythm = {}
+    repeat = {**bounds, "count": count, **_duration(tq1.value(13), f"{at}.repeat.duration"), **rhythm}
+    return {**pattern, "repeat": {**repeat, "timeOfDay": hours}}
+
+
+def old_timing(scene: Scene, value: Value, at: str) -> Resource:
+    """A TQ of the messages before 2.5: interval, start and end in one field."""
+    pattern = _pattern_of(value, 2, at)
+    span = period(scene, (value, 4), (value, 5), f"{at}.repeat.boundsPeriod")
+    rhythm = pattern.pop("repeat", {})
+    return {**pattern, "repeat": {"boundsPeriod": span, **rhythm}}
+
+
+def priority(tq1: Segment, target: str) -> str:
+    said = code("priority", tq1.peek(9).upper())
+    if said:
+        tq1.value(9).take_all(target)
+    return said
+
+
+def quantity(value: Value, at: str) -> Resource | None:
+    """A CQ: number and unit."""
+    read = number(value.peek()) if value.peek() else None
+    if read is None:
+        return None
+    value.took(1, f"{at}.value")
+    title = value.take(2, f"{at}.unit", 2) or value.peek(2)
+    value.took(2, f"{at}.unit")
+    value.took(2, f"{at}.system", 3)
+    return {"value": read.value, "comparator": read.comparator, "unit": title}
+
+
+def says(made: Resource) -> bool:
+    """Whether a Timing holds anything."""
+    return any(value for name, value in made.items() if name != "repeat") or any(
+        any(value.values()) if isinstance(value, dict) else value for value in made.get("repeat", {}).values()
+    )
+
+
+def _pattern(value: Value, at: str) -> Resource:
+    return _pattern_of(value, 1, at)
+
+
+def _pattern_of(value: Value, component: int, at: str) -> Resource:
+    """The code of the rhythm with its meaning where table 0335 or the form Q6H gives one."""
+    said = value.take(component, f"{at}.code")
+    if not said:
+        return {}
+    title = value.take(component, f"{at}.code.text", 2)
+    row = table("v2-0335").get(said.upper())
+    coding = {"system": row.system, "code": row.code, "display": row.display} if row else None
+    made: Resource = {"code": {"coding": [coding], "text": title or said}}
+    every, daily = _EVERY.fullmatch(said.upper()), _DAILY.get(said.upper())
+    if every and int(every[1]):
+        made["repeat"] = {"frequency": 1, "period": int(every[1]), "periodUnit": _UNITS[every[2]]}
+    elif daily:
+        made["repeat"] = {"frequency": daily[0], "period": daily[1], "periodUnit": "d"}
+    return made
+
+
+def _unit(value: Value) -> str:
+    said = value.peek(2)
+    return said if said in _UNITS.values() else _WORDS.get(said.upper(), "")
+
+
+def _bounds(value: Value, at: str) -> Resource:
+    read, scale = number(value.peek()) if value.peek() else None, _unit(value)
+    if read is None or not scale:
+        return {}
+    value.take_all(at)
+    return {"boundsDuration": {"value": read.value, "unit": value.peek(2), "system": UCUM, "code": scale}}
+
+
+def _duration(value: Value, at: str) -> Resource:
+    read, scale = number(value.peek()) if value.peek() else None, _unit(value)
+    if read is None or not scale or read.value < 0:
+        return {}
+    value.take_all(at)
+    return {"duration": read.value, "durationUnit": scale}
+
+
+def _hour(value: Value, target: str) -> str | None:
+    moment = clock(value.peek())
+    if moment:
+        value.took(1, target)
+    return moment

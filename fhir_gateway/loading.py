@@ -1,0 +1,83 @@
+"""Bulk import from the command line: straight into the store, beside a gateway that may be running on it.
+
+https://hl7.org/fhir/uv/bulkdata/
+
+Not over HTTP: the files are on this machine, so a second decoding, a token and the limits of a request would cost time
+and protect nobody. The gate, the rights of the caller and the audit trail are the same as for ``$import``.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhir_gateway import app as root
+from fhir_gateway.population import imports, shelf
+from fhir_gateway.population.imports import Progress, Run
+from fhir_gateway.population.intake import Counts
+from fhir_gateway.population.source import files
+from fhir_gateway.problem import BadRequest, Unavailable
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.records.journal import Visit
+from fhir_gateway.security.caller import Caller
+from fhir_gateway.settings import Settings
+
+CLIENT = "fhir-gateway import"
+PATIENCE = 20
+PAUSE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of all that was read; ``refused`` is the list of refusals, None without any."""
+
+    files: int
+    counts: Counts
+    refused: Path | None
+
+
+Tell = Callable[[int, int, Counts], None]
+
+
+async def load(settings: Settings, folder: Path, hospital: str | None, tell: Tell) -> Report:
+    """Import a folder, going on where an earlier run was interrupted; ``tell`` hears files done, files, counts."""
+    found = files(folder)
+    if not found:
+        raise BadRequest("there is no .ndjson or .json file, plain or .gz or .bz2, in this folder", "DIR")
+    visit = Visit(_caller(settings, hospital))
+    async with root.shared_store(settings) as store:
+        base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
+        gateway = root.Gateway(settings, base_url, store, root.directory(settings), root.key_ring(settings))
+        desk = gateway.services().desk
+        run = await imports.opened(desk, folder, visit.caller.organization, found, settings.data)
+        counts = await _persistently(desk, visit, run, tell)
+        await imports.closed(desk, run)
+    refused = shelf.file(run.folder, imports.REFUSED)
+    return Report(len(found), counts, refused if counts.refused else None)
+
+
+def _caller(settings: Settings, hospital: str | None) -> Caller:
+    if hospital is None:
+        return Caller(CLIENT, "admin", "")
+    return Caller(CLIENT, "hospital", root.directory(settings).hospital(hospital).name)
+
+
+async def _persistently(desk: Desk, visit: Visit, run: Run, tell: Tell) -> Counts:
+    """All of the run; a database that goes away is waited for."""
+    for _ in range(PATIENCE):
+        try:
+            return await _through(desk, visit, run, tell)
+        except Unavailable:
+            await asyncio.sleep(PAUSE_SECONDS)
+    return await _through(desk, visit, run, tell)
+
+
+async def _through(desk: Desk, visit: Visit, run: Run, tell: Tell) -> Counts:
+    reached: Progress | None = None
+    before, done = Counts(), 0
+    async for progress in imports.imported(desk, visit, run):
+        if reached is not None and reached.name != progress.name:
+            before = before.plus(reached.counts)
+        reached, done = progress, done + progress.done
+        tell(done, len(run.files), before.plus(progress.counts))
+    return before.plus(reached.counts) if reached is not None else before

@@ -1,0 +1,92 @@
+"""Keeping the indexes as the code wants them: new ones are built, and records found by old keys get new ones.
+
+https://www.mongodb.com/docs/manual/core/index-creation/
+
+Both happen beside the requests. A start never waits for a large collection; how far it is, ``upkeep`` tells.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import UpdateOne
+
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.search.extract import EDITION, FIELDS, index
+from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, lacking, now
+from fhir_gateway.store.port import Upkeep
+
+BATCH = 200
+LEASE_SECONDS = 60.0
+NAME = "upkeep"
+
+Index = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class IndexKeeper:
+    """The upkeep of the search indexes; one process at a time does it."""
+
+    _database: AsyncIOMotorDatabase[Document]
+
+    async def upkeep(self) -> Upkeep:
+        """How far it is, whichever process is at it."""
+        async with answering():
+            told = await self._database.leases.find_one({"_id": NAME}) or {}
+            missing = [name for home in SEARCHED for name in await lacking(self._database[home])]
+        return Upkeep(tuple(missing), told.get("edition") == EDITION, told.get("refreshed", 0), told.get("records", 0))
+
+    async def keep_up(self, owner: str) -> bool:
+        """Build what is missing and refresh what is old; False while another process is at it."""
+        async with answering():
+            if not await self._at_it(owner):
+                return False
+            for home in SEARCHED:
+                for model in (await lacking(self._database[home])).values():
+                    await self._database[home].create_indexes([model])
+            told = await self._database.leases.find_one({"_id": NAME}) or {}
+            if told.get("edition") != EDITION:
+                await self._refresh_all(owner)
+        return True
+
+    async def _at_it(self, owner: str) -> bool:
+        moment = now()
+        free = {"_id": f"{NAME}/lease", "$or": [{"owner": owner}, {"until": {"$lte": moment}}]}
+        until = {"$set": {"owner": owner, "until": moment + timedelta(seconds=LEASE_SECONDS)}}
+        known = await self._database.leases.find_one({"_id": f"{NAME}/lease"})
+        result = await self._database.leases.update_one(free, until, upsert=known is None)
+        return bool(result.matched_count or result.upserted_id)
+
+    async def _refresh_all(self, owner: str) -> None:
+        homes = [self._database[home] for home in SEARCHED]
+        records = sum([await home.estimated_document_count() for home in homes])
+        refreshed = 0
+        await self._tell(refreshed=0, records=records, edition="")
+        for home in homes:
+            batch: list[Document] = []
+            async for document in home.find({}, {"body": 1, "version": 1, "deleted": 1}, batch_size=BATCH):
+                batch.append(document)
+                if len(batch) == BATCH:
+                    refreshed += await _refresh(home, batch)
+                    batch = []
+                    await self._tell(refreshed=refreshed)
+                    await self._at_it(owner)
+            refreshed += await _refresh(home, batch)
+        await self._tell(refreshed=refreshed, edition=EDITION)
+
+    async def _tell(self, **facts: object) -> None:
+        await self._database.leases.update_one({"_id": NAME}, {"$set": facts}, upsert=True)
+
+
+async def _refresh(home: Collection, batch: list[Document]) -> int:
+    """New keys for records that are still what was read; whoever wrote another version gave it new keys."""
+    changes = [_change(document) for document in batch if not document["deleted"] and document["body"]]
+    if changes:
+        await home.bulk_write(changes, ordered=False)
+    return len(batch)
+
+
+def _change(document: Document) -> UpdateOne:
+    fields = index(decode_resource(document["body"]))
+    change = {"$set": fields} | ({"$unset": gone} if (gone := {f: "" for f in FIELDS if f not in fields}) else {})
+    return UpdateOne({"_id": document["_id"], "version": document["version"]}, change)

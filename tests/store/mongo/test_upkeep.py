@@ -1,0 +1,63 @@
+"""Indexes that appear and keys that are made anew, beside the requests."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fhir_gateway.search.extract import EDITION
+from fhir_gateway.search.query import parse
+from fhir_gateway.store.mongo import MongoStore, connection
+from fhir_gateway.store.port import Change, Commit, Version
+
+pytestmark = pytest.mark.anyio
+
+BODY = b'{"resourceType":"Patient","id":"p1","gender":"male"}'
+
+
+async def test_an_index_that_is_missing_is_told_and_built(store: MongoStore) -> None:
+    home = store._database.resources
+    await home.drop_index("keys")
+
+    assert (await store.upkeep()).missing == ("keys",)
+    assert await store.keep_up("me")
+    assert (await store.upkeep()).missing == ()
+    assert "keys" in await home.index_information()
+
+
+async def test_a_start_leaves_a_large_collection_to_the_upkeep(
+    store: MongoStore, version: Callable[..., Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit(Commit((Change(version(body=BODY), 0, {"keys": []}),)))
+    await store._database.resources.drop_index("updated")
+    monkeypatch.setattr(connection, "SMALL", 0)
+    await connection.prepare(store._database)
+
+    assert (await store.upkeep()).missing == ("updated",)
+
+
+async def test_records_with_old_keys_get_new_ones_once(store: MongoStore, version: Callable[..., Version]) -> None:
+    await store.commit(Commit((Change(version(body=BODY), 0, {"keys": ["old"], "tuples": {"x": []}}),)))
+    query = parse("Patient", [("gender", "male")])
+    assert await store.find(query) == []
+
+    assert await store.keep_up("me")
+    assert [found.id for found in await store.find(query)] == ["p1"]
+    told = await store.upkeep()
+    assert (told.current, told.refreshed, told.records) == (True, 1, 1)
+    document = await store._database.resources.find_one({"_id": "Patient/p1"})
+    assert document is not None
+    assert "tuples" not in document
+
+    await store._database.resources.update_one({"_id": "Patient/p1"}, {"$set": {"keys": []}})
+    assert await store.keep_up("me")
+    assert await store.find(query) == []
+
+
+async def test_two_processes_do_not_keep_up_at_once(store: MongoStore) -> None:
+    assert await store.keep_up("me")
+    assert not await store.keep_up("you")
+    assert await store.keep_up("me")
+
+
+def test_the_edition_follows_the_definitions() -> None:
+    assert EDITION.count("-") == 1
