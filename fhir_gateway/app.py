@@ -32,6 +32,7 @@ from fhir_gateway.exchange.inbox import Inbox
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.population.admission import Imports
 from fhir_gateway.population.export import Exports
 from fhir_gateway.problem import BadRequest, Conflict, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
@@ -182,7 +183,7 @@ class Gateway:
             settings.name,
             chain_limit=settings.chain_limit,
             scan_limit=settings.scan_limit,
-            terminology=SearchTerms(library_of(self.store)),
+            terminology=SearchTerms(library_of(self.store), self.store),
             admission=Admission(self.endpoints),
         )
         return Services(desk, self.tokens(), Limits(body=settings.resource_limit, deletions=settings.deletion_limit))
@@ -258,11 +259,13 @@ class Gateway:
 
     async def _bulk(self) -> None:
         """Bulk jobs are worked on one after the other, so that they leave room for everybody else."""
-        owner, exports = f"{self.base_url}#{id(self)}", Exports(self.services().desk, self.settings.data)
+        owner, desk, data = f"{self.base_url}#{id(self)}", self.services().desk, self.settings.data
+        age = timedelta(hours=self.settings.bulk_hours)
         while True:
-            with suppress(Problem):
-                await exports.go_on(owner)
-                await exports.clear(timedelta(hours=self.settings.bulk_hours))
+            for jobs in (Exports(desk, data), Imports(desk, data, self.settings.import_folder)):
+                with suppress(Problem):
+                    await jobs.go_on(owner)
+                    await jobs.clear(age)
             await self.bulk.wait(5 * self.settings.seal_seconds)
 
     @asynccontextmanager
@@ -288,7 +291,8 @@ class Gateway:
         services = self.services()
         doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
         app = FastAPI(title="FHIR gateway", openapi_url=None, docs_url=None, redoc_url=None)
-        bulk = BulkDoors(self.settings.data, timedelta(hours=self.settings.bulk_hours), self.bulk.ring)
+        settings, age = self.settings, timedelta(hours=self.settings.bulk_hours)
+        bulk = BulkDoors(settings.data, age, self.bulk.ring, settings.import_folder, settings.import_limit)
         own = [*doors.routes(services), *bulk.routes(services)]
         app.router.routes[:] = [*own, socket_route(self.office), *fhir_routes(services), last_route(services)]
         return app

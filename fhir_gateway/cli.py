@@ -118,7 +118,7 @@ def _account(translated: Translated) -> dict[str, Any]:
         "problems": [{"where": f.where or "message", "text": f.text} for f in translated.faults],
         "bundle": done.bundle if done else None,
         "counts": translated.counts,
-        "ledger": [{**row, "fate": str(row["fate"])} for row in translated.accounts],
+        "ledger": translated.accounts,
         "notices": [{"where": n.where, "text": n.text} for n in done.notices] if done else [],
     }
 

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=10.0, description="how long a worker may hold a message or a delivery")
     retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")
     retry_limit_seconds: float = Field(default=3600.0, description="longest delay between two tries of a delivery")
+    import_folder: Path | None = Field(default=None, description="folder whose files $import may name; unset: none")
+    import_limit: int = Field(default=4 * 2**30, description="bytes of NDJSON that one $import may send")
     bulk_hours: float = Field(default=24.0, gt=0, description="how long the files of a finished bulk job are kept")
     subscription_hosts: str = Field(
         default="",

@@ -19,7 +19,12 @@ _GOING = frozenset({"booked", "arrived", "fulfilled", "checked-in"})
 _CONTACTS = ((12, "placer contact"), (16, "filler contact"))
 _ENTERER = {"system": f"{TERMINOLOGY}provenance-participant-type", "code": "enterer", "display": "Enterer"}
 # The fields of each kind of resource row: what is booked, its type, its start, its length, its unit, its status.
-_ROWS = {"AIS": (3, 0, 4, 7, 8, 10), "AIG": (3, 4, 8, 11, 12, 14), "AIL": (3, 4, 6, 9, 10, 12), "AIP": (3, 4, 6, 9, 10, 12)}
+_ROWS = {
+    "AIS": (3, 0, 4, 7, 8, 10),
+    "AIG": (3, 4, 8, 11, 12, 14),
+    "AIL": (3, 4, 6, 9, 10, 12),
+    "AIP": (3, 4, 6, 9, 10, 12),
+}
 
 
 def map_appointment(scene: Scene, sch: Segment) -> Resource:
@@ -61,6 +66,15 @@ def add_booked(scene: Scene, row: Segment, appointment: Resource) -> None:
     span = {"start": begun, "end": _later(begun, minutes)} if begun else {}
     entry = {"type": [concept], "actor": actor, "period": span, **_participation(row, at, appointment)}
     listed.append({name: value for name, value in entry.items() if value and value != [None]})
+
+
+def add_comment(nte: Segment, appointment: Resource) -> None:
+    """NTE: comments of the whole appointment and of its rows are one text here."""
+    lines = [value.take_text(f"Appointment/{appointment['id']}#comment") for value in nte.values(3)]
+    said = [appointment.get("comment", ""), *lines]
+    text = "\n".join(part for part in said if part)
+    if text:
+        appointment["comment"] = text
 
 
 def _add_service(scene: Scene, ais: Segment, appointment: Resource) -> None:
@@ -171,7 +185,9 @@ def _minutes(length: Value, unit: Value, target: str) -> int:
     """The length in minutes; 0 when it is none, or in a unit that is neither minutes nor hours."""
     count = positive(length.peek())
     said = unit.peek().casefold()
-    factor = 60 if said in ("h", "hr", "hour", "giờ") else 1 if said in ("", "m", "min", "minute", "minutes", "phút") else 0
+    factor = (
+        60 if said in ("h", "hr", "hour", "giờ") else 1 if said in ("", "m", "min", "minute", "minutes", "phút") else 0
+    )
     if not count or not factor or count > 100_000:
         return 0
     length.took(1, target)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, facility, practitioner, time, unit
+from adapters.hl7v2.datatypes import absent, coded, entity, practitioner, time, unit
 from adapters.hl7v2.map_order_control import asked, group, numbers, order_number, request_status
 from adapters.hl7v2.map_timing import old_timing, priority, quantity, says, timing
 from adapters.hl7v2.numbers import number, positive
@@ -94,7 +94,7 @@ def map_dispense(scene: Scene, orc: Segment | None, rxd: Segment, request: Resou
     at = scene.at("MedicationDispense", key)
     elements, drug = _drug(scene, rxd, RXD, ("MedicationDispense", key))
     prescription = entity(scene, rxd.value(7), f"{at}authorizingPrescription[0].identifier", scene.system("order"))
-    links = [{"reference": f"urn:uuid:{request['id']}"}] if request else []
+    links: list[Resource] = [{"reference": f"urn:uuid:{request['id']}"}] if request else []
     links += [{"type": "MedicationRequest", "identifier": prescription}] if prescription and not request else []
     people = [practitioner(scene, who, f"{at}performer[{n}].actor") for n, who in enumerate(rxd.values(10))]
     daily = quantity(rxd.value(12), f"{at}dosageInstruction[0].maxDosePerPeriod.numerator")

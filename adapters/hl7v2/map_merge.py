@@ -27,3 +27,13 @@ def map_merge(scene: Scene, mrg: Segment) -> None:
     scene.add("Patient", prior, {"identifier": [own], "active": False, "name": names, "link": [link]})
     survivor = scene.draft.add("Patient", scene.patient_key, {})
     survivor.setdefault("link", []).append({"other": scene.reference("Patient", prior), "type": "replaces"})
+
+
+def link_persons(scenes: list[Scene]) -> None:
+    """A24: two numbers of one person, both in use; each points to the other. A37 sends both without the link."""
+    for scene in scenes:
+        patient = scene.draft.add("Patient", scene.patient_key, {})
+        others = dict.fromkeys(other.patient_key for other in scenes if other.patient_key != scene.patient_key)
+        links = [{"other": scene.reference("Patient", key), "type": "seealso"} for key in others]
+        if links:
+            patient["link"] = links

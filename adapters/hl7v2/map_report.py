@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, entity, facility, from_table, period, practitioner, time
+from adapters.hl7v2.map_timing import priority as urgency_of
+from adapters.hl7v2.map_timing import quantity, says, timing
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import instant
@@ -61,6 +63,8 @@ def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: st
     orc, obr = segments
     at = scene.at("ServiceRequest", key)
     reasons = [coded(scene, value, f"{at}reasonCode[{n}]", "reason") for n, value in enumerate(obr.values(31))]
+    for value in orc.values(16) if orc else ():
+        reasons.append(coded(scene, value, f"{at}reasonCode[{len(reasons)}]", "reason"))
     if obr.peek(13):
         reasons.append({"text": obr.take(13, f"{at}reasonCode[{len(reasons)}].text")})
     return scene.add(
@@ -68,6 +72,7 @@ def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: st
         key,
         {
             "identifier": _numbers(scene, segments, at),
+            "requisition": entity(scene, orc.value(4), f"{at}requisition", scene.system("order")) if orc else None,
             "status": _request_status(scene, segments, at),
             "intent": "order",
             "priority": _priority(obr, at),
@@ -80,6 +85,20 @@ def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: st
             "reasonCode": reasons,
         },
     )
+
+
+def add_request_timing(scene: Scene, tq1: Segment, request: Resource) -> None:
+    """TQ1 of an order: how often, how many, how urgent. OBR-6, where it is given, has said the time already."""
+    at = f"ServiceRequest/{request['id']}#"
+    if not any(name.startswith("occurrence") for name in request):
+        rhythm = timing(scene, tq1, f"{at}occurrenceTiming")
+        if says(rhythm):
+            request["occurrenceTiming"] = rhythm
+    amount = quantity(tq1.value(2), f"{at}quantityQuantity")
+    urgency = urgency_of(tq1, f"{at}priority")
+    words = tq1.take(11, f"{at}patientInstruction")
+    said = {"quantityQuantity": amount, "priority": urgency, "patientInstruction": words}
+    request.update({name: value for name, value in said.items() if value})
 
 
 def _request_status(scene: Scene, segments: tuple[Segment | None, Segment], at: str) -> str:

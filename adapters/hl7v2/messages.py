@@ -7,20 +7,24 @@ from collections.abc import Callable
 
 from adapters.contract import Hospital, Resource, Untranslatable
 from adapters.draft import Draft
+from adapters.hl7v2.branches import Branches
 from adapters.hl7v2.codes import rows
 from adapters.hl7v2.datatypes import annotation
 from adapters.hl7v2.map_allergy import map_allergy
+from adapters.hl7v2.map_appointment import add_comment
 from adapters.hl7v2.map_attachment import map_attachment
 from adapters.hl7v2.map_condition import map_condition
 from adapters.hl7v2.map_coverage import map_coverage
 from adapters.hl7v2.map_encounter import add_event_time, add_visit_details, map_encounter, visit_number
-from adapters.hl7v2.map_merge import map_merge
+from adapters.hl7v2.map_merge import link_persons, map_merge
 from adapters.hl7v2.map_observation import add_line, continues, map_observation
 from adapters.hl7v2.map_patient import add_primary_care, map_patient, patient_number
+from adapters.hl7v2.map_problem import map_identified_allergy, map_problem
 from adapters.hl7v2.map_procedure import map_procedure
 from adapters.hl7v2.map_referral import map_referral
 from adapters.hl7v2.map_relative import map_mother, map_relative
 from adapters.hl7v2.map_report import Order, map_order
+from adapters.hl7v2.map_role import map_guarantor
 from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source
 from adapters.hl7v2.read import IGNORED_SEGMENTS, Reading, Segment
 from adapters.hl7v2.scene import Event, Scene
@@ -43,14 +47,20 @@ _SIMPLE: dict[str, Callable[[Scene, Segment], object]] = {
     "AL1": map_allergy,
     "IN1": map_coverage,
     "PR1": map_procedure,
+    "PRB": map_problem,
+    "IAM": map_identified_allergy,
+    "GT1": map_guarantor,
 }
 # Rows that only add to the row before: a comment after them is about that row.
-_TRANSPARENT = frozenset({"PRT", "ROL", "TQ1", "TQ2", "CTD"})
+_TRANSPARENT = Branches.TRANSPARENT | {"TQ2", "CTD"}
+# A person deleted, and two numbers that were linked by mistake: both are in use again.
+_ACTIVITY = {"A29": False, "A37": True}
 _REFERRALS = frozenset({"I12", "I13", "I14"})
-MAPPED = frozenset(_SIMPLE) | {
+MAPPED = (frozenset(_SIMPLE) | Branches.NAMES) | {
     *("MSH", "EVN", "PID", "PD1", "PV1", "PV2", "ORC", "OBR", "OBX", "SPM", "NTE", "MRG", "RF1", "PRD")
 }
 _NOTED = frozenset({"AllergyIntolerance", "Condition", "Observation", "Procedure", "ServiceRequest", "Specimen"})
+_NOTED |= {"Immunization", "MedicationAdministration", "MedicationDispense", "MedicationRequest"}
 
 
 def read_event(header: Segment) -> Event:
@@ -87,9 +97,14 @@ def map_message(reading: Reading, hospital: Hospital, draft: Draft) -> None:
     header = next(segment for segment in reading.segments if segment.name == "MSH")
     event = read_event(header)
     check_whole(reading, event)
+    people: list[Scene] = []
     for segments in _by_patient(reading.segments):
         names = frozenset(segment.name for segment in segments)
-        Walk(Scene(hospital, reading, draft, event, header, segments=segments, names=names)).go()
+        scene = Scene(hospital, reading, draft, event, header, segments=segments, names=names)
+        Walk(scene).go()
+        people.append(scene)
+    if event.code == "ADT" and event.trigger == "A24":
+        link_persons(people)
     _notice_unmapped(reading)
 
 
@@ -112,6 +127,7 @@ class Walk:
         self._order: Order | None = None
         self._obx: Segment | None = None
         self._latest: Resource | None = None
+        self._branches = Branches(scene)
         self._steps: dict[str, Callable[[Segment], None]] = {
             "PID": self._patient,
             "PD1": self._primary_care,
@@ -122,6 +138,9 @@ class Walk:
             "OBX": self._result,
             "SPM": self._specimen,
             "NTE": self._note,
+            "TQ1": self._timing,
+            "ROL": self._role,
+            "PRT": self._role,
         }
 
     def go(self) -> None:
@@ -137,6 +156,8 @@ class Walk:
                 step(segment)
             elif segment.name in _SIMPLE:
                 self._simple(segment)
+            elif segment.name in Branches.NAMES:
+                self._branch(segment)
             elif segment.name not in _TRANSPARENT:
                 self._latest, self._obx = None, None
         self._finish()
@@ -151,8 +172,11 @@ class Walk:
             map_mother(scene, pid)
         if evn and scene.encounter_key:
             add_event_time(scene, evn)
+        self._branches.close()
         if mrg and scene.event.merges:
             map_merge(scene, mrg)
+        if scene.event.trigger in _ACTIVITY and scene.event.code == "ADT":
+            scene.draft.add("Patient", scene.patient_key, {"active": _ACTIVITY[scene.event.trigger]})
         if rf1 and scene.event.code == "REF" and scene.event.trigger in _REFERRALS:
             map_referral(scene, rf1)
 
@@ -160,6 +184,17 @@ class Walk:
         made = _SIMPLE[segment.name](self._scene, segment)
         self._latest = made if isinstance(made, dict) else None
         self._obx = None
+
+    def _branch(self, segment: Segment) -> None:
+        made = self._branches.step(segment)
+        if segment.name not in _TRANSPARENT:
+            self._latest, self._obx = made, None
+
+    def _timing(self, segment: Segment) -> None:
+        self._branches.time(segment, self._order)
+
+    def _role(self, segment: Segment) -> None:
+        self._branches.role(segment, self._latest)
 
     def _patient(self, segment: Segment) -> None:
         map_patient(self._scene, segment)
@@ -182,26 +217,33 @@ class Walk:
 
     def _order_control(self, segment: Segment) -> None:
         self._orc, self._order, self._obx = segment, None, None
+        self._branches.begin_order(segment)
 
     def _request(self, segment: Segment) -> None:
         self._order = map_order(self._scene, self._orc, segment)
         map_specimen_source(self._scene, segment, self._order)
         self._latest, self._obx = self._order.request, None
         self._orc = None
+        self._branches.timed(self._order)
 
     def _result(self, segment: Segment) -> None:
-        if continues(segment, self._obx) and self._latest is not None:
+        if self._branches.content(segment):
+            self._latest, self._obx = None, None
+        elif continues(segment, self._obx) and self._latest is not None:
             add_line(self._scene, segment, self._latest)
         elif map_attachment(self._scene, segment, self._order):
             self._latest, self._obx = None, None
         else:
             self._latest, self._obx = map_observation(self._scene, segment, self._order), segment
+            self._branches.observed(self._latest)
 
     def _specimen(self, segment: Segment) -> None:
         self._latest, self._obx = map_specimen(self._scene, segment, self._order), None
 
     def _note(self, segment: Segment) -> None:
         """A comment belongs to the segment before it."""
+        if self._latest and self._latest["resourceType"] == "Appointment":
+            add_comment(segment, self._latest)
         if self._latest is None or self._latest["resourceType"] not in _NOTED:
             return
         notes = self._latest.setdefault("note", [])

@@ -11,15 +11,19 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.parameters import Arguments, arguments
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.fhir.validation import check
 
 
 async def asked_with(services: Services, asked: Asked) -> Arguments:
-    """All arguments. Raises BadRequest when the body is no Parameters."""
+    """All arguments. Raises BadRequest when the body is no Parameters, Invalid when they are not R4."""
     pairs = without_presentation(asked.pairs)
     if _is_form(asked):
         form = await asked.body(services.limits.form, frozenset({FORM}))
         return arguments([*pairs, *without_presentation(pairs_of(form, services.limits.parameters))])
-    return arguments(pairs, await sent(services, asked))
+    parameters = await sent(services, asked)
+    if parameters is not None and parameters["resourceType"] == "Parameters":
+        check(parameters)
+    return arguments(pairs, parameters)
 
 
 async def sent(services: Services, asked: Asked) -> Resource | None:

@@ -3,13 +3,15 @@
 https://hl7.org/fhir/uv/bulkdata/STU2/export.html#sequence-overview
 """
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 from anyio import to_thread
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Send
 
@@ -21,10 +23,14 @@ from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.outcome import success
 from fhir_gateway.fhir.parameters import Arguments, arguments
 from fhir_gateway.fhir.resource import instant, is_id
+from fhir_gateway.population import shelf
+from fhir_gateway.population.admission import Errand, Imports, must_import, named_files
 from fhir_gateway.population.export import DONE, FAILED, Exports, Job
 from fhir_gateway.population.gathering import DELETED, legs
-from fhir_gateway.population.order import EXPORT, ordered
-from fhir_gateway.problem import BadRequest, NotFound, Problem
+from fhir_gateway.population.imports import REFUSED
+from fhir_gateway.population.intake import IMPORT, Counts
+from fhir_gateway.population.order import EXPORT, FORMATS, ordered
+from fhir_gateway.problem import BadRequest, NotFound, Problem, TooLarge, UnsupportedMedia
 from fhir_gateway.records.read import read
 
 NDJSON = "application/fhir+ndjson"
@@ -56,11 +62,16 @@ async def _pieces(path: Path) -> AsyncIterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class BulkDoors:
-    """Where bulk data is asked for. ``ring`` wakes the one who works; ``keep`` is the life of finished files."""
+    """Where bulk data is asked for. ``ring`` wakes the one who works; ``keep`` is the life of finished files.
+
+    ``open_folder`` is where an import may name files; ``import_limit`` how many bytes it may send.
+    """
 
     data: Path
     keep: timedelta
     ring: Callable[[], None]
+    open_folder: Path | None = None
+    import_limit: int = 2**30
 
     def routes(self, services: Services) -> list[Route]:
         """To be tried before the routes of ``/fhir/{type}/{id}``."""
@@ -69,6 +80,10 @@ class BulkDoors:
         doors[f"/fhir/Group/{{id}}/{EXPORT}"] = _both(self.export_group)
         doors[job] = {"GET": Action(EXPORT, self.status, raw=True), "DELETE": Action(EXPORT, self.remove)}
         doors[f"{job}/{{file}}"] = {"GET": Action("$export-file", self.file, raw=True)}
+        errand = f"/fhir/{IMPORT}/{{job}}"
+        doors[f"/fhir/{IMPORT}"] = {"POST": Action(IMPORT, self.import_)}
+        doors[errand] = {"GET": Action(IMPORT, self.import_status, raw=True), "DELETE": Action(IMPORT, self.import_end)}
+        doors[f"{errand}/{REFUSED}"] = {"GET": Action(IMPORT, self.refused, raw=True)}
         return [Route(path, Door(services, path, actions)) for path, actions in doors.items()]
 
     async def export_system(self, services: Services, asked: Asked) -> Answer:
@@ -116,8 +131,100 @@ class BulkDoors:
         await self._exports(services).remove(asked.visit, asked.path("job"))
         return Answer(202, encode(success("the export and its files are removed")))
 
+    async def import_(self, services: Services, asked: Asked) -> Answer:
+        """Takes NDJSON or a Bundle as it comes, or Parameters that name files."""
+        must_be_async(asked)
+        must_import(asked.visit.caller)
+        imports, limit = self._imports(services), self.import_limit
+        if is_ndjson(asked.headers.get("content-type", "")):
+            key, path = imports.spool(".ndjson.gz" if _is_gzip(asked) else ".ndjson")
+            await _spooled(asked.request, path, limit)
+            inputs = [("", str(path))]
+        else:
+            body = await asked.body(services.limits.body, JSON_TYPES)
+            sent = decode_resource(body)
+            key, path = imports.spool(".json")
+            if sent["resourceType"] == "Parameters":
+                inputs = named_files(arguments([], sent), self.open_folder)
+            else:
+                await to_thread.run_sync(path.write_bytes, body)
+                inputs = [("", str(path))]
+        await imports.begin(asked.visit, key, inputs, _request(services, asked))
+        self.ring()
+        return accepted(f"{services.desk.base_url}/{IMPORT}/{key}")
+
+    async def import_status(self, services: Services, asked: Asked) -> Answer:
+        """202 while it runs, then what became of each input."""
+        imports = self._imports(services)
+        errand = await imports.errand(asked.path("job"), asked.visit.caller)
+        reached = await imports.reached(errand)
+        if errand.state == FAILED:
+            raise Problem(f"the import failed: {errand.trouble}")
+        if errand.state != DONE:
+            read = sum(counts.read for counts in reached.values())
+            return Answer(202, headers=(("x-progress", f"{read} resources read"), ("retry-after", RETRY_SECONDS)))
+        address = f"{services.desk.base_url}/{IMPORT}/{errand.id}/{REFUSED}"
+        return Answer(200, encode(_account(errand, reached, address)), media_type="application/json")
+
+    async def refused(self, services: Services, asked: Asked) -> Answer:
+        """What an import refused, each with its line and reason."""
+        imports = self._imports(services)
+        path = imports.refused(await imports.errand(asked.path("job"), asked.visit.caller))
+        if not path.exists():
+            raise NotFound("the import refused nothing", "url")
+        return FileAnswer(200, media_type=NDJSON, path=path)
+
+    async def import_end(self, services: Services, asked: Asked) -> Answer:
+        """Stops a running import and deletes its files; what is stored stays."""
+        await self._imports(services).remove(asked.visit, asked.path("job"))
+        return Answer(202, encode(success("the import is ended and its files are removed")))
+
+    def _imports(self, services: Services) -> Imports:
+        return Imports(services.desk, self.data, self.open_folder)
+
     def _exports(self, services: Services) -> Exports:
         return Exports(services.desk, self.data)
+
+
+def is_ndjson(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in FORMATS
+
+
+def _is_gzip(asked: Asked) -> bool:
+    encoding = asked.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        raise UnsupportedMedia("NDJSON is taken plain or as gzip", "Content-Encoding")
+    return encoding == "gzip"
+
+
+async def _spooled(request: Request, path: Path, limit: int) -> None:
+    """The body into a file, piece by piece; raises TooLarge as soon as it is known to be longer than ``limit``."""
+    size = 0
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, shelf.OWN), "wb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"an import may send {limit} bytes")
+                await to_thread.run_sync(file.write, chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        shelf.remove(path.parent)
+        raise
+
+
+def _account(errand: Errand, reached: Mapping[str, Counts], address: str) -> dict[str, object]:
+    """The counts of each input; they add up to what was read."""
+    refused = sum(counts.refused for counts in reached.values())
+    outcome = [{"input": name, "read": counts.read, **asdict(counts)} for name, counts in sorted(reached.items())]
+    return {
+        "transactionTime": instant(errand.begun),
+        "request": errand.request,
+        "requiresAccessToken": True,
+        "output": outcome,
+        "error": [{"type": "OperationOutcome", "count": refused, "url": address}] if refused else [],
+    }
 
 
 def _both(act: Act) -> dict[str, Action]:

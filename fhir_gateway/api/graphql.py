@@ -6,13 +6,12 @@ https://hl7.org/fhir/R4/operation-resource-graphql.html
 from typing import Any
 
 from fhir_gateway.api.answer import Answer
-from fhir_gateway.api.asked import reference
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.codec import decode, decode_resource, encode
 from fhir_gateway.graphql.ask import Question, ask
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.records.everything import visible
+from fhir_gateway.records import read
 
 JSON = "application/json"
 TEXT = "application/graphql"
@@ -28,7 +27,7 @@ async def system(services: Services, asked: Asked) -> Answer:
 async def instance(services: Services, asked: Asked) -> Answer:
     """A question about one record."""
     given = await _asked(services, asked)
-    version = await visible(services.desk, asked.visit, reference(asked), "read")
+    version = await read.read(services.desk, asked.visit, asked.path("type"), asked.path("id"))
     return await _answered(services, asked, Question(*given, decode_resource(version.body)))
 
 

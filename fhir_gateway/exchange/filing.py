@@ -247,4 +247,4 @@ def _receipt_notes(receipt: Receipt, translated: Translated | None) -> tuple[Not
     settled = Note(inbox.SHELF, receipt.key, content, expected={"state": str(State.RECEIVED)})
     if translated is None:
         return (settled,)
-    return settled, Note(inbox.LEDGERS, receipt.key, {"accounts": translated.accounts})
+    return settled, inbox.ledger_note(receipt, translated.accounts)

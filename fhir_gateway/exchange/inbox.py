@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
+from zlib import compress, decompress
 
+from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Conflict, NotFound, TooLarge
 from fhir_gateway.security.audit import Event
 from fhir_gateway.store.port import Commit, Job, Note, Store
@@ -18,6 +20,7 @@ SHELF = "inbox"
 ORIGINALS = "originals"
 LEDGERS = "ledgers"
 TRANSLATE = "translate"
+LEDGER_LEVEL = 1
 
 
 class State(StrEnum):
@@ -119,7 +122,12 @@ class Inbox:
     async def ledger(self, hospital: str, receipt: str) -> list[Mapping[str, Any]]:
         """The account of every source field; empty until the message was translated."""
         content = await self.store.note(LEDGERS, f"{hospital}/{receipt}")
-        return list(content["accounts"]) if content else []
+        return list(decode(decompress(content["accounts"]))) if content else []
+
+
+def ledger_note(receipt: Receipt, accounts: list[dict[str, Any]]) -> Note:
+    """The ledger as it is kept: one compressed text, a quarter of the cost of so many small documents."""
+    return Note(LEDGERS, receipt.key, {"accounts": compress(encode(accounts), LEDGER_LEVEL)})
 
 
 def _arrival(receipt: Receipt, body: bytes, now: datetime, event: Event) -> Commit:

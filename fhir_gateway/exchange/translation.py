@@ -5,10 +5,10 @@ https://hl7.org/fhir/R4/validation.html
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import Adapter, Message, Translation, Untranslatable
+from adapters.contract import Account, Adapter, Message, Translation, Untranslatable
 from fhir_gateway.fhir import validation
 from fhir_gateway.problem import Issue
 
@@ -26,7 +26,7 @@ class Translated:
     @property
     def accounts(self) -> list[dict[str, Any]]:
         """The ledger as plain values."""
-        return [asdict(account) for account in self.translation.ledger] if self.translation else []
+        return [_plain(account) for account in self.translation.ledger] if self.translation else []
 
     @property
     def counts(self) -> dict[str, int]:
@@ -34,6 +34,16 @@ class Translated:
         fates = Counter(str(account.fate) for account in self.translation.ledger) if self.translation else Counter()
         tally = {fate: fates.get(fate, 0) for fate in ("mapped", "ignored", "unmapped")}
         return {**tally, "fields": sum(tally.values())}
+
+
+def _plain(account: Account) -> dict[str, Any]:
+    return {
+        "place": account.place,
+        "fate": str(account.fate),
+        "targets": list(account.targets),
+        "reason": account.reason,
+        "offset": account.offset,
+    }
 
 
 def choose(adapters: Adapters, message: Message) -> tuple[str, Adapter]:

@@ -54,7 +54,7 @@ def _is_single_text(value: Mapping[str, Any], known: Mapping[str, str], name: st
 
 
 def satisfied(value: Any, kind: str, expression: str, resource: Any) -> bool:
-    """Whether an invariant holds for a value inside ``resource``. BadRequest when nobody can say.
+    """Whether an invariant holds for a value inside ``resource`` (as ``plain`` gives it). BadRequest if nobody can say.
 
     What gives nothing holds, as a rule about what is not there. Regular expressions run in linear time.
     """
@@ -65,7 +65,7 @@ def satisfied(value: Any, kind: str, expression: str, resource: Any) -> bool:
         raise BadRequest(f"{refused[1]}() is not offered", "expression")
     try:
         typed = ResourceNode.create_node(plain(value), kind)  # type: ignore[no-untyped-call]
-        found = list(_invariant(expression)(typed, {"resource": plain(resource), "rootResource": plain(resource)}))
+        found = list(_invariant(expression)(typed, {"resource": resource, "rootResource": resource}))
     except Exception as error:  # the library raises nothing more precise
         raise BadRequest("the FHIRPath expression cannot be evaluated", "expression") from error
     return not found or found == [True] or (len(found) == 1 and not isinstance(found[0], bool))

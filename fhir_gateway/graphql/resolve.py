@@ -165,6 +165,8 @@ def listed(source: Any, info: Info, **arguments: Any) -> Any:
         return items
     offset, count = arguments.pop("_offset", None) or 0, arguments.pop("_count", None)
     condition = arguments.pop("fhirpath", None)
+    if min(offset, count or 0) < 0:
+        raise BadRequest("'_offset' and '_count' are whole numbers from 0", info.field_name)
     kind = str(info.return_type).strip("[]!").replace("_", ".")
     kept = [item for item in items if all(_has(item, name, value) for name, value in arguments.items())]
     if condition is not None:

@@ -8,6 +8,7 @@ into parcels of a size that keeps memory bounded.
 
 import bz2
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
-from fhir_gateway.problem import BadRequest, Issue, Malformed, Problem, TooLarge
+from fhir_gateway.problem import Issue, Malformed, Problem, TooLarge
 
 PARCEL = 200
 PARCEL_BYTES = 2 * 2**20
@@ -119,13 +120,14 @@ def files(folder: Path) -> list[Path]:
 
 
 def parcels(path: Path, behind: int = 0) -> Iterator[Parcel]:
-    """What is in the file behind entry number ``behind``. Raises BadRequest for a file that cannot be read."""
+    """What is in the file behind entry number ``behind``; a file that cannot be read is a refusal."""
     plain = path.with_suffix("") if path.suffix in COMPRESSED else path
     try:
         with _opened(path) as file:
             yield from (_lines(file, behind) if plain.suffix == ".ndjson" else _document(file, behind))
-    except (OSError, EOFError) as error:
-        raise BadRequest(f"the file cannot be read: {type(error).__name__}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        issue = Issue(f"the file cannot be read to its end: {type(error).__name__}", None, "incomplete")
+        yield Parcel([], [Refusal(behind + 1, (issue,))], behind)
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -13,10 +13,12 @@ from fhir_gateway.problem import Issue, TooCostly
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.search.criteria import Compartment, Composite, Condition, Criterion, Ids, Near, Updated
 from fhir_gateway.search.query import Query
-from fhir_gateway.store.filter import costs_the_type, rank
+from fhir_gateway.store.filter import costs_the_type, rank, sorts_by_value
 from fhir_gateway.store.port import Plan, Store
 
 REMEMBERED_SECONDS = 60.0
+SELECTIVE = 5
+"""A condition of a lower rank leaves few enough to sort."""
 
 _Size = tuple[int, float]
 _sizes: WeakKeyDictionary[Store, dict[tuple[str, str | None], _Size]] = WeakKeyDictionary()
@@ -25,6 +27,7 @@ _sizes: WeakKeyDictionary[Store, dict[tuple[str, str | None], _Size]] = WeakKeyD
 async def must_be_affordable(desk: Desk, query: Query, reader: str | None) -> None:
     """Raises TooCostly for a search that would look at more than ``desk.scan_limit`` records."""
     if not costs_the_type(query):
+        await _must_be_sortable(desk, query, reader)
         return
     if await _size(desk, query.type, reader) > desk.scan_limit:
         text = (
@@ -32,6 +35,14 @@ async def must_be_affordable(desk: Desk, query: Query, reader: str | None) -> No
             " add a condition on an identifier, a reference, a code or a date"
         )
         raise TooCostly(text, "_sort" if query.sorts else None)
+
+
+async def _must_be_sortable(desk: Desk, query: Query, reader: str | None) -> None:
+    """A sort by a parameter's values looks at every match, so there must not be too many."""
+    if not sorts_by_value(query) or min(map(rank, query.criteria)) < SELECTIVE:
+        return
+    if await desk.store.count(query, reader, desk.scan_limit + 1) > desk.scan_limit:
+        raise TooCostly(f"more than {desk.scan_limit} records match, too many to sort; add a condition", "_sort")
 
 
 async def _size(desk: Desk, type_: str, reader: str | None) -> int:

@@ -138,11 +138,13 @@ async def _found(walk: _Walk, names: Sequence[str], start: str, size: int) -> li
     first = start.partition("/")[0]
     left = [name for name in names if name >= first]
     found: list[Version] = []
-    while left and len(found) < size:
-        now, left = left[:AT_ONCE], left[AT_ONCE:]
+    # The type that the page before broke off in will often fill this one too.
+    now, left = (left[:1], left[1:]) if start else (left[:AT_ONCE], left[AT_ONCE:])
+    while now and len(found) < size:
         searches = (_of_type(walk, name, start if name == first else "", size - len(found)) for name in now)
         for versions in await asyncio.gather(*searches):
             found += versions
+        now, left = left[:AT_ONCE], left[AT_ONCE:]
     return found[:size]
 
 

@@ -16,14 +16,16 @@ from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids
+from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids, prefixed
 from fhir_gateway.search.kinds import token
 from fhir_gateway.search.pending import PENDING, Chain, Coded, Listed, Placed, Question, Reverse, Words
 from fhir_gateway.search.query import Query
+from fhir_gateway.search.registry import parameters
 from fhir_gateway.search.words import says
 from fhir_gateway.security.access import may
 
 INTERACTION = "search-type"
+ADDRESS = "url"
 ROWS = 10
 """Times as many records may refer as may be referred to."""
 
@@ -64,6 +66,7 @@ class _Settler:
 
     async def chain(self, type_: str, chain: Chain, others: Sequence[Criterion]) -> Criterion:
         found: list[str] = []
+        addresses: list[str] = []
         ways = [(target, asked) for target, asked in chain.ways if chain.named or self._allowed(target)]
         if not ways:
             self._reader(chain.ways[0][0])
@@ -73,7 +76,9 @@ class _Settler:
                 found += await self._references(target, [inner])
             except _TooMany:
                 found += await self._among(type_, chain.key, others, (target, inner))
-        return Condition(links(chain.key, self._few(found)), 2)
+            if has_address(target):
+                addresses += _addresses(await self._targets(target, ADDRESS, [inner]))
+        return Condition((*links(chain.key, self._few(found)), *_canonicals(chain.key, self._few(addresses))), 2)
 
     async def _among(
         self, type_: str, key: str, others: Sequence[Criterion], asked: tuple[str, Criterion]
@@ -91,8 +96,11 @@ class _Settler:
         except _TooMany:
             few = await self._references(type_, others)
             rows = await self._targets(reverse.source, reverse.key, [inner, Condition(links(reverse.key, few), 2)])
-        wanted = (one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{type_}/"))
-        return Ids(tuple(self._few(list(wanted))))
+        wanted = [one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{type_}/")]
+        if has_address(type_):
+            named = Condition(_canonicals(ADDRESS, self._few(list(dict.fromkeys(_addresses(rows))))), 3)
+            wanted += await self._references(type_, [named])
+        return Ids(tuple(self._few(wanted)))
 
     async def listed(self, type_: str, listed: Listed, others: Sequence[Criterion]) -> Criterion:
         if any(name.startswith("$") for name in listed.lists):
@@ -110,7 +118,7 @@ class _Settler:
         if terms is None:
             raise NotSupported(f"':{coded.relation}' needs terminology, which this gateway does not serve", coded.key)
         codes = [code for wanted in coded.wanted for code in await terms.codes(coded.relation, wanted)]
-        choices = tuple(token.coded(coded.key, system, code) for system, code in self._few(codes))
+        choices = tuple(token.coded(coded.key, system, code) for system, code in self._few(codes, "codes"))
         return Condition(choices, 4, coded.absent)
 
     async def placed(self, type_: str, placed: Placed, others: Sequence[Criterion]) -> Criterion:
@@ -153,21 +161,37 @@ class _Settler:
 
     async def _references(self, type_: str, criteria: Sequence[Criterion]) -> list[str]:
         query = Query(type_, tuple(criteria), size=self.desk.chain_limit + 1)
-        return self._few(await self.desk.store.references(query, self._reader(type_)), type_)
+        return self._few(await self.desk.store.references(query, self._reader(type_)), f"{type_} records")
 
     async def _targets(self, type_: str, key: str, criteria: Sequence[Criterion]) -> dict[str, list[str]]:
         limit = self.desk.chain_limit * ROWS
         query = Query(type_, tuple(criteria), size=limit + 1)
         rows = await self.desk.store.targets(query, key, self._reader(type_))
-        self._few(list(rows), type_, ROWS)
+        self._few(list(rows), f"{type_} records", ROWS)
         return rows
 
-    def _few(self, found: list[Any], what: str = "other", times: int = 1) -> list[Any]:
+    def _few(self, found: list[Any], what: str = "other records", times: int = 1) -> list[Any]:
         limit = self.desk.chain_limit * times
         if len(found) > limit:
-            text = f"the search leads through more than {limit} {what} records; ask more narrowly, or in two steps"
+            text = f"the search leads through more than {limit} {what}; ask more narrowly, or in two steps"
             raise _TooMany(text)
         return found
+
+
+def has_address(type_: str) -> bool:
+    """Whether records of the type are also referred to by their canonical address."""
+    return ADDRESS in parameters(type_)
+
+
+def _addresses(rows: dict[str, list[str]]) -> list[str]:
+    """The addresses among the keys of rows, without versions."""
+    keys = (key.partition(":")[2] for keys in rows.values() for key in keys)
+    return [address for address, _, _ in (key.partition(UNIT) for key in keys) if ":" in address]
+
+
+def _canonicals(key: str, addresses: Iterable[str]) -> tuple[Choice, ...]:
+    """The search keys of these addresses, in any version."""
+    return tuple(Choice(*prefixed(key, address + UNIT)) for address in addresses)
 
 
 def _difficulty(question: Question) -> int:

@@ -89,8 +89,13 @@ def costs_the_type(query: Query) -> bool:
     A page in the order of the id or of the time of writing is read from an index and stops when it is full, if every
     record counts.
     """
-    computed = any(sort.field in ("keys", "spans") for sort in query.order)
-    return (bool(query.criteria) or computed) and all(rank(one) >= _INDEXED_RANK for one in query.criteria)
+    asks = bool(query.criteria) or sorts_by_value(query)
+    return asks and all(rank(one) >= _INDEXED_RANK for one in query.criteria)
+
+
+def sorts_by_value(query: Query) -> bool:
+    """Whether the order is that of a parameter's values, which no index holds."""
+    return any(sort.field in ("keys", "spans") for sort in query.order)
 
 
 def _matches(query: Query, reader: str | None) -> list[Stage]:

@@ -45,7 +45,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 @pytest.fixture
 def services(store: Store, ring: KeyRing) -> Services:
     tokens = TokenDesk(development_clients(ring), ring.tokens, f"{ROOT}/auth/token", Spent())
-    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store))
+    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store), store)
     desk = Desk(store, Trail(store), clock, b"s" * 32, 20, 50, f"{ROOT}/fhir", "test", terminology=terms)
     return Services(desk, tokens, LIMITS)
 

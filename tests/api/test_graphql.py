@@ -143,6 +143,7 @@ async def test_rights_are_those_of_rest(chart: httpx.AsyncClient, client_of) -> 
 
 async def test_what_was_looked_at_is_on_the_audit_trail(chart: httpx.AsyncClient) -> None:
     await ask(chart, '{ ObservationList(_id: "o") { subject { resource { id } } } }')
+    await ask(chart, "{ birthDate }", "Patient/p/$graphql")
     trail = (await chart.get("/fhir/AuditEvent?subtype=read&entity=Patient/p")).json()
 
-    assert trail["total"] == 1
+    assert trail["total"] == 2

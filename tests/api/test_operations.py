@@ -1,5 +1,7 @@
 """Operations are where the table says, and nowhere else."""
 
+from random import Random
+
 import httpx
 import pytest
 
@@ -51,3 +53,50 @@ async def test_the_statement_declares_each_of_them(admin: httpx.AsyncClient) -> 
 def test_every_operation_of_the_table_can_be_reached() -> None:
     for operation in operations.OPERATIONS:
         assert operation.system or operation.type or operation.instance
+
+
+ASKABLE = [
+    "$meta", "$graphql", "Patient/$meta", "Patient/$validate", "Patient/$summary", "Patient/p/$everything",
+    "Patient/p/$summary", "Patient/p/$meta", "Patient/p/$meta-add", "Patient/p/$meta-delete", "Patient/p/$validate",
+    "Patient/p/$graphql", "Observation/$lastn", "Composition/c/$document", "Encounter/e/$everything",
+    "CodeSystem/$lookup", "CodeSystem/$subsumes", "CodeSystem/$validate-code", "ValueSet/$expand",
+    "ValueSet/$validate-code", "ConceptMap/$translate", "CodeSystem/x/$lookup",
+]  # fmt: skip
+NAMES = ["url", "code", "system", "coding", "codeableConcept", "valueSet", "codeSystem", "conceptMap", "meta", "resource",
+         "filter", "count", "offset", "_type", "_since", "_count", "max", "patient", "identifier", "profile", "mode",
+         "query", "codeA", "codeB", "codingA", "codingB", "target", "reverse", "persist", "source", "property"]  # fmt: skip
+TEXTS = ["", "x", "1", "-1", "true", "http://hl7.org/fhir/ValueSet/administrative-gender", "male", "|", "a|b", "$", "{id}",
+         "2026-02-30", "http://hl7.org/fhir/administrative-gender", "Patient", "%00", "\\", "p", "http://x?fhir_vs"]  # fmt: skip
+ELEMENTS = [
+    {},
+    {"code": 1},
+    {"code": "male", "display": 3},
+    {"coding": "x"},
+    {"coding": [{"code": "x"}]},
+    {"tag": [1]},
+    {"resourceType": "ValueSet"},
+    {"resourceType": "ValueSet", "compose": "x"},
+    {"resourceType": "ValueSet", "status": "active", "compose": {"include": [{}]}},
+    {"resourceType": "CodeSystem", "concept": [1]},
+    {"resourceType": "ConceptMap", "group": [{}]},
+    {"resourceType": "Patient"},
+    {"resourceType": 1},
+    [],
+    None,
+]
+
+
+async def test_nothing_that_is_asked_breaks_the_server(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+    chance = Random(2026)
+    for _ in range(250):
+        path, names = chance.choice(ASKABLE), chance.choices(NAMES, k=3)
+        query = {name: chance.choice(TEXTS) for name in names[:2]}
+        kinds = ["valueString", "valueUri", "valueCoding", "valueCodeableConcept", "valueMeta", "resource", "part"]
+        sent = [{"name": name, chance.choice(kinds): chance.choice([*TEXTS, *ELEMENTS])} for name in names]
+        if chance.random() < 0.5:
+            answer = await admin.get(f"/fhir/{path}", params=query)
+        else:
+            body = {"resourceType": "Parameters", "parameter": sent}
+            answer = await admin.post(f"/fhir/{path}", params=query, json=body)
+        assert answer.status_code < 500, (path, query, sent)

@@ -58,7 +58,14 @@ def ids(exports, key, name):
 
 async def test_a_system_export_holds_every_record_once(exports, desk, visit_of):
     admin = visit_of("admin")
-    await put(desk, admin, patient("a"), patient("b"), observation("o", "a"), {"resourceType": "Basic", "id": "x", "code": {"text": "x"}})
+    await put(
+        desk,
+        admin,
+        patient("a"),
+        patient("b"),
+        observation("o", "a"),
+        {"resourceType": "Basic", "id": "x", "code": {"text": "x"}},
+    )
     key = await run(exports, admin)
     job = await exports.job(key, admin.caller)
     assert job.state == DONE

@@ -150,8 +150,13 @@ async def test_a_transaction_with_one_fault_is_refused_as_a_whole(desk, folder, 
 
 async def test_links_of_a_collection_reach_beyond_a_parcel(desk, folder, load, monkeypatch):
     monkeypatch.setattr(source, "PARCEL", 2)
-    people = [patient(f"p{n}", link=[{"other": {"reference": f"urn:uuid:p{(n + 3) % 7}"}, "type": "seealso"}]) for n in range(7)]
-    (folder / "1.json").write_bytes(bundle("collection", *({"fullUrl": f"urn:uuid:{p['id']}", "resource": p} for p in people)))
+    people = [
+        patient(f"p{n}", link=[{"other": {"reference": f"urn:uuid:p{(n + 3) % 7}"}, "type": "seealso"}])
+        for n in range(7)
+    ]
+    (folder / "1.json").write_bytes(
+        bundle("collection", *({"fullUrl": f"urn:uuid:{p['id']}", "resource": p} for p in people))
+    )
     assert (await load())[0] == Counts(created=7)
     assert (await stored(desk, "Patient/p6"))["link"][0]["other"] == {"reference": "Patient/p2"}
 

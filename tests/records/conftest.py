@@ -16,7 +16,7 @@ from fhir_gateway.terminology.search import SearchTerms
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store))
+    clock, terms = lambda: datetime.now(UTC), SearchTerms(Library(store), store)
     return Desk(store, Trail(store), clock, b"s" * 32, 20, 50, "http://gateway/fhir", "test", terminology=terms)
 
 

@@ -49,6 +49,17 @@ async def test_a_search_that_an_index_narrows_is_not_refused(desk: Desk, visit_o
         await search(replace(desk, scan_limit=1), admin, "Patient", _pairs(text))
 
 
+async def test_too_many_matches_are_not_sorted(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await _fill(desk, admin)
+    asked = [("deceased", "false"), ("_sort", "birthdate")]
+
+    assert (await search(replace(desk, scan_limit=4), admin, "Patient", asked)).total == 4
+    assert (await search(replace(desk, scan_limit=3), admin, "Patient", asked[:1])).total == 4
+    with pytest.raises(TooCostly, match="too many to sort"):
+        await search(replace(desk, scan_limit=3), admin, "Patient", asked)
+
+
 async def test_an_explanation_tells_index_order_and_cost_and_no_value(desk: Desk, visit_of: VisitOf) -> None:
     admin = visit_of("admin")
     await _fill(desk, admin)

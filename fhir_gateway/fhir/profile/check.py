@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_gateway.fhir import fhirpath
+from fhir_gateway.fhir.codec import plain
 from fhir_gateway.fhir.profile import slicing
 from fhir_gateway.fhir.profile.tree import CORE, Node, constraints, is_core, profiles, tree
 from fhir_gateway.fhir.profile.values import Value, below, equals, fits, is_of
@@ -18,6 +19,7 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Issue
 
 DEPTH_LIMIT = 12
+INVARIANT_LIMIT = 10_000
 
 Holds = Callable[[str | None, str], bool | None]
 """Whether a value set has a code of a system (None: not said); None when nobody can say."""
@@ -35,15 +37,17 @@ def faults(resource: Resource, canonical: str, shelf: Shelf, path: str = "") -> 
     """What the resource, at ``path``, does against the profile of that address, each fault once."""
     kind = str(resource.get("resourceType"))
     root = Value(path or kind, kind, resource)
-    return list(dict.fromkeys(_Check(shelf, root).profile(root, canonical, ())))
+    return list(dict.fromkeys(_Check(shelf, plain(resource)).profile(root, canonical, ())))
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One check; ``root`` is the resource that the place is in."""
+    """One check; ``resource`` is what invariants call ``%resource``. ``left`` is how many of them may be asked."""
 
     shelf: Shelf
-    root: Value
+    resource: Resource
+    trees: dict[str, Node] = field(default_factory=dict)
+    left: list[int] = field(default_factory=lambda: [INVARIANT_LIMIT])
 
     def profile(self, value: Value, canonical: str, above: tuple[str, ...]) -> Iterator[Issue]:
         if canonical in above or len(above) > DEPTH_LIMIT:
@@ -64,7 +68,9 @@ class _Check:
         base = profile.get("baseDefinition")
         if isinstance(base, str) and not profile.get("snapshot") and not is_core(base):
             yield from self.profile(value, base, (*above, canonical))
-        yield from self.element(value, tree(profile), (*above, canonical))
+        if canonical not in self.trees:
+            self.trees[canonical] = tree(profile)
+        yield from self.element(value, self.trees[canonical], (*above, canonical))
 
     def element(self, value: Value, node: Node, above: tuple[str, ...]) -> Iterator[Issue]:
         """One value against one element definition, and all below it."""
@@ -126,8 +132,13 @@ class _Check:
         for facts in constraints(node.facts) if value.item is not None else ():
             key, text = str(facts.get("key", "")), str(facts.get("human", "an invariant of the profile"))
             severity = "warning" if facts.get("severity") == "warning" else "error"
+            self.left[0] -= 1
+            if self.left[0] < 0:
+                text = f"more than {INVARIANT_LIMIT} invariants would have to be asked; the rest was not checked"
+                yield Issue(text, None, "incomplete", "information")
+                return
             try:
-                kept = fhirpath.satisfied(value.item, value.kind, facts["expression"], self.root.item)
+                kept = fhirpath.satisfied(value.item, value.kind, facts["expression"], self.resource)
             except BadRequest as fault:
                 unchecked = f"the invariant {key} was not checked: {fault.text}"
                 yield Issue(unchecked, value.path, "not-supported", "information")

@@ -87,12 +87,12 @@ def test_a_missing_visit_is_a_notice_and_the_patient_is_kept(translate: Translat
 
 
 def test_a_message_type_without_a_map_keeps_what_is_shared_and_says_so(translate: Translate, message: Build) -> None:
-    translation = translate(message("SIU^S12", "SCH|1|2|3", PID, PV1))
+    translation = translate(message("CSU^C09", "CSR|1|2|3", PID, PV1))
 
     assert only(translation, "Encounter")["status"] == "unknown"
-    assert [notice.where for notice in translation.notices] == ["MSH[1]-9", "SCH"]
+    assert [notice.where for notice in translation.notices] == ["MSH[1]-9", "CSR"]
     fates = {account.place: account.fate for account in translation.ledger}
-    assert fates["SCH[1]-2[1]"] is Fate.UNMAPPED
+    assert fates["CSR[1]-2[1]"] is Fate.UNMAPPED
 
 
 def test_a_message_about_the_person_alone_opens_no_visit(translate: Translate, message: Build) -> None:
@@ -139,13 +139,15 @@ def test_a_resend_with_a_new_control_number_meets_the_same_ids(translate: Transl
 
 SEGMENT = st.sampled_from(
     ["PID", "PV1", "PV2", "NK1", "DG1", "AL1", "IN1", "ORC", "OBR", "OBX", "SPM", "NTE", "PR1", "MRG", "ZZZ"]
+    + ["TXA", "SCH", "AIS", "AIG", "AIL", "AIP", "RXO", "RXE", "RXD", "RXA", "RXR", "RXC", "TQ1", "ROL", "PRT"]
+    + ["GT1", "PRB", "IAM"]
 )
 TEXT = st.text(st.sampled_from('A1Đ&^~\\.<-,"20 '), max_size=12)
 
 
 @settings(deadline=None, max_examples=120)
 @given(
-    st.sampled_from(["ADT^A01", "ADT^A40", "ORU^R01", "REF^I12", "MDM^T02"]),
+    st.sampled_from(["ADT^A01", "ADT^A40", "ORU^R01", "REF^I12", "MDM^T02", "SIU^S12", "RDE^O11", "VXU^V04", "RAS^O17"]),
     st.lists(st.tuples(SEGMENT, st.lists(TEXT, min_size=1, max_size=30)), max_size=6),
 )
 def test_no_message_crashes_and_every_ledger_adds_up(

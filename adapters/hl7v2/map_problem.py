@@ -1,0 +1,98 @@
+"""PRB, one line of a problem list, to Condition; IAM, an allergy with its own number, to AllergyIntolerance.
+
+https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
+"""
+
+from adapters.contract import Resource
+from adapters.hl7v2.codes import TERMINOLOGY, code
+from adapters.hl7v2.datatypes import coded, entity, icd10, practitioner, time
+from adapters.hl7v2.read import Segment
+from adapters.hl7v2.scene import Scene
+
+_LIST = {
+    "coding": [
+        {"system": f"{TERMINOLOGY}condition-category", "code": "problem-list-item", "display": "Problem List Item"}
+    ]
+}
+_ACTIVE = {"coding": [{"system": f"{TERMINOLOGY}allergyintolerance-clinical", "code": "active"}]}
+_DELETED = frozenset({"DE", "D"})
+
+
+def map_problem(scene: Scene, prb: Segment) -> Resource:
+    key = scene.key("Condition", "PRB", scene.patient_key, prb.peek(4) or prb.peek(3) or prb.peek(3, 2))
+    at = scene.at("Condition", key)
+    ended = time(scene, prb.value(9), f"{at}abatementDateTime")
+    clinical = {"coding": [{"system": f"{TERMINOLOGY}condition-clinical", "code": "resolved" if ended else "active"}]}
+    wrong = scene.event.trigger == "PC3" or prb.peek(1).upper() in _DELETED
+    prb.take(1, f"{at}verificationStatus" if wrong else f"{at}clinicalStatus")
+    error = {"coding": [{"system": f"{TERMINOLOGY}condition-ver-status", "code": "entered-in-error"}]}
+    return scene.add(
+        "Condition",
+        key,
+        {
+            "identifier": [entity(scene, prb.value(4), f"{at}identifier[0]", scene.system("document"))],
+            # con-5: a statement made in error has no clinical status.
+            "clinicalStatus": None if wrong else clinical,
+            "verificationStatus": error if wrong else None,
+            "category": [_LIST],
+            "code": _code(scene, prb, at),
+            "subject": scene.patient(),
+            "encounter": scene.encounter(),
+            "onsetDateTime": time(scene, prb.value(16), f"{at}onsetDateTime"),
+            "abatementDateTime": ended,
+            "recordedDate": time(scene, prb.value(7), f"{at}recordedDate")
+            or time(scene, prb.value(2), f"{at}recordedDate"),
+        },
+    )
+
+
+def _code(scene: Scene, prb: Segment, at: str) -> Resource | None:
+    """PRB-3, with the ICD-10 of the Ministry and of WHO where it is one."""
+    concept = coded(scene, prb.value(3), f"{at}code", "diagnosis")
+    if concept and concept["coding"] and prb.peek(3, 3).upper() in ("", "I10", "ICD10", "ICD-10", "I10VN"):
+        standard = icd10(scene, concept["coding"][0]["code"])
+        concept["coding"] = standard + concept["coding"][bool(standard) :]
+    return concept
+
+
+def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
+    key = scene.key("AllergyIntolerance", scene.patient_key, iam.peek(7) or iam.peek(3) or iam.peek(3, 2))
+    at = scene.at("AllergyIntolerance", key)
+    wrong = iam.peek(6).upper() == "D"
+    iam.take(6, f"{at}verificationStatus" if wrong else f"{at}clinicalStatus")
+    error = {"coding": [{"system": f"{TERMINOLOGY}allergyintolerance-verification", "code": "entered-in-error"}]}
+    category = code("v2-0127", iam.peek(2))
+    if category:
+        iam.take(2, f"{at}category[0]")
+    return scene.add(
+        "AllergyIntolerance",
+        key,
+        {
+            "identifier": [entity(scene, iam.value(7), f"{at}identifier[0]", scene.system("document"))],
+            # ait-2: a statement made in error has no clinical status.
+            "clinicalStatus": None if wrong else _ACTIVE,
+            "verificationStatus": error if wrong else None,
+            "category": [category],
+            "code": coded(scene, iam.value(3), f"{at}code", "allergy"),
+            "patient": scene.patient(),
+            "encounter": scene.encounter(),
+            "onsetDateTime": time(scene, iam.value(11), f"{at}onsetDateTime"),
+            "recordedDate": time(scene, iam.value(13), f"{at}recordedDate"),
+            "recorder": practitioner(scene, iam.value(14), f"{at}recorder"),
+            "note": [{"text": iam.take(8, f"{at}note[0].text")}] if iam.peek(8) else [],
+            **_reaction(iam, at),
+        },
+    )
+
+
+def _reaction(iam: Segment, at: str) -> Resource:
+    texts = [value.take(1, f"{at}reaction[0].manifestation[{n}]") for n, value in enumerate(iam.values(5))]
+    severity = code("v2-0128", iam.peek(4).upper())
+    critical = code("v2-0128-criticality", iam.peek(4).upper())
+    shown = [{"text": text} for text in texts if text]
+    if severity and shown:
+        iam.take(4, f"{at}reaction[0].severity")
+        return {"reaction": [{"manifestation": shown, "severity": severity}]}
+    if critical:
+        iam.take(4, f"{at}criticality")
+    return {"criticality": critical, "reaction": [{"manifestation": shown}] if shown else []}
