@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -59,7 +60,8 @@ def main() -> None:
 
 def fail(problem: Problem) -> NoReturn:
     for issue in problem.issues:
-        err.print(f"[red]error[/red] {issue.where + ': ' if issue.where else ''}{issue.text}", highlight=False)
+        where = f"{issue.where}: " if issue.where else ""
+        err.print(f"[red]error[/red] {escape(where + issue.text)}", highlight=False)
     sys.exit(1)
 
 
@@ -167,7 +169,7 @@ def _show(receipts: list[dict[str, Any]], as_json: bool) -> None:
     table = Table("file", "receipt", "state", "resources", "place and reason")
     for row in receipts:
         why = "; ".join(f"{p['where']}: {p['text']}" for p in row["problems"])
-        table.add_row(row["file"], row["receipt"], row["state"], str(len(row["resources"])), why)
+        table.add_row(escape(row["file"]), row["receipt"], row["state"], str(len(row["resources"])), escape(why))
     out.print(table)
     counts = Counter(row["state"] for row in receipts)
     out.print(", ".join(f"{n} {state}" for state, n in sorted(counts.items())) + f"; {len(receipts)} sent")

@@ -76,6 +76,17 @@ def test_ingest_without_a_gateway_says_how_to_start_one(tmp_path):
     assert "fhir-gateway serve" in done.stderr
 
 
+def test_import_ends_with_counts_that_add_up_and_a_list_of_reasons(serving, tmp_path):
+    (tmp_path / "Patient.ndjson").write_text('{"resourceType":"Patient","id":"imported"}\n{}\n', encoding="utf-8")
+    done = run("import", str(tmp_path), "--json", data=serving)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["read"], told["created"], told["refused"]) == (2, 1, 1)
+    assert "Patient.ndjson:2: " in Path(told["reasons"]).read_text(encoding="utf-8")
+    again = run("import", str(tmp_path), data=serving)
+    assert "1 files, 2 resources read = 0 created + 0 updated + 1 unchanged + 1 refused" in again.stdout
+
+
 def test_a_token_opens_the_door_it_is_for(serving):
     done = run("token", "auditor", data=serving)
     assert done.stdout.count(".") == 2
@@ -103,7 +114,7 @@ def test_settings_are_listed():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["audit", "verify"], ["settings"]]
+    "command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["import"], ["audit", "verify"], ["settings"]]
 )
 def test_every_command_teaches(command):
     done = run(*command, "--help")
@@ -125,12 +136,12 @@ def test_a_file_that_is_not_taken_does_not_hold_up_the_others(serving, tmp_path)
     [
         ({"FHIR_GATEWAY_PORT": "abc"}, "FHIR_GATEWAY_PORT"),
         ({"FHIR_GATEWAY_DATA": __file__}, "File exists"),
-        ({"FHIR_GATEWAY_PARTNERS": "."}, "nameless.toml: the partner file lacks name"),
+        ({"FHIR_GATEWAY_PARTNERS": "."}, "[nameless].toml: the partner file lacks name"),
     ],
     ids=["a setting of the wrong kind", "a data folder that is a file", "a partner without a name"],
 )
 def test_a_gateway_that_cannot_start_says_why_in_one_line(environment, said, tmp_path):
-    (tmp_path / "nameless.toml").write_text('title = "?"', encoding="utf-8")
+    (tmp_path / "[nameless].toml").write_text('title = "?"', encoding="utf-8")
     where = {"FHIR_GATEWAY_DATA": str(tmp_path / "data"), **environment}
     if "FHIR_GATEWAY_PARTNERS" in where:
         where["FHIR_GATEWAY_PARTNERS"] = str(tmp_path)

@@ -14,7 +14,8 @@ from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import in_order, instant
 
 _EVENTS = {"S15": "cancelled", "S16": "cancelled", "S17": "entered-in-error", "S26": "noshow"}
-_ENDED = frozenset({"cancelled", "noshow"})
+# R4 allows a reason with the status no-show too (app-4), a code that its own list spells noshow.
+_ENDED = frozenset({"cancelled"})
 _GOING = frozenset({"booked", "arrived", "fulfilled", "checked-in"})
 _CONTACTS = ((12, "placer contact"), (16, "filler contact"))
 _ENTERER = {"system": f"{TERMINOLOGY}provenance-participant-type", "code": "enterer", "display": "Enterer"}
@@ -52,6 +53,8 @@ def map_appointment(scene: Scene, sch: Segment) -> Resource:
 def add_booked(scene: Scene, row: Segment, appointment: Resource) -> None:
     """A service, a thing, a place or a person of the appointment."""
     what, kind, start, length, unit, _ = _ROWS[row.name]
+    if row.peek(2).upper() == "D":
+        return
     if row.name == "AIS":
         _add_service(scene, row, appointment)
         return
@@ -83,6 +86,11 @@ def _add_service(scene: Scene, ais: Segment, appointment: Resource) -> None:
     listed.extend([concept] if concept else [])
     if not listed:
         del appointment["serviceType"]
+    at = f"Appointment/{appointment['id']}#"
+    if instant(ais.peek(4), scene.hospital.offset) == appointment.get("start") is not None:
+        ais.take(4, f"{at}start")
+    if ais.peek(7) and ais.peek(7) == str(appointment.get("minutesDuration")):
+        _minutes(ais.value(7), ais.value(8), f"{at}minutesDuration")
 
 
 def _actor(scene: Scene, value: Value, at: str, name: str) -> Resource | None:

@@ -102,7 +102,8 @@ def _pointer(obx: Segment, value: Value, at: str) -> Resource:
     obx.value(2).take_all(f"{at}.url")
     obx.value(3).take_all(f"{at}.title")
     obx.value(11).take_all(f"{at}.url")
-    named = value.take(4, f"{at}.contentType") or value.take(3, f"{at}.contentType")
+    main, named = value.take(3, f"{at}.contentType"), value.take(4, f"{at}.contentType")
+    named = named or main
     kind = code("media-types", named.upper()) or (named if "/" in named else "")
     title = obx.peek(3, 2) or obx.peek(3)
     return {"contentType": kind, "url": "%20".join(value.take(1, f"{at}.url").split()), "title": title}

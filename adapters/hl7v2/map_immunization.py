@@ -22,6 +22,8 @@ def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resourc
     key = scene.key("Immunization", number_of_it, rxa.peek(5) or rxa.peek(5, 2))
     at = scene.at("Immunization", key)
     given = time(scene, rxa.value(3), f"{at}occurrenceDateTime")
+    if given and rxa.peek(4) == rxa.peek(3):
+        rxa.take(4, f"{at}occurrenceDateTime")
     return scene.add(
         "Immunization",
         key,
@@ -58,6 +60,7 @@ def _status(rxa: Segment, at: str) -> str:
     if rxa.peek(21).upper() == "D":
         rxa.take(21, f"{at}status")
         return "entered-in-error"
+    rxa.take(21, f"{at}status")
     said = code("v2-0322", rxa.peek(20).upper())
     if said:
         rxa.take(20, f"{at}status")
@@ -67,8 +70,8 @@ def _status(rxa: Segment, at: str) -> str:
 
 
 def _recorded(scene: Scene, orc: Segment | None, rxa: Segment, at: str) -> str | None:
-    ordered = time(scene, orc.value(9), f"{at}recorded") if orc else None
-    return ordered or time(scene, rxa.value(22), f"{at}recorded")
+    entered = time(scene, rxa.value(22), f"{at}recorded")
+    return entered or (time(scene, orc.value(9), f"{at}recorded") if orc else None)
 
 
 def _maker(rxa: Segment, at: str) -> Resource | None:
@@ -110,4 +113,5 @@ def _performers(scene: Scene, orc: Segment | None, rxa: Segment, at: str) -> lis
 
 def _words(rxa: Segment, place: int, target: str) -> str:
     """RXA-9: the code of where the report comes from, with its words."""
-    return " ".join(rxa.values(9)[place].take_all(target))
+    value = rxa.values(9)[place]
+    return " ".join(part for part in (value.take(1, target), value.take(2, target)) if part)

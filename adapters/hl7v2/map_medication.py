@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, practitioner, time, unit
+from adapters.hl7v2.datatypes import absent, coded, entity, period, practitioner, time, unit
 from adapters.hl7v2.map_order_control import asked, group, numbers, order_number, request_status
 from adapters.hl7v2.map_timing import old_timing, priority, quantity, says, timing
 from adapters.hl7v2.numbers import number, positive
@@ -63,8 +63,8 @@ def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resou
     number_of_it = order_number(orc) or row.peek(15 if row.name == "RXE" else 0)
     key = _key(scene, "MedicationRequest", number_of_it, row, layout)
     at = scene.at("MedicationRequest", key)
-    both = {"RXO", "RXE"} <= scene.names
-    intent = "order" if not both else "original-order" if row.name == "RXO" else "filler-order"
+    encoded = row.name == "RXO" and "RXE" in scene.names
+    intent = "filler-order" if original else "original-order" if encoded else "order"
     elements, drug = _drug(scene, row, layout, ("MedicationRequest", key))
     dose = _dosage(scene, row, layout, f"{at}dosageInstruction[0]")
     made = scene.add(
@@ -126,7 +126,6 @@ def map_administration(scene: Scene, orc: Segment | None, rxa: Segment, request:
     elements, drug = _drug(scene, rxa, RXA, ("MedicationAdministration", key))
     status = code("v2-0322", rxa.peek(20).upper(), "completed")
     rxa.take(20, f"{at}status")
-    begun = time(scene, rxa.value(3), f"{at}effectiveDateTime")
     people = [practitioner(scene, who, f"{at}performer[{n}].actor") for n, who in enumerate(rxa.values(10))]
     amount = _amount(rxa, RXA, f"{at}dosage.dose")
     made = scene.add(
@@ -139,7 +138,7 @@ def map_administration(scene: Scene, orc: Segment | None, rxa: Segment, request:
             **elements,
             "subject": scene.patient(),
             "context": scene.encounter(),
-            **({"effectiveDateTime": begun} if begun else {"_effectiveDateTime": absent()}),
+            **_given(scene, rxa, at),
             "performer": [{"actor": person} for person in people if person],
             "reasonCode": [coded(scene, v, f"{at}reasonCode[{n}]", "reason") for n, v in enumerate(rxa.values(19))],
             "request": {"reference": f"urn:uuid:{request['id']}"} if request else None,
@@ -196,15 +195,17 @@ def add_component(scene: Scene, rxc: Segment, treatment: Treatment) -> None:
     listed = treatment.drug.setdefault("ingredient", [])
     at = f"Medication/{treatment.drug['id']}#ingredient[{len(listed)}]"
     concept = coded(scene, rxc.value(2), f"{at}.itemCodeableConcept", "medication")
-    read = number(rxc.peek(5)) if rxc.peek(5) else None
+    # How much of it is in the mixture says more than how strong it was before.
+    amount, scale = (3, 4) if rxc.peek(3) else (5, 6)
+    read = number(rxc.peek(amount)) if rxc.peek(amount) else None
     part: Resource = {"itemCodeableConcept": concept or absent()}
     if rxc.peek(1).upper() in ("A", "B"):
         rxc.take(1, f"{at}.isActive")
         part["isActive"] = rxc.peek(1).upper() == "A"
     if read:
-        rxc.take(5, f"{at}.strength.numerator.value")
-        scale = unit(rxc.value(6), f"{at}.strength.numerator")
-        part["strength"] = {"numerator": {"value": read.value, **scale}, "denominator": {"value": 1}}
+        rxc.take(amount, f"{at}.strength.numerator.value")
+        named = unit(rxc.value(scale), f"{at}.strength.numerator")
+        part["strength"] = {"numerator": {"value": read.value, **named}, "denominator": {"value": 1}}
     listed.append(part)
 
 
@@ -312,6 +313,16 @@ def _dosage(scene: Scene, row: Segment, layout: Layout, at: str) -> Resource:
         "doseAndRate": _dose(row, layout, f"{at}.doseAndRate[0]"),
         "maxDosePerPeriod": {"numerator": daily, "denominator": _per_day()} if daily else None,
     }
+
+
+def _given(scene: Scene, rxa: Segment, at: str) -> Resource:
+    """A moment, or a period where the end is another one than the start."""
+    if rxa.peek(4) and rxa.peek(4) != rxa.peek(3):
+        span = period(scene, (rxa.value(3), 1), (rxa.value(4), 1), f"{at}effectivePeriod")
+        return {"effectivePeriod": span} if any(span.values()) else {"_effectiveDateTime": absent()}
+    begun = time(scene, rxa.value(3), f"{at}effectiveDateTime")
+    rxa.take(4, f"{at}effectiveDateTime")
+    return {"effectiveDateTime": begun} if begun else {"_effectiveDateTime": absent()}
 
 
 def _dose(row: Segment, layout: Layout, at: str) -> list[Resource]:

@@ -5,7 +5,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import coded, entity, icd10, practitioner, time
+from adapters.hl7v2.datatypes import coded, entity, icd10, person_name, practitioner, time
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
@@ -14,7 +14,6 @@ _LIST = {
         {"system": f"{TERMINOLOGY}condition-category", "code": "problem-list-item", "display": "Problem List Item"}
     ]
 }
-_ACTIVE = {"coding": [{"system": f"{TERMINOLOGY}allergyintolerance-clinical", "code": "active"}]}
 _DELETED = frozenset({"DE", "D"})
 
 
@@ -58,9 +57,7 @@ def _code(scene: Scene, prb: Segment, at: str) -> Resource | None:
 def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
     key = scene.key("AllergyIntolerance", scene.patient_key, iam.peek(7) or iam.peek(3) or iam.peek(3, 2))
     at = scene.at("AllergyIntolerance", key)
-    wrong = iam.peek(6).upper() == "D"
-    iam.take(6, f"{at}verificationStatus" if wrong else f"{at}clinicalStatus")
-    error = {"coding": [{"system": f"{TERMINOLOGY}allergyintolerance-verification", "code": "entered-in-error"}]}
+    teller = person_name(iam.value(14), f"{at}asserter.display")
     category = code("v2-0127", iam.peek(2))
     if category:
         iam.take(2, f"{at}category[0]")
@@ -69,20 +66,33 @@ def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
         key,
         {
             "identifier": [entity(scene, iam.value(7), f"{at}identifier[0]", scene.system("document"))],
-            # ait-2: a statement made in error has no clinical status.
-            "clinicalStatus": None if wrong else _ACTIVE,
-            "verificationStatus": error if wrong else None,
+            **_statuses(iam, at),
             "category": [category],
             "code": coded(scene, iam.value(3), f"{at}code", "allergy"),
             "patient": scene.patient(),
             "encounter": scene.encounter(),
             "onsetDateTime": time(scene, iam.value(11), f"{at}onsetDateTime"),
             "recordedDate": time(scene, iam.value(13), f"{at}recordedDate"),
-            "recorder": practitioner(scene, iam.value(14), f"{at}recorder"),
+            "recorder": practitioner(scene, iam.value(18), f"{at}recorder"),
+            "asserter": {"display": teller["text"]} if teller else None,
             "note": [{"text": iam.take(8, f"{at}note[0].text")}] if iam.peek(8) else [],
             **_reaction(iam, at),
         },
     )
+
+
+def _statuses(iam: Segment, at: str) -> Resource:
+    """How sure it is (IAM-17) and whether it still holds; the action D takes back what was sent."""
+    verified = "entered-in-error" if iam.peek(6).upper() == "D" else code("v2-0438", iam.peek(17).upper())
+    iam.take(6, f"{at}verificationStatus" if iam.peek(6).upper() == "D" else f"{at}clinicalStatus")
+    if code("v2-0438", iam.peek(17).upper()):
+        iam.value(17).take_all(f"{at}verificationStatus")
+    system = f"{TERMINOLOGY}allergyintolerance-"
+    clinical = "inactive" if iam.peek(17).upper() == "I" else "active"
+    said = {"verificationStatus": {"coding": [{"system": f"{system}verification", "code": verified}]}}
+    # ait-2: a statement made in error has no clinical status.
+    holds = {"clinicalStatus": {"coding": [{"system": f"{system}clinical", "code": clinical}]}}
+    return {**({} if verified == "entered-in-error" else holds), **(said if verified else {})}
 
 
 def _reaction(iam: Segment, at: str) -> Resource:

@@ -8,7 +8,7 @@ import re
 from adapters.contract import Resource
 from adapters.hl7v2.codes import code, table
 from adapters.hl7v2.datatypes import period
-from adapters.hl7v2.numbers import UCUM, number, positive
+from adapters.hl7v2.numbers import UCUM, number, positive, unit_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import clock
@@ -57,10 +57,10 @@ def quantity(value: Value, at: str) -> Resource | None:
     if read is None:
         return None
     value.took(1, f"{at}.value")
-    title = value.take(2, f"{at}.unit", 2) or value.peek(2)
-    value.took(2, f"{at}.unit")
+    title = value.take(2, f"{at}.unit", 2)
+    scale = unit_of(value.take(2, f"{at}.unit"))
     value.took(2, f"{at}.system", 3)
-    return {"value": read.value, "comparator": read.comparator, "unit": title}
+    return {"value": read.value, **scale, **({"unit": title} if title else {})}
 
 
 def says(made: Resource) -> bool:

@@ -75,11 +75,13 @@ def read_event(header: Segment) -> Event:
     return event
 
 
-def check_whole(reading: Reading, event: Event) -> None:
+def check_whole(reading: Reading, event: Event, segments: list[Segment]) -> None:
     """Raises Untranslatable for a message that lacks what its type cannot do without, or breaks off."""
-    names = {segment.name for segment in reading.segments}
+    names = {segment.name for segment in segments}
     if "PID" not in names:
-        raise Untranslatable("there is no PID segment: no patient to file the message under", "PID")
+        # In a batch the header says which message it is.
+        where = "PID" if segments[0].place == "MSH[1]" else f"{segments[0].place}: PID"
+        raise Untranslatable("there is no PID segment: no patient to file the message under", where)
     # HL7 v2 has no end mark of its own: only the missing segment end and a missing required field show the cut.
     last = reading.segments[-1]
     if not reading.source.closed and last.name == "OBX" and not last.peek(11):
@@ -93,19 +95,35 @@ def check_whole(reading: Reading, event: Event) -> None:
 
 
 def map_message(reading: Reading, hospital: Hospital, draft: Draft) -> None:
-    """Put everything the message says into the draft."""
-    header = next(segment for segment in reading.segments if segment.name == "MSH")
+    """Put everything the message, or each message of a batch, says into the draft."""
+    for message in _by_header(reading.segments):
+        _map_one(reading, hospital, draft, message)
+    _notice_unmapped(reading)
+
+
+def _map_one(reading: Reading, hospital: Hospital, draft: Draft, message: list[Segment]) -> None:
+    header = message[0]
     event = read_event(header)
-    check_whole(reading, event)
+    check_whole(reading, event, message)
     people: list[Scene] = []
-    for segments in _by_patient(reading.segments):
+    for segments in _by_patient(message):
         names = frozenset(segment.name for segment in segments)
         scene = Scene(hospital, reading, draft, event, header, segments=segments, names=names)
         Walk(scene).go()
         people.append(scene)
     if event.code == "ADT" and event.trigger == "A24":
         link_persons(people)
-    _notice_unmapped(reading)
+
+
+def _by_header(segments: list[Segment]) -> list[list[Segment]]:
+    """The messages of the file, each from its MSH on; the envelope around them is no part of one."""
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        if segment.name == "MSH":
+            groups.append([])
+        if groups and segment.name not in IGNORED_SEGMENTS:
+            groups[-1].append(segment)
+    return groups
 
 
 def _by_patient(segments: list[Segment]) -> list[list[Segment]]:

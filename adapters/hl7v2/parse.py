@@ -14,7 +14,8 @@ from adapters.hl7v2.escape import Delimiters
 START, END = b"\x0b", b"\x1c"
 _SEGMENT_ENDS = re.compile(rb"\r\n|\r|\n")
 _NAME = re.compile("[A-Z][A-Z0-9]{2}")
-_ENVELOPE = (b"FHS", b"BHS", b"MSH")
+# The segments that begin with the encoding characters.
+HEADERS = frozenset({"FHS", "BHS", "MSH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,27 @@ def _lines(
     for offset, parts in grouped:
         counts[parts[0][:3]] += 1
         lines.append(_line("\n".join(parts), (counts[parts[0][:3]], offset), delimiters))
-    if counts["MSH"] > 1:
-        raise Untranslatable("more than one message; send them one at a time", "MSH[2]")
+    _check_batch(counts, lines)
     broken = (line.place for line, (_, parts) in zip(lines, grouped, strict=True) if len(parts) > 1)
     return tuple(lines), tuple(broken)
 
 
+def _check_batch(counts: Counter[str], lines: list[Line]) -> None:
+    """Several messages need the envelope of a batch, the same encoding characters, and the number it says."""
+    if counts["MSH"] > 1 and not counts["FHS"] + counts["BHS"]:
+        raise Untranslatable("more than one message; send them one at a time or as a batch", "MSH[2]")
+    headers = [line for line in lines if line.name == "MSH"]
+    other = next((line for line in headers if line.fields[1:3] != headers[0].fields[1:3]), None)
+    if other:
+        raise Untranslatable("the messages of a batch must share their encoding characters", f"{other.place}-2")
+    ends = [line for line in lines if line.name == "BTS" and len(line.fields) > 1]
+    said = ends[0].fields[1].strip() if len(ends) == 1 else ""
+    if said.isdecimal() and int(said[:9]) != counts["MSH"]:
+        raise Untranslatable("the batch holds another number of messages than it says", f"{ends[0].place}-1")
+
+
 def _line(text: str, at: tuple[int, int], delimiters: Delimiters) -> Line:
     fields = text.split(delimiters.field)
-    if fields[0] == "MSH":
+    if fields[0] in HEADERS and len(fields) > 1:
         fields.insert(1, delimiters.field)
     return Line(fields[0], at[0], tuple(fields), at[1], text.isascii())

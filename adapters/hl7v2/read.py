@@ -7,7 +7,7 @@ from adapters.contract import Notice, Untranslatable
 from adapters.hl7v2.charset import legacy_marks
 from adapters.hl7v2.codes import rows
 from adapters.hl7v2.escape import Escapes
-from adapters.hl7v2.parse import Line, Source
+from adapters.hl7v2.parse import HEADERS, Line, Source
 from adapters.tally import Tally
 
 # The leaves of one repetition: (component, subcomponent) to (place, text).
@@ -148,7 +148,7 @@ class Segment:
         cutter = _Cutter(self._reading, line)
         position = line.offset + len(line.name)
         for number, raw in enumerate(line.fields[1:], 1):
-            if line.name == "MSH" and number == 1:
+            if number == 1 and line.name in HEADERS:
                 self._fields[1] = cutter.separator(raw, position)
                 continue
             position += 1
@@ -174,14 +174,14 @@ class _Cutter:
         self._reason: str | None = None
 
     def separator(self, raw: str, position: int) -> list[Value]:
-        """MSH-1 is the sign that parts the fields, so no sign stands before it."""
-        self._reason = _IGNORED_FIELDS["MSH", 1]
+        """MSH-1 (FHS-1, BHS-1) is the sign that parts the fields, so no sign stands before it."""
+        self._reason = self._segment_reason or _IGNORED_FIELDS["MSH", 1]
         return [self._simple(f"{self._place}-1[1]", raw, position)]
 
     def field(self, number: int, raw: str, position: int) -> list[Value]:
         self._reason = self._segment_reason or _IGNORED_FIELDS.get((self._line.name, number))
         prefix = f"{self._place}-{number}"
-        if self._line.name == "MSH" and number == 2:
+        if number == 2 and self._line.name in HEADERS:
             return [self._simple(f"{prefix}[1]", raw, position)]
         if not (self._repetition and self._repetition in raw):
             return [self._value(f"{prefix}[1]", raw, position)]

@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 from anyio import to_thread
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Send
 
-from fhir_gateway.api.answer import Answer
+from fhir_gateway.api.answer import Answer, http_date
 from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.negotiation import JSON_TYPES, PRESENTATION
 from fhir_gateway.api.services import Services
@@ -116,7 +115,7 @@ class BulkDoors:
             raise Problem(f"the export failed: {job.trouble}")
         if job.state != DONE:
             return Answer(202, headers=(("x-progress", _progress(job)), ("retry-after", RETRY_SECONDS)))
-        expires = format_datetime(job.begun + self.keep, usegmt=True)
+        expires = http_date(job.begun + self.keep)
         return Answer(200, encode(_manifest(services, job)), (("expires", expires),), "application/json")
 
     async def file(self, services: Services, asked: Asked) -> Answer:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,11 +19,13 @@ from fhir_gateway.records.settle import settle
 from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
+from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
 CURSOR = "_cursor"
 NAMED_PATIENTS = 5
+AT_ONCE = 16
 ESTIMATED = 10_000
 """As many are counted for an estimate; what is more is said to be as many."""
 
@@ -84,8 +87,8 @@ def _touched(path: str, pairs: Pairs, shown: Sequence[Version]) -> Touched:
 
 
 async def _question(desk: Desk, visit: Visit, ground: Ground, asked: tuple[Pairs, bool]) -> _Question:
-    pairs, lenient = asked
-    readers = ground.types(visit, pairs)
+    readers = ground.types(visit, asked[0])
+    pairs, lenient = _own_addresses(desk, next(iter(readers)), asked[0]), asked[1]
     parts: list[tuple[Query, str | None]] = []
     for query in _parsed(desk, ground, list(readers), pairs, lenient):
         criteria = (*ground.criteria(query.type), *query.criteria)
@@ -93,6 +96,15 @@ async def _question(desk: Desk, visit: Visit, ground: Ground, asked: tuple[Pairs
         await must_be_affordable(desk, settled, readers[query.type])
         parts.append((settled, readers[query.type]))
     return _Question(tuple(parts))
+
+
+def _own_addresses(desk: Desk, type_: str, pairs: Pairs) -> Pairs:
+    """A reference to a record of this server may be written as its whole address."""
+    here = f"{desk.base_url}/"
+    if not any(here in value for _, value in pairs):
+        return pairs
+    links = {one.code for one in parameters(type_).values() if one.kind == "reference"}
+    return [(name, value.replace(here, "") if name.partition(":")[0] in links else value) for name, value in pairs]
 
 
 def _parsed(desk: Desk, ground: Ground, types: Sequence[str], pairs: Pairs, lenient: bool) -> list[Query]:
@@ -128,11 +140,12 @@ async def _found(desk: Desk, question: _Question, size: int) -> list[Version]:
         query, reader = question.parts[0]
         return await desk.store.find(replace(query, size=size), reader)
     found: list[tuple[Position, Version]] = []
-    for query, reader in question.parts:
+    for at in range(0, len(question.parts), AT_ONCE):
         if _is_full(question.query, found, size):
             break
-        page = await desk.store.find(replace(query, size=size), reader)
-        found += [(_position(query, version), version) for version in page]
+        parts = question.parts[at : at + AT_ONCE]
+        pages = await asyncio.gather(*(desk.store.find(replace(one, size=size), reader) for one, reader in parts))
+        found += [(_position(parts[0][0], version), version) for page in pages for version in page]
     for at, sort in reversed([*enumerate(question.query.order)]):
         found.sort(key=lambda one: one[0][at], reverse=sort.descending)
     kept = found[-size:] if question.query.backwards else found[:size]
@@ -152,7 +165,7 @@ async def _total(desk: Desk, question: _Question, found: int, more: bool) -> int
     if not (query.count_only or query.after or more):
         return found
     limit = ESTIMATED if query.total == "estimate" else 0
-    return sum([await desk.store.count(query, reader, limit) for query, reader in question.parts])
+    return sum(await asyncio.gather(*(desk.store.count(query, reader, limit) for query, reader in question.parts)))
 
 
 def _around(desk: Desk, query: Query, matches: Sequence[Version], more: bool) -> tuple[str, str]:

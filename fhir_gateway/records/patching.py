@@ -9,7 +9,7 @@ from dataclasses import replace
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.patch.document import within
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import Gone, NotFound, Problem
+from fhir_gateway.problem import Gone, NotFound, PreconditionFailed, Problem
 from fhir_gateway.records.desk import Author
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.step import Step
@@ -20,7 +20,8 @@ from fhir_gateway.store.port import Records, Version
 async def patched(store: Records, chosen: Sequence[Target], author: Author) -> list[Target]:
     """The targets, patches among them turned into the resources they make.
 
-    Raises NotFound, Gone or Unprocessable where a patch has nothing to change, Invalid where what it makes is not R4.
+    Raises NotFound, Gone or Unprocessable where a patch has nothing to change, PreconditionFailed where it is meant for
+    another version, Invalid where what it makes is not R4.
     """
     wanted = [target.reference for target in chosen if target.step.patch and target.reference]
     if not wanted:
@@ -37,6 +38,9 @@ def _made(target: Target, current: Mapping[str, Version], author: Author) -> Tar
         raise NotFound("there is no such resource", step.where or f"{step.type}.id")
     if version.deleted:
         raise Gone("the resource was deleted", step.where or f"{step.type}.id")
+    if step.if_match is not None and step.if_match != version.number:
+        place = f"{step.where}.request.ifMatch" if step.where else "If-Match"
+        raise PreconditionFailed("the resource is at another version", place)
     resource = _changed(step, decode_resource(version.body))
     return replace(target, step=replace(step, resource=resource), patched=version.number)
 

@@ -18,7 +18,18 @@ from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids, prefixed
 from fhir_gateway.search.kinds import token
-from fhir_gateway.search.pending import PENDING, Chain, Coded, Listed, Placed, Question, Reverse, Words
+from fhir_gateway.search.pending import (
+    PENDING,
+    Chain,
+    Coded,
+    Either,
+    Listed,
+    Neither,
+    Placed,
+    Question,
+    Reverse,
+    Words,
+)
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.search.words import says
@@ -140,6 +151,16 @@ class _Settler:
             return await self._references(target, [Condition(links(key, own), 2)])
         return _references(await self._targets(target, key, [Ids(tuple(own))]))
 
+    async def either(self, type_: str, either: Either, others: Sequence[Criterion]) -> Criterion:
+        found: list[str] = []
+        for way in either.ways:
+            found += await self._references(type_, [*others, *await self.all(type_, way)])
+        return Ids(tuple(self._few(list(dict.fromkeys(found)))))
+
+    async def neither(self, type_: str, neither: Neither, others: Sequence[Criterion]) -> Criterion:
+        met = await self._references(type_, [*others, *await self.all(type_, neither.questions)])
+        return Ids(tuple(met), absent=True)
+
     async def words(self, type_: str, words: Words, others: Sequence[Criterion]) -> Criterion:
         limit = self.desk.chain_limit
         query = Query(type_, tuple(others), size=limit + 1)
@@ -194,8 +215,11 @@ def _canonicals(key: str, addresses: Iterable[str]) -> tuple[Choice, ...]:
     return tuple(Choice(*prefixed(key, address + UNIT)) for address in addresses)
 
 
+_ORDER = (Listed, Coded, Placed, Chain, Reverse, Either, Neither, Words)
+
+
 def _difficulty(question: Question) -> int:
-    return next(at for at, kind in enumerate((Listed, Coded, Placed, Chain, Reverse, Words)) if type(question) is kind)
+    return next(at for at, kind in enumerate(_ORDER) if type(question) is kind)
 
 
 def _references(rows: dict[str, list[str]]) -> list[str]:
@@ -212,5 +236,7 @@ _SETTLE: dict[type, _Settle] = {
     Listed: _Settler.listed,
     Coded: _Settler.coded,
     Placed: _Settler.placed,
+    Either: _Settler.either,
+    Neither: _Settler.neither,
     Words: _Settler.words,
 }

@@ -19,7 +19,7 @@ ITERATED = frozenset(f"{name}:{word}" for name in ("_include", "_revinclude") fo
 ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
 """Read by whoever answers the request; a search neither needs nor refuses them."""
 
-LATER = frozenset({"_elements", "_type", "_contained", "_containedType", "_score", "_filter", "_query"})
+LATER = frozenset({"_elements", "_type", "_contained", "_containedType", "_score", "_query"})
 """Of R4, and refused by name."""
 
 TOTALS = ("none", "estimate", "accurate")

@@ -1,4 +1,4 @@
-"""What only other records can tell: chains, reverse chains, lists, value sets, hierarchies, words of a narrative.
+"""What only other records, or a search before the search, can tell: chains, lists, value sets, hierarchies, words.
 
 https://hl7.org/fhir/R4/search.html#chaining
 
@@ -74,7 +74,21 @@ class Words:
     everywhere: bool = False
 
 
-Pending = Chain | Reverse | Listed | Coded | Placed | Words
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The record meets all questions of one of ``ways``."""
+
+    ways: tuple[tuple[Question, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neither:
+    """The record does not meet all of ``questions``."""
+
+    questions: tuple[Question, ...]
+
+
+Pending = Chain | Reverse | Listed | Coded | Placed | Words | Either | Neither
 Question = Criterion | Pending
 
-PENDING = (Chain, Reverse, Listed, Coded, Placed, Words)
+PENDING = (Chain, Reverse, Listed, Coded, Placed, Words, Either, Neither)

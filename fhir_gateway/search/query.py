@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search import controls
+from fhir_gateway.search import controls, filtering
 from fhir_gateway.search.asking import question
 from fhir_gateway.search.controls import Include, Sort
 from fhir_gateway.search.names import Unknown
@@ -104,7 +104,9 @@ def _understood(type_: str, pairs: Sequence[Pair], lenient: bool) -> tuple[list[
     questions: list[Question] = []
     for name, value in pairs:
         try:
-            if selects(name):
+            if name == "_filter":
+                questions += filtering.questions(type_, _checked(name, value))
+            elif selects(name):
                 questions.append(question(type_, name, _checked(name, value)))
         except Unknown:
             if not lenient:

@@ -70,7 +70,8 @@ def unit(code: str) -> Unit | None:
         product = _Reader(code).whole()
     except (ValueError, KeyError, ZeroDivisionError):
         return None
-    if not product.scale or abs(product.scale.numerator.bit_length() - product.scale.denominator.bit_length()) > _LARGEST:
+    bits = product.scale.numerator.bit_length() - product.scale.denominator.bit_length()
+    if not product.scale or abs(bits) > _LARGEST:
         return None
     base = ".".join(f"{name}{power if power != 1 else ''}" for name, power in product.powers) or "1"
     return Unit(product.scale, base, _OFFSETS.get(code, Fraction(0)))

@@ -20,7 +20,7 @@ gateway     deliver                                         Bundle              
 admin       everything                                      everything                      all
 ==========  ==============================================  ==============================  ===============
 
-Nobody creates, changes or deletes an AuditEvent by REST. A batch or transaction has no rule of its own: ask
+Nobody creates, changes, deletes or imports an AuditEvent. A batch or transaction has no rule of its own: ask
 for each entry. A search asks for every type it touches: the one it names, those it includes and chains to.
 """
 
@@ -68,7 +68,7 @@ SCOPE_LETTERS = {
     "deliver": "c",
 }
 OLD_SCOPES = {"read": "rs", "write": "cud", "*": "cruds"}
-WRITES = frozenset({"create", "update", "delete"})
+WRITES = frozenset({"create", "update", "delete", "import"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ the jobs gone or the counter moved, and nothing of its commit is written: number
 one resource are in order, for the second can be committed only after the first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,9 @@ from fhir_gateway.subscriptions.watch import CHANGES
 
 log = structlog.get_logger()
 BATCH = 100
-RETRY_SECONDS = 0.2
+CHANGES_AT_ONCE = 500
+LEASES = 3
+RETRY = timedelta(seconds=0.2)
 
 _Found = dict[tuple[str, int], Version]
 
@@ -76,22 +78,37 @@ class Change:
 
 
 async def count_once(office: Office) -> bool:
-    """Count one batch of changes; False when there was nothing to do."""
-    jobs = await office.store.lease(CHANGES, office.owner, BATCH, office.lease_seconds)
-    if not jobs:
-        return False
-    try:
-        await _count(office, jobs)
-    except Problem as trouble:
-        await _again(office, jobs[0], trouble)
-        return False
-    office.pulse.beat()
-    return True
+    """Count one batch of changes; False when there was nothing to do, or others were in the way."""
+    patience = timedelta(seconds=office.lease_seconds)
+    jobs = await office.store.lease(CHANGES, office.owner, BATCH, LEASES * office.lease_seconds)
+    started = office.clock()
+    for part in _parts(jobs):
+        try:
+            # What cannot be done well within the lease is given back before it ends.
+            if office.clock() - started > patience:
+                await office.store.postpone(part[0].id, office.clock(), "")
+                break
+            await _count(office, part)
+        except Problem as trouble:
+            log.warning("changes not counted", attempts=part[0].attempts, trouble=trouble.text)
+            await office.store.postpone(part[0].id, office.clock() + RETRY, trouble.text)
+            return False
+        office.pulse.beat()
+    return bool(jobs)
 
 
-async def _again(office: Office, job: Job, trouble: Problem) -> None:
-    log.warning("changes not counted", attempts=job.attempts, trouble=trouble.text)
-    await office.store.postpone(job.id, office.clock() + timedelta(seconds=RETRY_SECONDS), trouble.text)
+def _parts(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """The jobs in commits of a bearable size."""
+    part: list[Job] = []
+    size = 0
+    for job in jobs:
+        part.append(job)
+        size += len(job.content["changes"])
+        if size >= CHANGES_AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 async def _count(office: Office, jobs: Sequence[Job]) -> None:

@@ -75,8 +75,7 @@ def _properties(system: System, concept: Concept, wanted: list[str]) -> list[tup
     """All properties of the concept, or the wanted ones; parents, children and inactive are always known."""
     known = [one for one in concept.properties if one[0] not in ("parent", "child", "inactive")]
     known += [("parent", "Code", parent) for parent in concept.parents]
-    children = [other.code for other in system.concepts.values() if concept.code in other.parents]
-    known += [("child", "Code", child) for child in children]
+    known += [("child", "Code", child) for child in system.children(concept.code)]
     known.append(("inactive", "Boolean", concept.inactive))
     return [one for one in known if not wanted or one[0] in wanted or "*" in wanted]
 

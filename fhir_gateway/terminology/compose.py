@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/valueset.html#compositions
 A selection is kept with the stamps of all that it was made of, and used again while all of them are the newest.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -40,11 +41,9 @@ async def of_resource(library: Library, resource: Resource) -> Selection:
 
 
 async def _is_current(library: Library, used: Used) -> bool:
-    for (type_, canonical, version), stamp in used.items():
-        edition = await library.find(type_, canonical, version or None)
-        if (edition.stamp if edition else None) != stamp:
-            return False
-    return True
+    asked = (library.find(type_, canonical, version or None) for type_, canonical, version in used)
+    editions = await asyncio.gather(*asked)
+    return [edition.stamp if edition else None for edition in editions] == list(used.values())
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/valueset-operation-expand.html
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -101,11 +102,14 @@ def _says(member: Member, text: str) -> bool:
     """Each word asked for begins a word of one of the concept's names; or the code begins with it all."""
     if member.concept.code.casefold().startswith(text):
         return True
-    for name in (member.display, *member.concept.words):
-        words = fold(name).split()
-        if all(any(word.startswith(part) for word in words) for part in text.split()):
-            return True
-    return False
+    parts = [f" {part}" for part in text.split()]
+    return any(all(part in _folded(name) for part in parts) for name in (member.display, *member.concept.words))
+
+
+@lru_cache(maxsize=100_000)
+def _folded(name: str) -> str:
+    """A space before each word. Folding all names of ICD-10 anew took 0.2 s for each letter that somebody typed."""
+    return f" {fold(name)}"
 
 
 def _contained(member: Member, asked: Wanted) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What was read once is kept, and each use asks the store whether it still is the 
 content. Terminology is no patient's record, so whoever may use it at all sees all of it.
 """
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
@@ -23,7 +24,8 @@ from fhir_gateway.store.port import Records
 from fhir_gateway.terminology import system as systems
 from fhir_gateway.terminology.system import Concept, System
 
-KEPT = 500
+KEPT = 300
+KEPT_BYTES = 64 * 2**20
 STORES = 4
 EDITIONS_LIMIT = 50
 
@@ -53,6 +55,7 @@ class _Shelf:
     count: int
     latest: datetime | None
     at_latest: int
+    size: int = 0
 
 
 class Library:
@@ -78,8 +81,12 @@ class Library:
         edition = await self.find("CodeSystem", url, version)
         if edition is None:
             return builtin_system(url.partition("|")[0]) if not version else None
-        made: System = self.kept(("CodeSystem", edition.stamp), lambda: systems.read(edition.resource))
-        return made
+        key = ("CodeSystem", edition.stamp[0])
+        kept: tuple[Stamp, System] | None = self.remembered(key)
+        if kept is None or kept[0] != edition.stamp:
+            kept = (edition.stamp, systems.read(edition.resource))
+            self.keep(key, kept)
+        return kept[1]
 
     async def maps(self, source: str | None, target: str | None, systems: Sequence[str | None]) -> list[Resource]:
         """The concept maps from and to a value set, else those that have a group of one of the systems."""
@@ -95,15 +102,10 @@ class Library:
                 found |= {one.reference: decode_resource(one.body) for one in await self._store.find(query)}
         return [one for one in found.values() if one.get("status") != "retired"]
 
-    def kept(self, key: Hashable, make: Any) -> Any:
-        """What ``make`` made for the key the first time."""
-        if key not in self._made:
-            self.keep(key, make())
-        self._made.move_to_end(key)
-        return self._made[key]
-
     def keep(self, key: Hashable, value: Any) -> None:
+        """Remember what was made under the key; what has not been asked for the longest is forgotten."""
         self._made[key] = value
+        self._made.move_to_end(key)
         while len(self._made) > KEPT:
             self._made.popitem(last=False)
 
@@ -117,18 +119,17 @@ class Library:
         if known is None or not await self._is_current(known, query):
             known = await self._read(query)
             self._shelves[type_, url] = known
-            while len(self._shelves) > KEPT:
+            while len(self._shelves) > KEPT or sum(one.size for one in self._shelves.values()) > KEPT_BYTES:
                 self._shelves.popitem(last=False)
         return known
 
     async def _is_current(self, shelf: _Shelf, query: Query) -> bool:
-        if await self._store.count(query) != shelf.count:
-            return False
         if shelf.latest is None:
-            return True
-        # Both, because a writer's clock may be behind that of the one before it.
+            return not await self._store.count(query)
+        # Both times, because a writer's clock may be behind that of the one before it.
         since, later = shelf.latest, shelf.latest + timedelta(milliseconds=1)
-        return await self._written(query, since) == shelf.at_latest and not await self._written(query, later)
+        asked = (self._store.count(query), self._written(query, since), self._written(query, later))
+        return tuple(await asyncio.gather(*asked)) == (shelf.count, shelf.at_latest, 0)
 
     async def _written(self, query: Query, since: datetime) -> int:
         moment = Updated((Moment(start=since),))
@@ -144,7 +145,7 @@ class Library:
         editions = tuple(Edition(decode_resource(one.body), (one.reference, one.number)) for one in found)
         latest = found[0].updated if found else None
         same = sum(one.updated == latest for one in found)
-        return _Shelf(editions, count, latest, same)
+        return _Shelf(editions, count, latest, same, sum(len(one.body) for one in found))
 
 
 def _escaped(url: str) -> str:

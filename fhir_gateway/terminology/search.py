@@ -23,7 +23,8 @@ class SearchTerms:
     async def codes(self, relation: str, wanted: str) -> list[Code]:
         """(system, code) of all that stands in ``relation`` to what is ``wanted``.
 
-        ``in`` takes the address of a value set or ``ValueSet/id``, ``below`` and ``above`` a code as ``system|code``, itself included.
+        ``in`` takes the address of a value set or ``ValueSet/id``, ``below`` and ``above`` a code as ``system|code``,
+        which is itself included.
         Raises NotFound for a value set that nobody knows.
         """
         if relation == "in":

@@ -7,6 +7,8 @@ https://hl7.org/fhir/R4/terminology-service.html
 
 from datetime import datetime
 
+from anyio import to_thread
+
 from fhir_gateway.fhir.parameters import Arguments
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, NotFound
@@ -62,7 +64,8 @@ async def expansion(library: Library, asked: Arguments, held: Resource | None, n
     asked.only(expand.KNOWN, expand.LATER)
     selection = await _selection(library, asked, held)
     resource = asked.element("valueSet") or held or await _named(library, asked)
-    return expand.expanded(resource, selection, expand.wanted(asked), now)
+    # A large value set takes a tenth of a second, in which others want to be answered.
+    return await to_thread.run_sync(expand.expanded, resource, selection, expand.wanted(asked), now)
 
 
 async def translation(library: Library, asked: Arguments, held: Resource | None) -> Resource:

@@ -64,6 +64,18 @@ class System:
     def _by_case(self) -> dict[str, str]:
         return {code.casefold(): code for code in self.concepts}
 
+    def children(self, code: str) -> tuple[str, ...]:
+        """The codes right below."""
+        return self._children.get(code, ())
+
+    @cached_property
+    def _children(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for concept in self.concepts.values():
+            for parent in concept.parents:
+                found.setdefault(parent, []).append(concept.code)
+        return {parent: tuple(codes) for parent, codes in found.items()}
+
     def ancestors(self, code: str) -> frozenset[str]:
         """All codes above; a ring of parents, which a faulty code system may have, is gone round once."""
         found: dict[str, None] = {}

@@ -163,9 +163,8 @@ async def test_a_bundle_is_imported_too(bulk):
     entry = {"fullUrl": "urn:uuid:x", "resource": {"resourceType": "Patient", "id": "x"}}
     admin = bulk.client("admin")
     headers = {"content-type": "application/fhir+json"}
-    answer = await admin.post(
-        "/fhir/$import", json={"resourceType": "Bundle", "type": "collection", "entry": [entry]}, headers=headers
-    )
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    answer = await admin.post("/fhir/$import", json=bundle, headers=headers)
     await bulk.work()
     assert (await admin.get(answer.headers["content-location"])).json()["output"][0]["created"] == 1
 

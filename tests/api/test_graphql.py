@@ -27,8 +27,8 @@ async def ask(client: httpx.AsyncClient, query: str, path: str = "$graphql", **m
 
 
 async def test_a_record_is_read_by_id_with_the_elements_asked_for(chart: httpx.AsyncClient) -> None:
-    found = await ask(chart, 'query Q($id: String!) { Patient(id: $id) { id birthDate name(use: "official") { family } } }',
-                      variables={"id": "p"})  # fmt: skip
+    query = 'query Q($id: String!) { Patient(id: $id) { id birthDate name(use: "official") { family } } }'
+    found = await ask(chart, query, variables={"id": "p"})
 
     assert found == {"data": {"Patient": {"id": "p", "birthDate": "1980-01-02", "name": [{"family": "Nguyễn"}]}}}
 

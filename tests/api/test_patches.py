@@ -75,9 +75,13 @@ async def test_every_kind_of_patch_makes_the_next_version(
 
 async def test_a_patch_names_the_version_it_is_meant_for(admin: httpx.AsyncClient) -> None:
     first = await admin.patch("/fhir/Patient/p", content=male(), headers={**JSON_PATCH, "if-match": 'W/"1"'})
-    second = await admin.patch("/fhir/Patient/p", content=male(), headers={**JSON_PATCH, "if-match": 'W/"1"'})
+    stale = json_patch({"op": "remove", "path": "/photo"})
+    second = await admin.patch("/fhir/Patient/p", content=stale, headers={**JSON_PATCH, "if-match": 'W/"1"'})
+    entry = patching("Patient/p", binary(male()), ifMatch='W/"1"')
+    third = await admin.post("/fhir", json=bundle("transaction", entry))
 
-    assert (first.status_code, second.status_code) == (200, 412)
+    assert (first.status_code, second.status_code, third.status_code) == (200, 412, 412)
+    assert third.json()["issue"][0]["expression"] == ["Bundle.entry[0].request.ifMatch"]
 
 
 async def test_patches_at_the_same_time_are_all_kept(admin: httpx.AsyncClient) -> None:

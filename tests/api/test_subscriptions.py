@@ -85,7 +85,9 @@ def numbers(bundle: dict) -> list[int]:
 
 async def until(question: Callable, seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
-        while not await question():
+        while True:
+            if await question():
+                return
             await asyncio.sleep(0.05)
 
 

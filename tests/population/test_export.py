@@ -16,6 +16,8 @@ from fhir_gateway.population.export import DONE, FAILED, REMOVED, SHELF
 from fhir_gateway.population.order import ordered
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound, NotSupported
 from fhir_gateway.records import write
+from fhir_gateway.records.step import Step
+from fhir_gateway.store.port import Commit, Note
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +86,7 @@ async def test_files_are_for_the_gateways_own_user_only(exports, desk, visit_of)
 
 async def test_many_pages_neither_lose_nor_repeat(exports, desk, visit_of, monkeypatch):
     monkeypatch.setattr(gathering, "PAGE", 7)
-    steps = [write.Step("PUT", "Patient", f"p{n}", resource=patient(f"p{n}")) for n in range(60)]
+    steps = [Step("PUT", "Patient", f"p{n}", resource=patient(f"p{n}")) for n in range(60)]
     await write.run(desk, visit_of("admin"), steps)
     key = await run(exports, visit_of("admin"), ("_type", "Patient"))
     assert ids(exports, key, "Patient") == sorted(f"p{n}" for n in range(60))
@@ -246,16 +248,13 @@ async def test_a_job_whose_files_are_gone_fails_loudly(exports, desk, visit_of):
     await put(desk, admin, patient("a"))
     key = await run(exports, admin)
     note = await desk.store.note(SHELF, key)
-    again = write.Commit(notes=(gathering_note(key, note),))
-    await desk.store.commit(again)
+    await desk.store.commit(Commit(notes=(reopened(key, note),)))
     shelf.remove(exports.data / SHELF / key)
     await exports.go_on("worker")
     assert (await exports.job(key, admin.caller)).state == FAILED
 
 
-def gathering_note(key, note):
-    from fhir_gateway.store.port import Note
-
+def reopened(key, note):
     return Note(SHELF, key, {"state": "running"}, {"state": note["state"]})
 
 
@@ -280,7 +279,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 async def test_a_killed_export_goes_on_without_a_lost_or_repeated_line(exports, desk, visit_of, embedded_url):
     admin = visit_of("admin")
-    steps = [write.Step("PUT", "Patient", f"p{n}", resource=patient(f"p{n}")) for n in range(600)]
+    steps = [Step("PUT", "Patient", f"p{n}", resource=patient(f"p{n}")) for n in range(600)]
     for start in range(0, 600, 200):
         await write.run(desk, admin, steps[start : start + 200])
     order = ordered(Arguments((("_type", "Patient"),)), admin.caller, desk.now())
@@ -288,7 +287,7 @@ async def test_a_killed_export_goes_on_without_a_lost_or_repeated_line(exports, 
     command = [sys.executable, "-c", KILLED, embedded_url, desk.store.name, str(exports.data)]
     process = await asyncio.create_subprocess_exec(*command)
     path = shelf.file(exports.data / SHELF / key, "Patient")
-    while not path.exists() or path.stat().st_size < 10_000:
+    while not path.exists() or path.stat().st_size < 10_000:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()

@@ -150,13 +150,12 @@ async def test_a_transaction_with_one_fault_is_refused_as_a_whole(desk, folder, 
 
 async def test_links_of_a_collection_reach_beyond_a_parcel(desk, folder, load, monkeypatch):
     monkeypatch.setattr(source, "PARCEL", 2)
-    people = [
-        patient(f"p{n}", link=[{"other": {"reference": f"urn:uuid:p{(n + 3) % 7}"}, "type": "seealso"}])
-        for n in range(7)
-    ]
-    (folder / "1.json").write_bytes(
-        bundle("collection", *({"fullUrl": f"urn:uuid:{p['id']}", "resource": p} for p in people))
-    )
+
+    def linked(n):
+        return patient(f"p{n}", link=[{"other": {"reference": f"urn:uuid:p{(n + 3) % 7}"}, "type": "seealso"}])
+
+    entries = [{"fullUrl": f"urn:uuid:p{n}", "resource": linked(n)} for n in range(7)]
+    (folder / "1.json").write_bytes(bundle("collection", *entries))
     assert (await load())[0] == Counts(created=7)
     assert (await stored(desk, "Patient/p6"))["link"][0]["other"] == {"reference": "Patient/p2"}
 
@@ -227,7 +226,7 @@ async def main(url, name, folder, data):
     files = source.files(Path(folder))
     run = await imports.opened(desk, Path(folder), "", files, Path(data))
     async for _ in imports.imported(desk, Visit(Caller("admin", "admin", "")), run):
-        pass
+        await asyncio.sleep(0.02)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -240,7 +239,7 @@ async def test_a_killed_import_goes_on_and_its_counts_add_up(desk, folder, load,
     (folder / "b.ndjson").write_bytes(lines(*(patient(f"q{n}") for n in range(30))))
     command = [sys.executable, "-c", KILLED, embedded_url, desk.store.name, str(folder), str(tmp_path)]
     process = await asyncio.create_subprocess_exec(*command)
-    while not (note := await desk.store.notes(imports.PROGRESS, {}, "", 10)) or note[0][1]["behind"] < 100:
+    while not (note := await desk.store.notes(imports.PROGRESS, {}, "", 10)) or note[0][1]["behind"] < 100:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()

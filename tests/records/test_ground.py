@@ -90,8 +90,9 @@ async def test_pages_of_several_types_follow_each_other_and_lead_back(
 ) -> None:
     admin = visit_of("admin")
     await _fill(desk, admin)
-    asked = [("_tag", "urn:t|x"), ("_sort", order), ("_count", "2")]
-    whole = _shown(await search_on(desk, admin, Ground(), [*asked[:2], ("_count", "20")])).split()
+    types = [("_type", "Patient,Practitioner,Observation,Device,Encounter")] if order.startswith("-") else []
+    asked = [("_tag", "urn:t|x"), ("_sort", order), *types, ("_count", "2")]
+    whole = _shown(await search_on(desk, admin, Ground(), [*asked[:-1], ("_count", "20")])).split()
     pages = [await search_on(desk, admin, Ground(), asked)]
     while pages[-1].following:
         pages.append(await search_on(desk, admin, Ground(), [*asked, ("_cursor", pages[-1].following)]))
@@ -128,6 +129,14 @@ async def test_a_compartment_of_a_hidden_record_shows_nothing(desk: Desk, visit_
 
     assert _shown(await search_on(desk, visit_of("bai-chay"), Ground("", "Patient/p"), [])) == ""
     assert _shown(await search_on(desk, visit_of("bai-chay"), Ground("Observation", "Patient/p"), [])) == ""
+
+
+async def test_a_reference_may_be_the_whole_address(desk: Desk, visit_of: VisitOf) -> None:
+    await _fill(desk, visit_of("admin"))
+    asked = [("subject", "http://gateway/fhir/Patient/p,http://elsewhere/fhir/Device/m")]
+    page = await search_on(desk, visit_of("admin"), Ground("Observation"), asked)
+
+    assert _shown(page) == "Observation/o1 Observation/o2"
 
 
 async def test_a_type_without_compartment_is_said_so(desk: Desk, visit_of: VisitOf) -> None:

@@ -1,5 +1,6 @@
 """Profiles, labels and tags."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -61,3 +62,13 @@ async def test_a_hospital_learns_no_label_of_another(desk: Desk, visit_of: Visit
     await put(desk, visit_of("bai-chay"), "a")
 
     assert await meta.in_use(desk, visit_of("san-nhi"), "Patient") == {}
+
+
+async def test_tags_that_many_add_at_once_are_all_there(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await put(desk, admin, "p")
+    tags = [{"system": "urn:many", "code": str(number)} for number in range(12)]
+    await asyncio.gather(*(meta.change(desk, admin, "Patient/p", {"tag": [tag]}, remove=False) for tag in tags))
+    found = await meta.of_record(desk, admin, "Patient/p")
+
+    assert {one["code"] for one in found["tag"]} == {"red", *(tag["code"] for tag in tags)}

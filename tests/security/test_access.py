@@ -17,6 +17,7 @@ SEEN = tuple(t for t in TYPES if t != "AuditEvent")
 EXPECTED = (
     ("hospital", (*LOOKS, "$everything"), SEEN, "bai-chay"),
     ("hospital", ("create", "update", "patch"), tuple(t for t in SEEN if t != "Person"), "bai-chay"),
+    ("hospital", ("$export", "$export-file", "$import"), tuple(t for t in SEEN if t != "Person"), "bai-chay"),
     ("hospital", ("move",), ("Task",), "bai-chay"),
     ("hospital", ("ingest",), ("Bundle",), "bai-chay"),
     ("doctor", (*LOOKS, "$everything"), SEEN, None),
@@ -24,11 +25,11 @@ EXPECTED = (
     ("doctor", ("move",), ("Task",), None),
     ("central", (*LOOKS, "$everything"), SEEN, "bach-mai"),
     ("central", ("move",), ("Task",), "bach-mai"),
-    ("population", LOOKS, ("Patient", "Person"), None),
+    ("population", (*LOOKS, "$export", "$export-file"), ("Patient", "Person"), None),
     ("auditor", LOOKS, ("AuditEvent",), None),
     ("gateway", ("deliver",), ("Bundle",), "bach-mai"),
     ("admin", tuple(ACTIONS), SEEN, None),
-    ("admin", tuple(i for i in ACTIONS if i not in ("create", "update", "patch", "delete")), ("AuditEvent",), None),
+    ("admin", tuple(sorted(set(ACTIONS) - {"create", "update", "patch", "delete", "$import"})), ("AuditEvent",), None),
 )
 ALLOWED = {
     (role, i, t): reader for role, interactions, types, reader in EXPECTED for i, t in product(interactions, types)
@@ -137,3 +138,15 @@ def test_every_action_has_a_scope_and_every_rule_a_known_role() -> None:
     assert set(ACTIONS.values()) == set(SCOPE_LETTERS)
     assert {rule.role for rule in RULES} == set(ROLES)
     assert all(rule.actions <= set(SCOPE_LETTERS) for rule in RULES)
+
+
+@pytest.mark.parametrize("role", ["hospital", "doctor", "central"])
+@pytest.mark.parametrize("interaction", ["read", "search-type", "create", "update", "patch", "delete"])
+def test_a_subscription_is_its_own_houses_alone(role: str, interaction: str) -> None:
+    assert may(_caller(role), interaction, "Subscription").reader == ORGANIZATIONS[role]
+
+
+@pytest.mark.parametrize("role", ["population", "auditor", "gateway"])
+def test_roles_without_records_of_their_own_subscribe_to_nothing(role: str) -> None:
+    with pytest.raises(Forbidden):
+        may(_caller(role), "create", "Subscription")

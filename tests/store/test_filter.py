@@ -20,6 +20,7 @@ from fhir_gateway.search.query import Query, parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.embedded import Engine
 from fhir_gateway.store.filter import count_stages, stages
+from fhir_gateway.store.mongo.plan import to_plan
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RECORDS = json.loads((Path(__file__).parent / "searched.json").read_text(encoding="utf-8"))
@@ -265,9 +266,17 @@ def test_a_page_behind_the_first_uses_an_index_too(records: Records) -> None:
         assert "COLLSCAN" not in plan, text
 
 
+def test_page_two_costs_what_page_one_costs(records: Records) -> None:
+    for text in ("deceased=false", "", "_sort=-_lastUpdated", "name=n,t&_sort=birthdate"):
+        query = replace(asked("Patient", text), size=1)
+        plans = [to_plan(explained(records, stages(one, None))) for one in (query, second(records, query))]
+        assert plans[1].documents <= plans[0].documents, text
+        assert not plans[1].scans
+
+
 def explained(records: Records, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
     command = {"aggregate": records.name, "pipeline": pipeline, "cursor": {}}
-    return records.database.command("explain", command, verbosity="queryPlanner")
+    return records.database.command("explain", command, verbosity="executionStats")
 
 
 def second(records: Records, query: Query) -> Query:

@@ -216,3 +216,9 @@ async def rig(embedded_url: str) -> AsyncIterator[Rig]:
         await rig.kill(task)
     await hook.close()
     await store.close()
+
+
+@pytest.fixture
+def wanted() -> Callable[..., dict]:
+    """A Subscription resource, without any gateway."""
+    return subscription

@@ -78,7 +78,8 @@ def _take(document: Any, steps: tuple[str, ...], where: str) -> Any:
     if not steps:
         raise Unprocessable("the resource itself is removed by DELETE", where)
     container = pointer.find(document, steps[:-1], where)
-    return container.pop(pointer.key(container, steps[-1], where))
+    key = pointer.key(container, steps[-1], where)
+    return container.pop(key)
 
 
 def _replace(document: Any, operation: _Operation, where: str) -> Any:

@@ -56,10 +56,11 @@ def _fill(element: etree._Element, kind: str, value: dict[str, Any]) -> None:
     names = {name.removeprefix("_"): None for name in value}
     for name in sorted((name for name in names if name in known), key=lambda name: known[name].rank):
         member = known[name]
-        if member.attribute:
-            _set(element, name, value[name])
-        else:
+        if not member.attribute:
             _write(element, name, member, (value.get(name), value.get(f"_{name}")))
+        elif name in value:
+            # An attribute has no other half: nothing in XML could hold an extension of an element's id.
+            _set(element, name, value[name])
 
 
 def _write(parent: etree._Element, name: str, member: Member, both: tuple[Any, Any]) -> None:

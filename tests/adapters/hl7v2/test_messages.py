@@ -147,7 +147,9 @@ TEXT = st.text(st.sampled_from('A1Đ&^~\\.<-,"20 '), max_size=12)
 
 @settings(deadline=None, max_examples=120)
 @given(
-    st.sampled_from(["ADT^A01", "ADT^A40", "ORU^R01", "REF^I12", "MDM^T02", "SIU^S12", "RDE^O11", "VXU^V04", "RAS^O17"]),
+    st.sampled_from(
+        ["ADT^A01", "ADT^A40", "ORU^R01", "REF^I12", "MDM^T02", "SIU^S12", "RDE^O11", "VXU^V04", "RAS^O17"]
+    ),
     st.lists(st.tuples(SEGMENT, st.lists(TEXT, min_size=1, max_size=30)), max_size=6),
 )
 def test_no_message_crashes_and_every_ledger_adds_up(

@@ -55,6 +55,11 @@ def test_what_cannot_be_done_is_unprocessable(operation):
     assert (caught.value.issues[0].where or "").startswith("patch")
 
 
+def test_a_number_in_the_place_of_the_resource_has_no_members():
+    with pytest.raises(Unprocessable):
+        patched({"op": "replace", "path": "", "value": 1}, {"op": "remove", "path": "/name"})
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b"[1]", b'[{"op":"x","path":""}]', b'[{"op":"add","path":"/a"}]', b'[{"op":"copy","path":"/a"}]']
 )

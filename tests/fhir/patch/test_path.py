@@ -35,6 +35,8 @@ def values(text):
         ("Patient.name.extension('u').value", ["c"]),
         ("Patient.`name`[0].use.single()", ["official"]),
         ("Patient.photo.url", []),
+        ("Patient.name.given.where($this = 'Bình')", ["Bình"]),
+        ("Patient.name.where(extension.where(url = 'u').value = 'c').use", ["usual"]),
         ("Patient.name[7]", []),
     ],
 )

@@ -40,3 +40,8 @@ def test_primitives_are_spelled_as_json_spells_them():
 def test_a_missing_value_leaves_an_element_with_its_extension_alone():
     half = {"extension": [{"url": "u", "valueCode": "unknown"}]}
     assert b"<birthDate><extension" in encode({"resourceType": "Patient", "_birthDate": half})
+
+
+def test_the_other_half_of_an_elements_id_has_no_place_in_xml():
+    resource = {"resourceType": "Patient", "name": [{"text": "a", "_id": {"extension": [{"url": "u"}]}}]}
+    assert decode_resource(encode(resource))["name"] == [{"text": "a"}]

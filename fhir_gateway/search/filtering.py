@@ -1,0 +1,137 @@
+"""``_filter``: one expression of comparisons joined by and, or, not and parentheses.
+
+https://hl7.org/fhir/R4/search_filter.html
+
+Each comparison becomes the question that a parameter with a modifier or prefix asks. ``and`` binds closer than ``or``.
+"""
+
+import re
+from collections.abc import Callable
+
+from fhir_gateway.problem import BadRequest, TooCostly
+from fhir_gateway.search.asking import question
+from fhir_gateway.search.names import known
+from fhir_gateway.search.pending import Either, Neither, Question
+from fhir_gateway.search.registry import parameters
+
+DEPTH, COMPARISONS = 8, 30
+
+_ORDERED = frozenset({"date", "number", "quantity"})
+_COMPARED = frozenset({"gt", "lt", "ge", "le", "ap", "sa", "eb"})
+_MODIFIERS = {"co": "contains", "ss": "above", "sb": "below", "in": "in", "ni": "not-in"}
+_TOKEN = re.compile(r'\s*(?:(?P<sign>[()])|"(?P<text>(?:[^"\\]|\\.)*)"|(?P<word>[^\s()"]+))')
+_SPECIAL = re.compile(r"([,|$\\])")
+
+_Way = tuple[Question, ...]
+
+
+def questions(type_: str, text: str) -> _Way:
+    """What all has to hold. Raises BadRequest."""
+    reader = _Reader(type_, _tokens(text))
+    way = reader.either(0)
+    if reader.peek() is not None:
+        raise _wrong("an end")
+    return way
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found, at = [], 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _wrong("an end to its quotes")
+        at = match.end()
+        found.append((match.lastgroup or "", match[match.lastgroup or 0]))
+    return found
+
+
+def _wrong(wanted: str) -> BadRequest:
+    return BadRequest(f"'_filter' needs {wanted}", "_filter")
+
+
+class _Reader:
+    """Reads from left to right."""
+
+    def __init__(self, type_: str, tokens: list[tuple[str, str]]) -> None:
+        self._type, self._tokens, self._at, self._count = type_, tokens, 0, 0
+
+    def peek(self) -> tuple[str, str] | None:
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def _next(self, wanted: str) -> tuple[str, str]:
+        token = self.peek()
+        if token is None:
+            raise _wrong(wanted)
+        self._at += 1
+        return token
+
+    def either(self, depth: int) -> _Way:
+        if depth > DEPTH:
+            raise TooCostly(f"'_filter' may be {DEPTH} parentheses deep", "_filter")
+        ways = self._joined("or", lambda: self._all(depth))
+        return ways[0] if len(ways) == 1 else (Either(tuple(ways)),)
+
+    def _all(self, depth: int) -> _Way:
+        parts = self._joined("and", lambda: self._one(depth))
+        return tuple(question for part in parts for question in part)
+
+    def _joined(self, word: str, read: Callable[[], _Way]) -> list[_Way]:
+        found = [read()]
+        while self.peek() == ("word", word):
+            self._at += 1
+            found.append(read())
+        return found
+
+    def _one(self, depth: int) -> _Way:
+        token = self._next("a parameter")
+        if token == ("word", "not"):
+            return (Neither(self._one(depth + 1)),) if depth < DEPTH else self.either(DEPTH + 1)
+        if token != ("sign", "("):
+            return (self._comparison(token[1]),)
+        way = self.either(depth + 1)
+        if self._next("a closing parenthesis") != ("sign", ")"):
+            raise _wrong("a closing parenthesis")
+        return way
+
+    def _comparison(self, name: str) -> Question:
+        self._count += 1
+        if self._count > COMPARISONS:
+            raise TooCostly(f"'_filter' may have {COMPARISONS} comparisons", "_filter")
+        operator = self._next("a comparison")[1]
+        kind, value = self._next("a value")
+        return _compared(self._type, name, operator, _SPECIAL.sub(r"\\\1", _plain(value)) if kind == "text" else value)
+
+
+def _plain(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _compared(type_: str, name: str, operator: str, value: str) -> Question:
+    kind = _kind(type_, name)
+    if operator == "ne":
+        return Neither((_compared(type_, name, "eq", value),))
+    if operator == "pr":
+        if value not in ("true", "false"):
+            raise _wrong("true or false behind pr")
+        return question(type_, f"{name}:missing", "false" if value == "true" else "true")
+    if operator in _COMPARED and kind in _ORDERED:
+        return question(type_, name, operator + value)
+    if operator in _MODIFIERS:
+        return question(type_, f"{name}:{_MODIFIERS[operator]}", value)
+    if operator == "eq" or (operator == "sw" and kind == "string") or (operator == "re" and kind == "reference"):
+        exact = ":exact" if operator == "eq" and kind == "string" else ""
+        return question(type_, name + exact, value)
+    raise BadRequest(
+        f"'_filter' knows no comparison '{operator[:10]}' for the {kind} parameter '{name[:60]}'", "_filter"
+    )
+
+
+def _kind(type_: str, name: str) -> str:
+    """The kind of the parameter at the end of a path."""
+    first, dot, rest = name.partition(".")
+    parameter, modifier = known(type_, first)
+    if not dot:
+        return parameter.kind
+    targets = (modifier,) if modifier else parameter.targets
+    kinds = {one.kind for target in targets for one in parameters(target).values() if one.code == rest}
+    return _kind(targets[0], rest) if len(targets) == 1 else next(iter(sorted(kinds)), parameter.kind)
