@@ -17,15 +17,14 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import arrivals, casework, inbox, outbox
 from fhir_gateway.exchange.delivery import SEALED
 from fhir_gateway.exchange.inbox import Receipt, receipt_of
+from fhir_gateway.exchange.people import Separation, separate
 from fhir_gateway.exchange.reception import Handed, Reception
 from fhir_gateway.exchange.worker import Bell
 from fhir_gateway.fhir.codec import decode, encode
-from fhir_gateway.identity.link import unlink
 from fhir_gateway.problem import BadRequest, Conflict, Forbidden, Malformed, UnsupportedMedia
 from fhir_gateway.records import journal
 from fhir_gateway.records.desk import attempts
 from fhir_gateway.records.journal import Touched
-from fhir_gateway.records.revision import revision
 from fhir_gateway.security.access import may, may_ingest
 from fhir_gateway.security.audit import Act as Deed
 from fhir_gateway.store.port import Commit
@@ -158,37 +157,21 @@ class ExchangeDoors:
 
     async def deliveries(self, services: Services, asked: Asked) -> Answer:
         """``GET /exchange/deliveries?state=owed``: what this gateway owes its partners, and the last trouble."""
-        may(asked.visit.caller, "read", "Task")
-        house = self.reception.house
-        own = asked.visit.caller.organization
+        reader = may(asked.visit.caller, "read", "Task").reader
         state = dict(asked.pairs).get("state")
-        rows = await house.store.notes(outbox.SHELF, {"state": state} if state else {}, "", LIST_LIMIT)
-        trouble = {job.content["delivery"]: job for job in await house.store.owed(outbox.DELIVER, LIST_LIMIT)}
+        listed = await outbox.listed(self.reception.house, reader, state, LIST_LIMIT)
         await _audited(services, asked)
-        listed = [_with_trouble(content, trouble) for _, content in rows]
-        seen = [
-            row for row in listed if asked.visit.caller.role in ("admin", "hospital", "doctor") or row["partner"] == own
-        ]
-        return _json({"deliveries": seen})
+        return _json({"deliveries": listed})
 
     async def unlink(self, services: Services, asked: Asked) -> Answer:
         """``POST /exchange/persons/{person}/unlink`` {"patient": "Patient/…", "reason": "…"}: take a link back."""
-        caller = asked.visit.caller
-        may(caller, "update", "Person")
         given = await _object(asked, services.limits.body)
         patient, reason = given.get("patient"), given.get("reason")
         if not isinstance(patient, str) or not isinstance(reason, str) or not reason.strip():
             raise BadRequest("'patient' and 'reason' are needed, as text", "patient")
-        house = self.reception.house
-        linking = await unlink(house.store, house.systems, f"Person/{asked.path('person')}", patient)
-        now = house.clock()
-        changes = tuple(revision(p, f"Person/{p['id']}", version, now, ()) for p, version in linking.persons)
-        touched = tuple(change.version.reference for change in changes)
-        event = house.event(
-            Deed("update", caller, 200, asked.visit.address, touched, (patient,), "", asked.visit.request)
-        )
-        await house.store.commit(Commit(changes=changes, claims=linking.claims, events=(event,)))
-        return _json({"persons": list(touched), "reason": reason})
+        wish = Separation(f"Person/{asked.path('person')}", patient, reason.strip())
+        touched = await separate(self.reception.house, asked.visit.caller, wish, asked.visit.request)
+        return _json({"persons": touched})
 
     def _hospital(self, asked: Asked) -> str:
         hospital = asked.path("hospital")
@@ -225,10 +208,3 @@ async def _audited(services: Services, asked: Asked, *entities: str) -> None:
 
 def _with_event(commit: Commit, event: Any) -> Commit:
     return replace(commit, events=(*commit.events, event))
-
-
-def _with_trouble(content: Mapping[str, Any], jobs: Mapping[str, Any]) -> dict[str, Any]:
-    """The delivery as people see it: with the attempts so far and what went wrong last."""
-    job = jobs.get(content["delivery"])
-    waiting = {"attempts": job.attempts, "trouble": job.trouble, "due": job.due.isoformat()} if job else {}
-    return {**content, **waiting}

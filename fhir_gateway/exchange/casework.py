@@ -87,6 +87,8 @@ async def ask_consultation(house: House, caller: Caller, asked: Mapping[str, Any
     """
     may(caller, "create", "ServiceRequest")
     patient, question = _text(asked, "patient"), _text(asked, "question")
+    if not patient.startswith("Patient/"):
+        raise BadRequest("'patient' is a reference: Patient/id", "patient")
     sides = _sides(house, caller, _text(asked, "to"))
     author = _author(asked, sides[0])
     evidence, held = await _gathered(house, caller, patient, asked.get("evidence"))

@@ -3,9 +3,10 @@
 https://build.fhir.org/ig/HL7/bser/ - the push pattern with message Bundles
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fhir_gateway.exchange import parts
 from fhir_gateway.exchange.house import House
@@ -54,3 +55,20 @@ def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
     """The note that ends a delivery: ``delivered`` or ``refused`` by the partner."""
     content = {"state": state, "trouble": trouble, "settled": now.isoformat(timespec="milliseconds")}
     return Note(SHELF, identity, content, expected={"state": "owed"})
+
+
+async def listed(house: House, reader: str | None, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """The deliveries people look at, each with its attempts and last trouble; ``reader`` sees those of its own cases."""
+    rows = await house.store.notes(SHELF, {"state": state} if state else {}, "", limit)
+    waiting = {job.content["delivery"]: job for job in await house.store.owed(DELIVER, limit)}
+    tasks = await house.store.currents([f"Task/{content['task']}" for _, content in rows]) if reader else {}
+    return [
+        _with_trouble(content, waiting.get(content["delivery"]))
+        for _, content in rows
+        if reader is None or reader in tasks[f"Task/{content['task']}"].readers
+    ]
+
+
+def _with_trouble(content: Mapping[str, Any], job: Job | None) -> dict[str, Any]:
+    waits = {"attempts": job.attempts, "trouble": job.trouble, "due": job.due.isoformat()} if job else {}
+    return {**content, **waits}

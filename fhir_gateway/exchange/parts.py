@@ -18,6 +18,7 @@ FACILITY = "http://fhir.hl7.org.vn/core/sid/ma-cskcb"
 LICENCE = "http://fhir.hl7.org.vn/core/sid/cchn"
 WORKFLOW = "urn:vn:quang-ninh:fhir-gateway:workflow:"
 MOVE = "urn:vn:quang-ninh:fhir-gateway:case-move"
+CLIENT = "urn:fhir-gateway:client"
 RECEIPT = "urn:vn:quang-ninh:fhir-gateway:receipt"
 BUSINESS_STATUS = {
     "referral": "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS",
@@ -135,6 +136,19 @@ def message_provenance(receipt: str, digest: str, recorded: str, source: Resourc
                 "what": {"identifier": {"system": RECEIPT, "value": receipt}, "display": f"urn:sha256:{digest}"},
             }
         ],
+    }
+
+
+def decision(key: str, recorded: str, client: str, made: tuple[str, Sequence[str]]) -> Resource:
+    """A person's decision about records: ``made`` is the reason in words and what it is about."""
+    reason, targets = made
+    return {
+        "resourceType": "Provenance",
+        "id": part_id("decision", key, recorded),
+        "target": [{"reference": target} for target in targets],
+        "recorded": recorded,
+        "reason": [{"text": reason}],
+        "agent": [{"who": {"identifier": {"system": CLIENT, "value": client}}}],
     }
 
 

@@ -43,16 +43,19 @@ async def brought_along(desk: Desk, visit: Visit, query: Query, matches: Sequenc
 
 
 async def _referred(desk: Desk, visit: Visit, includes: Sequence[Include], fresh: Sequence[Version]) -> Found:
-    wanted = include.references(includes, [decode_resource(version.body) for version in fresh]) if includes else ()
+    resources = [decode_resource(version.body) for version in fresh] if includes else []
+    wanted = include.references(includes, resources)
     there = await desk.store.currents(wanted[: desk.include_limit + 1]) if wanted else {}
     wild = {target for target in {version.type for version in there.values()} if _is_wild(includes, target)}
     readers = _readers(visit, {version.type for version in there.values()}, wild)
-    return {
+    found = {
         reference: there[reference]
         for reference in wanted
         if reference in there and there[reference].type in readers and not there[reference].deleted
         if Author(readers[there[reference].type]).sees(there[reference])
     }
+    queries = include.addressed(includes, resources, desk.include_limit + 1)
+    return found | await _pages(desk, visit, queries, {query.type for query in queries})
 
 
 def _is_wild(includes: Sequence[Include], target: str) -> bool:
@@ -61,9 +64,22 @@ def _is_wild(includes: Sequence[Include], target: str) -> bool:
 
 
 async def _referring(desk: Desk, visit: Visit, includes: Sequence[Include], fresh: Sequence[Version]) -> Found:
-    queries = include.reverse(includes, [version.reference for version in fresh], desk.include_limit + 1)
+    if not includes:
+        return {}
+    names = [name for version in fresh for name in _names(version)]
+    queries = include.reverse(includes, names, desk.include_limit + 1)
     named = {one.source for one in includes if one.source != ANY}
-    readers = _readers(visit, {query.type for query in queries}, {query.type for query in queries} - named)
+    return await _pages(desk, visit, queries, {query.type for query in queries} - named)
+
+
+def _names(version: Version) -> list[str]:
+    """What others may call the record: by its id, and by its canonical address where it has one."""
+    address = decode_resource(version.body).get("url", "") if include.has_address(version.type) else ""
+    return [version.reference, *([f"{version.type}/{address}"] if address else [])]
+
+
+async def _pages(desk: Desk, visit: Visit, queries: Sequence[Query], wild: set[str]) -> Found:
+    readers = _readers(visit, {query.type for query in queries}, wild)
     found: Found = {}
     for query in queries:
         if query.type in readers:

@@ -28,7 +28,14 @@ SUPPORTING = ("Device", "Endpoint", "HealthcareService", "Location", "Medication
               "PractitionerRole", "Substance")  # fmt: skip
 """What records refer to and no compartment holds."""
 
-_NAMED = re.compile(rb'"reference":"((?:%s)/[A-Za-z0-9.-]{1,64})["/]' % "|".join(SUPPORTING).encode("ascii"))
+
+def _links(types: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds links to records of the types in a stored text."""
+    return re.compile(rb'"reference":"((?:%s)/[A-Za-z0-9.-]{1,64})["/]' % "|".join(types).encode("ascii"))
+
+
+_NAMED = _links(SUPPORTING)
+_NAMED_OF_A_VISIT = _links((*SUPPORTING, "Patient"))
 _HOPS = 2
 
 
@@ -78,7 +85,8 @@ async def everything(desk: Desk, visit: Visit, reference: str, wish: Wish) -> Po
     walk = _Walk(desk, visit, focal, _since(wish))
     found = [*own, *await _found(walk, _types(focal.type, wish), start, size + 1 - len(own))]
     matches, more = found[:size], len(found) > size
-    included = await supporting(desk, visit, matches, wish.types)
+    named = _NAMED if focal.type == "Patient" else _NAMED_OF_A_VISIT
+    included = await supporting(desk, visit, matches, wish.types, named)
     await record(desk, visit, INTERACTION, Touched((reference,), _query(wish)))
     following = cursor.issue(query, (matches[-1].reference,), desk.cursor_secret) if more else ""
     return Portion(tuple(matches), tuple(included), following)
@@ -162,10 +170,10 @@ async def supporting(desk: Desk, visit: Visit, matches: Sequence[Version], types
     found: list[Version] = []
     around = list(matches)
     for _ in range(_HOPS):
-        named = dict.fromkeys(name.decode("ascii") for version in around for name in _NAMED.findall(version.body))
-        wanted = [name for name in named if name not in seen and (not types or name.split("/")[0] in types)]
+        links = dict.fromkeys(name.decode("ascii") for version in around for name in named.findall(version.body))
+        wanted = [name for name in links if name not in seen and (not types or name.split("/")[0] in types)]
         seen.update(wanted)
-        there = await desk.store.currents(wanted[: desk.include_limit]) if wanted else {}
+        there = await desk.store.currents(wanted) if wanted else {}
         around = [there[name] for name in wanted if name in there and sees(visit, there[name])]
         found += around
     return found

@@ -16,7 +16,8 @@ from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids, prefixed
+from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids
+from fhir_gateway.search.include import ADDRESS, has_address, named
 from fhir_gateway.search.kinds import token
 from fhir_gateway.search.pending import (
     PENDING,
@@ -31,12 +32,10 @@ from fhir_gateway.search.pending import (
     Words,
 )
 from fhir_gateway.search.query import Query
-from fhir_gateway.search.registry import parameters
 from fhir_gateway.search.words import says
 from fhir_gateway.security.access import may
 
 INTERACTION = "search-type"
-ADDRESS = "url"
 ROWS = 10
 """Times as many records may refer as may be referred to."""
 
@@ -89,7 +88,7 @@ class _Settler:
                 found += await self._among(type_, chain.key, others, (target, inner))
             if has_address(target):
                 addresses += _addresses(await self._targets(target, ADDRESS, [inner]))
-        return Condition((*links(chain.key, self._few(found)), *_canonicals(chain.key, self._few(addresses))), 2)
+        return Condition((*links(chain.key, self._few(found)), *named(chain.key, self._few(addresses)).choices), 2)
 
     async def _among(
         self, type_: str, key: str, others: Sequence[Criterion], asked: tuple[str, Criterion]
@@ -109,8 +108,8 @@ class _Settler:
             rows = await self._targets(reverse.source, reverse.key, [inner, Condition(links(reverse.key, few), 2)])
         wanted = [one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{type_}/")]
         if has_address(type_):
-            named = Condition(_canonicals(ADDRESS, self._few(list(dict.fromkeys(_addresses(rows))))), 3)
-            wanted += await self._references(type_, [named])
+            addresses = self._few(list(dict.fromkeys(_addresses(rows))))
+            wanted += await self._references(type_, [named(ADDRESS, addresses)])
         return Ids(tuple(self._few(wanted)))
 
     async def listed(self, type_: str, listed: Listed, others: Sequence[Criterion]) -> Criterion:
@@ -199,20 +198,10 @@ class _Settler:
         return found
 
 
-def has_address(type_: str) -> bool:
-    """Whether records of the type are also referred to by their canonical address."""
-    return ADDRESS in parameters(type_)
-
-
 def _addresses(rows: dict[str, list[str]]) -> list[str]:
     """The addresses among the keys of rows, without versions."""
     keys = (key.partition(":")[2] for keys in rows.values() for key in keys)
     return [address for address, _, _ in (key.partition(UNIT) for key in keys) if ":" in address]
-
-
-def _canonicals(key: str, addresses: Iterable[str]) -> tuple[Choice, ...]:
-    """The search keys of these addresses, in any version."""
-    return tuple(Choice(*prefixed(key, address + UNIT)) for address in addresses)
 
 
 _ORDER = (Listed, Coded, Placed, Chain, Reverse, Either, Neither, Words)

@@ -3,19 +3,19 @@
 https://hl7.org/fhir/R4/search.html#include
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.controls import Include
-from fhir_gateway.search.criteria import UNIT, Choice, Condition
+from fhir_gateway.search.criteria import UNIT, Choice, Condition, prefixed
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds import reference
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import Parameter, parameters
 
-ANY = "*"
+ANY, ADDRESS = "*", "url"
 
 
 def references(includes: Sequence[Include], resources: Sequence[Resource]) -> tuple[str, ...]:
@@ -38,6 +38,35 @@ def _targets(include: Include, resource: Resource) -> Iterator[str]:
                 yield f"{type_}/{id_}"
 
 
+def addressed(includes: Sequence[Include], resources: Sequence[Resource], limit: int) -> tuple[Query, ...]:
+    """The searches for what ``_include`` asks for by its canonical address."""
+    wanted: dict[str, dict[str, None]] = {}
+    for include in includes:
+        for resource in resources:
+            for target, address in _addresses(include, resource):
+                wanted.setdefault(target, {})[address] = None
+    return tuple(Query(target, (named(ADDRESS, addresses),), size=limit) for target, addresses in wanted.items())
+
+
+def _addresses(include: Include, resource: Resource) -> Iterator[tuple[str, str]]:
+    source = resource["resourceType"]
+    for parameter in _parameters(source, include.parameter) if include.source in (source, ANY) else ():
+        targets = [one for one in parameter.targets if one == (include.target or one) and has_address(one)]
+        for key in _keys(parameter, resource) if targets else ():
+            address = key.partition(":")[2].partition(UNIT)[0]
+            yield from ((target, address) for target in targets if ":" in address)
+
+
+def has_address(type_: str) -> bool:
+    """Whether records of the type are also referred to by their canonical address."""
+    return ADDRESS in parameters(type_)
+
+
+def named(key: str, addresses: Iterable[str]) -> Condition:
+    """The parameter ``key`` is one of these addresses, in any version."""
+    return Condition(tuple(Choice(*prefixed(key, address + UNIT)) for address in addresses), 3)
+
+
 @cache
 def _parameters(source: str, code: str) -> tuple[Parameter, ...]:
     known = parameters(source).values()
@@ -55,7 +84,10 @@ def _keys(parameter: Parameter, resource: Resource) -> Iterator[str]:
 
 
 def reverse(includes: Sequence[Include], references: Sequence[str], limit: int) -> tuple[Query, ...]:
-    """The searches that ``_revinclude`` asks for: what refers to ``references``, at most ``limit`` of a type."""
+    """The searches that ``_revinclude`` asks for: what refers to ``references``, at most ``limit`` of a type.
+
+    A reference is ``Type/id``, or ``Type/`` and a canonical address.
+    """
     choices: dict[str, dict[Choice, None]] = {}
     for include in includes:
         for source in _sources(include):
@@ -73,4 +105,7 @@ def _choices(include: Include, source: str, references: Sequence[str]) -> Iterat
         for each in references:
             type_, _, id_ = each.partition("/")
             if include.target in (None, type_) and (not parameter.targets or type_ in parameter.targets):
-                yield Choice(f"{parameter.key}:{id_}{UNIT}{type_}")
+                if ":" in id_:
+                    yield Choice(*prefixed(parameter.key, id_ + UNIT))
+                else:
+                    yield Choice(f"{parameter.key}:{id_}{UNIT}{type_}")

@@ -6,6 +6,7 @@ https://hl7.org/fhir/uv/subscriptions-backport/artifacts.html#behavior-operation
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from fhir_gateway.fhir.bundle import Entry, searchset
@@ -20,7 +21,7 @@ from fhir_gateway.records.read import read
 from fhir_gateway.store.port import Commit, Note, Version
 from fhir_gateway.subscriptions.enrolling import NOBODY
 from fhir_gateway.subscriptions.notice import QUERY_EVENT, QUERY_STATUS, REQUESTED, Notice, notification, status, told
-from fhir_gateway.subscriptions.register import Progress, Register, asker_content, events, progress, registered
+from fhir_gateway.subscriptions.register import OFF, Progress, Register, asker_content, events, progress, registered
 from fhir_gateway.subscriptions.terms import WEBSOCKET
 from fhir_gateway.subscriptions.topics import basic, topics
 from fhir_gateway.subscriptions.watch import SUBSCRIPTION
@@ -58,12 +59,13 @@ async def _statuses(desk: Desk, versions: Sequence[Version]) -> bytes:
 
 async def _standing(desk: Desk, version: Version) -> tuple[Register, Progress]:
     """As registered; a version that is not enrolled yet is requested, or off when its client says so."""
+    resource = decode_resource(version.body)
     known = await registered(desk.store, version.id)
     if known is None or known.version != version.number:
-        wanted = decode_resource(version.body)["status"]
-        state = wanted if wanted == "off" else REQUESTED
+        state = OFF if resource["status"] == OFF else REQUESTED
         known = Register(version.id, state, version.number, version.body, known.asker if known else NOBODY)
-    return known, await progress(desk.store, version.id)
+    counters = await progress(desk.store, version.id)
+    return known, replace(counters, trouble=counters.trouble or resource.get("error", ""))
 
 
 async def missed_events(

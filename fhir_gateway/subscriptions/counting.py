@@ -21,7 +21,7 @@ from fhir_gateway.problem import Problem
 from fhir_gateway.store.port import Commit, Job, Note, Records, Version
 from fhir_gateway.subscriptions.matching import Record, matches, record
 from fhir_gateway.subscriptions.office import Office, may_see
-from fhir_gateway.subscriptions.register import Happening, Register, event_note, progress, progress_note, registers
+from fhir_gateway.subscriptions.register import Happening, Register, event_note, progress, progress_note, standing
 from fhir_gateway.subscriptions.terms import Watched
 from fhir_gateway.subscriptions.topics import CREATE, DELETE, UPDATE
 from fhir_gateway.subscriptions.watch import CHANGES
@@ -113,11 +113,11 @@ def _parts(jobs: Sequence[Job]) -> Iterator[list[Job]]:
 
 async def _count(office: Office, jobs: Sequence[Job]) -> None:
     # Read after the lease: a subscription in force before one of these changes is among them.
-    standing = [one async for one in registers(office.store, in_force=True)]
-    types = frozenset(type_ for one in standing for type_ in one.terms.types)
+    standing_now = await standing(office.store)
+    types = frozenset(type_ for one in standing_now for type_ in one.terms.types)
     changes = await _changes(office.store, [row for job in jobs for row in job.content["changes"]], types)
     notes: list[Note] = []
-    for register in standing:
+    for register in standing_now:
         mine = [change for change in changes if concerns(register, change)]
         notes += await _counted(office, register, mine) if mine else []
     await office.store.commit(Commit(notes=tuple(notes), settled=tuple(job.id for job in jobs)))

@@ -65,7 +65,7 @@ class Notice:
 
     @property
     def amount(self) -> str:
-        return self.content or self.register.terms.content
+        return EMPTY if self.register.trouble else self.content or self.register.terms.content
 
     @property
     def id(self) -> str:

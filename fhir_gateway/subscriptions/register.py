@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fhir_gateway.problem import Invalid
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Note, Notes
 from fhir_gateway.subscriptions.terms import Terms, terms_of
@@ -40,7 +41,17 @@ class Register:
 
     @property
     def terms(self) -> Terms:
+        """Raises Invalid where this gateway no longer offers what was agreed."""
         return terms_of(self.body)
+
+    @property
+    def trouble(self) -> str:
+        """Why the terms cannot be kept any more; empty when they can."""
+        try:
+            terms_of(self.body)
+        except Invalid as fault:
+            return fault.text
+        return ""
 
     def content(self) -> dict[str, Any]:
         own = {"subscription": self.id, "state": self.state, "version": self.version, "body": self.body}
@@ -100,6 +111,11 @@ async def registers(notes: Notes, **where: Any) -> AsyncIterator[Register]:
             yield register(content)
         if len(found) < PAGE:
             return
+
+
+async def standing(notes: Notes) -> list[Register]:
+    """All in force whose terms can be kept."""
+    return [one async for one in registers(notes, in_force=True) if not one.trouble]
 
 
 async def registered(notes: Notes, identity: str) -> Register | None:

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from fhir_gateway.problem import Conflict, Unavailable
+from fhir_gateway.problem import Conflict, Invalid, Unavailable
 from fhir_gateway.store.port import Commit
 from fhir_gateway.subscriptions.notice import EVENT, HEARTBEAT, Notice, Told, notification, told
 from fhir_gateway.subscriptions.office import Letter, Office, Undelivered
@@ -38,7 +38,7 @@ async def send(office: Office, identity: str) -> None:
     """Send what is due of one subscription, unless another process is at it."""
     for _ in range(BATCHES):
         register = await registered(office.store, identity)
-        if register is None or not register.in_force:
+        if register is None or not register.in_force or register.trouble:
             return
         if not await _hold(office, identity):
             return
@@ -105,8 +105,14 @@ async def _carry(office: Office, register: Register, known: Progress, batch: tup
     else:
         notice = Notice(register, known, EVENT if batch else HEARTBEAT, office.clock(), batch)
         letter = Letter("POST", terms.endpoint, notification(office.base_url, notice))
-    if letter is not None:
-        await office.carrier.carry(terms, letter)
+    if letter is None:
+        return
+    try:
+        # Asked each time: the operator may have taken the host off the list.
+        office.endpoints.must_allow(terms.endpoint)
+    except Invalid as fault:
+        raise Undelivered(fault.text) from None
+    await office.carrier.carry(terms, letter)
 
 
 def _classic(register: Register, batch: tuple[Told, ...]) -> Letter | None:

@@ -15,8 +15,9 @@ from fhir_gateway.store.port import Job
 from fhir_gateway.subscriptions.counting import count_once
 from fhir_gateway.subscriptions.enrolling import enrol
 from fhir_gateway.subscriptions.office import Office
-from fhir_gateway.subscriptions.register import PROGRESS, Progress, registers
+from fhir_gateway.subscriptions.register import PROGRESS, REFUSED, Progress, registers
 from fhir_gateway.subscriptions.sending import due, send
+from fhir_gateway.subscriptions.standing import turn
 from fhir_gateway.subscriptions.watch import ENROL
 
 log = structlog.get_logger()
@@ -70,13 +71,15 @@ class Service:
         return True
 
     async def _send(self) -> bool:
-        standing = [one async for one in registers(self.office.store, in_force=True)]
-        if not standing:
+        in_force = [one async for one in registers(self.office.store, in_force=True)]
+        if not in_force:
             return False
         known = await self._progress()
-        for register in standing:
+        for register in in_force:
             progress = known.get(register.id)
-            if progress is not None and due(self.office, register, progress):
+            if register.trouble:
+                await turn(self.office, register, REFUSED, register.trouble)
+            elif progress is not None and due(self.office, register, progress):
                 self._start(register.id, partial(self._sent, register.id))
         return False
 

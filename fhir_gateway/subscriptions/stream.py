@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from fhir_gateway.problem import Conflict, Unauthenticated
 from fhir_gateway.security.caller import Caller
@@ -49,7 +50,7 @@ class Stream:
             raise Unauthenticated(f"send '{BIND}' and a token that is still good", "token")
         for identity in content["subscriptions"]:
             register = await registered(self.office.store, identity)
-            if register is None or not register.in_force or register.terms.channel != WEBSOCKET:
+            if not _is_open(register):
                 raise Unauthenticated("the subscription is not active", "token")
             known = await progress(self.office.store, identity)
             await self._say(Notice(register, known, HANDSHAKE, self.office.clock()))
@@ -68,7 +69,7 @@ class Stream:
 
     async def _tell(self, identity: str, bound: Bound) -> None:
         register = await registered(self.office.store, identity)
-        if register is None or not register.in_force or register.terms.channel != WEBSOCKET:
+        if not _is_open(register):
             del self.bound[identity]
             return
         known = await progress(self.office.store, identity)
@@ -101,6 +102,12 @@ class Stream:
 
     async def _say(self, notice: Notice) -> None:
         await self.say(notification(self.office.base_url, notice).decode())
+
+
+def _is_open(register: Register | None) -> TypeGuard[Register]:
+    if register is None or not register.in_force or register.trouble:
+        return False
+    return register.terms.channel == WEBSOCKET
 
 
 def _token(text: str) -> str:

@@ -20,7 +20,7 @@ from fhir_gateway.search.query import parse
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Change, Commit, Job, Version
 from fhir_gateway.subscriptions.pulse import Pulse
-from fhir_gateway.subscriptions.register import NEVER, registers
+from fhir_gateway.subscriptions.register import NEVER, standing
 from fhir_gateway.subscriptions.terms import terms_of
 
 VALID_SECONDS = 1.0
@@ -68,7 +68,7 @@ class WatchedStore(MongoStore):
         try:
             asked = time.monotonic()
             found = {SUBSCRIPTION}
-            async for register in registers(self, in_force=True):
+            for register in await standing(self):
                 found |= register.terms.types
             for version in await self.find(parse(SUBSCRIPTION, STANDING)):
                 found |= _types(version)

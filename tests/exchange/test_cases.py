@@ -264,3 +264,27 @@ async def test_a_consultation_does_not_open_another_hospitals_patient(pair, mess
     answer = await province.post("qn-general", "/exchange/teleconsults", asked)
     assert answer.status_code in (404, 422)
     assert (await province.get("qn-general", f"/fhir/{theirs}")).status_code == 404
+
+
+async def test_a_link_is_taken_back_by_an_officer_and_the_reason_is_kept(pair, message):
+    province, _ = pair
+    await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/admission-a01"))
+    await province.ingest("bai-chay", XML, message("vn_xml/episode-3176"))
+    (person,) = [p for p in await province.search("admin", "Person") if len(p["link"]) > 1]
+    patient = person["link"][1]["target"]["reference"]
+    path = f"/exchange/persons/{person['id']}/unlink"
+    assert (await province.post("doctor", path, {"patient": patient, "reason": "khác người"})).status_code == 403
+    answer = await province.post("admin", path, {"patient": patient, "reason": "khác người"})
+    assert answer.status_code == 200, answer.text
+    assert all(len(p["link"]) == 1 for p in await province.search("admin", "Person"))
+    (kept,) = await province.search("admin", f"Provenance?target=Person/{person['id']}&_sort=-recorded&_count=1")
+    assert kept["reason"][0]["text"] == "khác người"
+
+
+async def test_a_hospital_sees_the_deliveries_of_its_own_cases_only(pair, message, wire):
+    province, _ = pair
+    wire.cut = True
+    await referred(province, message)
+    own = (await province.get("bai-chay", "/exchange/deliveries?state=owed")).json()["deliveries"]
+    assert [row["event"] for row in own] == ["referral.open"]
+    assert (await province.get("san-nhi", "/exchange/deliveries")).json()["deliveries"] == []

@@ -21,6 +21,9 @@ def _organization(name: str, whole: str) -> dict[str, Any]:
 
 RECORDS: list[dict[str, Any]] = [
     _organization("a", "b"), _organization("b", "c"), _organization("c", "a"),
+    {"resourceType": "Questionnaire", "id": "q", "status": "active", "url": "http://example.org/q"},
+    {"resourceType": "QuestionnaireResponse", "id": "qr", "status": "completed",
+     "questionnaire": "http://example.org/q|2.0"},
     {"resourceType": "Patient", "id": "p", "managingOrganization": {"reference": "Organization/a"}},
     {"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"},
      "subject": {"reference": "Patient/p"}},
@@ -40,6 +43,8 @@ CASES = [
         "a b c p",
     ),
     ("Observation", "_include=*&_include:iterate=*", "a b c p"),
+    ("QuestionnaireResponse", "_include=QuestionnaireResponse:questionnaire", "q"),
+    ("Questionnaire", "_revinclude=QuestionnaireResponse:questionnaire", "qr"),
     ("Patient", "_revinclude=Observation:patient", "o"),
     ("Patient", "_revinclude=*", "o r"),
     ("Patient", "_revinclude=Observation:patient&_revinclude:iterate=DiagnosticReport:result", "o r"),

@@ -111,7 +111,10 @@ async def test_an_encounter_has_its_own_compartment(desk: Desk, visit_of: VisitO
     admin = visit_of("admin")
     await chart(desk, admin)
 
-    assert names(await everything(desk, admin, "Encounter/e", Wish())) == ["Encounter/e", "Observation/o1"]
+    portion = await everything(desk, admin, "Encounter/e", Wish())
+
+    assert names(portion) == ["Encounter/e", "Observation/o1"]
+    assert "Patient/p" in {one.reference for one in portion.included}
 
 
 async def test_each_page_leaves_one_event(desk: Desk, visit_of: VisitOf) -> None:

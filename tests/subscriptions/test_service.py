@@ -13,8 +13,11 @@ from fhir_gateway.records import write
 from fhir_gateway.records.revision import revision
 from fhir_gateway.search.query import parse
 from fhir_gateway.store.port import Commit
+from fhir_gateway.subscriptions import terms as terms_module
 from fhir_gateway.subscriptions.counting import count_once
+from fhir_gateway.subscriptions.endpoints import Endpoints
 from fhir_gateway.subscriptions.register import progress, progress_note
+from fhir_gateway.subscriptions.topics import topics
 from fhir_gateway.subscriptions.watch import CHANGES
 
 pytestmark = pytest.mark.anyio
@@ -133,6 +136,7 @@ async def test_two_services_beside_each_other_number_and_send_each_event_once(ri
     events = rig.subscriber.events()
     assert [number for number, _ in events] == list(range(1, 61))
     assert {focus for _, focus in events} == {f"{BASE}/Patient/p{n}" for n in range(60)}
+    assert await rig.store.owed(CHANGES, 10) == []
 
 
 async def test_a_thousand_changes_reach_three_subscriptions_completely(rig):
@@ -329,3 +333,31 @@ async def test_nothing_is_noted_where_nothing_is_watched(rig):
     await rig.put("admin", patient("a"))
     assert await rig.store.owed(CHANGES, 10) == []
     assert await count_once(rig.office) is False
+
+
+async def test_a_host_taken_off_the_list_is_sent_nothing_more(rig):
+    service = rig.start()
+    identity = await rig.subscribe()
+    await rig.active(identity)
+    await rig.kill(service)
+    rig.start(endpoints=Endpoints())
+    await rig.put("admin", patient("a"))
+    await rig.becomes(identity, "error")
+    assert "subscription_hosts" in (await rig.subscription(identity))["error"]
+    assert rig.subscriber.kinds() == ["handshake"]
+
+
+async def test_terms_this_gateway_no_longer_offers_end_in_an_error_and_stop_nobody(rig, monkeypatch):
+    rig.start()
+    old = await rig.subscribe(criteria="urn:fhir-gateway:topic:patient-changes", path="/old")
+    other = await rig.subscribe(path="/other")
+    await rig.active(old)
+    await rig.active(other)
+    kept = {url: topic for url, topic in topics().items() if not url.endswith("patient-changes")}
+    monkeypatch.setattr(terms_module, "topics", lambda: kept)
+    terms_module.terms_of.cache_clear()
+    await rig.put("admin", patient("a"))
+    await rig.until(lambda: rig.subscriber.events("/other"))
+    await rig.becomes(old, "error")
+    monkeypatch.undo()
+    terms_module.terms_of.cache_clear()

@@ -12,7 +12,7 @@ Build = Callable[..., bytes]
 PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
 
 
-@pytest.mark.parametrize("event", ["ADT^A40", "ADT^A34"])
+@pytest.mark.parametrize("event", ["ADT^A40", "ADT^A34", "ADT^A30", "ADT^A47"])
 def test_the_number_that_goes_is_closed_and_both_are_linked(translate: Translate, message: Build, event: str) -> None:
     entries = translate(message(event, PID, "MRG|QN0003^^^22T01^MR")).bundle["entry"]
     survivor, prior = (entry for entry in entries if entry["resource"]["resourceType"] == "Patient")
@@ -38,3 +38,14 @@ def test_an_mrg_in_another_event_merges_nobody(translate: Translate, message: Bu
 
     types = [entry["resource"]["resourceType"] for entry in translation.bundle["entry"]]
     assert types.count("Patient") == 1
+
+
+def test_linked_numbers_point_to_each_other_and_undone_to_none(translate: Translate, message: Build) -> None:
+    other = PID.replace("QN0001", "QN0055")
+    linked, undone = (
+        [entry["resource"] for entry in translate(message(event, PID, other)).bundle["entry"][1:]]
+        for event in ("ADT^A24", "ADT^A37")
+    )
+
+    assert [patient["link"][0]["type"] for patient in linked] == ["seealso", "seealso"]
+    assert [(patient["active"], "link" in patient) for patient in undone] == [(True, False), (True, False)]

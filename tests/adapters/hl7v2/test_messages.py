@@ -137,10 +137,92 @@ def test_a_resend_with_a_new_control_number_meets_the_same_ids(translate: Transl
     assert ids(body) == ids(again)
 
 
+def batch(message: Build, *events: str, said: str = "") -> bytes:
+    head = b"FHS|^~\\&|HIS\rBHS|^~\\&|HIS\r"
+    bodies = [message(event, PID.replace("QN0001", f"QN{n}")) for n, event in enumerate(events)]
+    return head + b"".join(bodies) + f"BTS|{said}\rFTS|1\r".encode()
+
+
+def test_every_message_of_a_batch_is_mapped_and_its_places_are_its_own(translate: Translate, message: Build) -> None:
+    translation = translate(batch(message, "ADT^A08", "ADT^A29", said="2"))
+
+    patients = [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == "Patient"]
+    assert [patient.get("active") for patient in patients] == [None, False]
+    fates = {account.place: account.fate for account in translation.ledger}
+    assert (fates["PID[1]-3[1].1"], fates["PID[2]-3[1].1"]) == (Fate.MAPPED, Fate.MAPPED)
+    assert fates["BTS[1]-1[1]"] is Fate.IGNORED
+
+
+@pytest.mark.parametrize(("said", "change", "where"), [("3", b"", "BTS[1]-1"), ("2", b"MSH|^~!&|", "MSH[2]-2")])
+def test_a_batch_that_cannot_be_whole_is_refused(
+    translate: Translate, message: Build, said: str, change: bytes, where: str
+) -> None:
+    body = batch(message, "ADT^A08", "ADT^A08", said=said)
+    head, _, tail = body.rpartition(b"MSH|^~\\&|")
+    with pytest.raises(Untranslatable) as refused:
+        translate(head + change + tail if change else body)
+
+    assert refused.value.where == where
+
+
+def test_messages_without_the_envelope_of_a_batch_are_refused(translate: Translate, message: Build) -> None:
+    with pytest.raises(Untranslatable) as refused:
+        translate(message("ADT^A08", PID) * 2)
+
+    assert refused.value.where == "MSH[2]"
+
+
+def test_a_segment_of_billing_is_left_out_for_a_written_reason(translate: Translate, message: Build) -> None:
+    ledger = translate(message("DFT^P03", PID, "FT1|1|||20261106||CG|TPT||||1|1500000")).ledger
+
+    fates = {account.fate for account in ledger if account.place.startswith("FT1")}
+    assert fates == {Fate.IGNORED}
+
+
+def test_an_order_of_tests_is_no_referral(translate: Translate, message: Build) -> None:
+    order = only(translate(message("ORM^O01", PID, "ORC|NW|P1", "OBR|1|P1||SHM")), "ServiceRequest")
+
+    assert "category" not in order
+
+
 SEGMENT = st.sampled_from(
-    ["PID", "PV1", "PV2", "NK1", "DG1", "AL1", "IN1", "ORC", "OBR", "OBX", "SPM", "NTE", "PR1", "MRG", "ZZZ"]
-    + ["TXA", "SCH", "AIS", "AIG", "AIL", "AIP", "RXO", "RXE", "RXD", "RXA", "RXR", "RXC", "TQ1", "ROL", "PRT"]
-    + ["GT1", "PRB", "IAM"]
+    [
+        "PID",
+        "PV1",
+        "PV2",
+        "NK1",
+        "DG1",
+        "AL1",
+        "IN1",
+        "ORC",
+        "OBR",
+        "OBX",
+        "SPM",
+        "NTE",
+        "PR1",
+        "MRG",
+        "ZZZ",
+        "TXA",
+        "SCH",
+        "AIS",
+        "AIG",
+        "AIL",
+        "AIP",
+        "RXO",
+        "RXE",
+        "RXD",
+        "RXA",
+        "RXR",
+        "RXC",
+        "TQ1",
+        "ROL",
+        "PRT",
+        "GT1",
+        "PRB",
+        "IAM",
+        "MSH",
+        "BTS",
+    ]
 )
 TEXT = st.text(st.sampled_from('A1Đ&^~\\.<-,"20 '), max_size=12)
 

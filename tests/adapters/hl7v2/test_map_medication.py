@@ -1,0 +1,86 @@
+"""Pharmacy rows: what was asked for, handed over and given."""
+
+from collections.abc import Callable
+
+import pytest
+
+from adapters.contract import Resource, Translation
+
+Translate = Callable[[bytes], Translation]
+Build = Callable[..., bytes]
+
+PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
+
+
+def made(translation: Translation, resource_type: str) -> list[Resource]:
+    entries = translation.bundle["entry"]
+    return [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == resource_type]
+
+
+ORC = "ORC|NW|TH1^HIS|DT1^DUOC"
+
+
+@pytest.mark.parametrize(
+    ("control", "status", "expected"),
+    [
+        ("NW", "", "active"),
+        ("CA", "", "cancelled"),
+        ("HD", "", "on-hold"),
+        ("NW", "CM", "completed"),
+        ("ZZ", "", "unknown"),
+    ],
+)
+def test_status_of_a_prescription(
+    translate: Translate, message: Build, control: str, status: str, expected: str
+) -> None:
+    (asked,) = made(
+        translate(message("RDE^O11", PID, f"ORC|{control}|TH1|||{status}", "RXE||AML5")), "MedicationRequest"
+    )
+
+    assert asked["status"] == expected
+
+
+def test_what_the_pharmacy_made_of_a_request_names_it(translate: Translate, message: Build) -> None:
+    asked, encoded = made(translate(message("RDE^O11", PID, ORC, "RXO|AML5", "RXE||AML5")), "MedicationRequest")
+
+    assert (asked["intent"], encoded["intent"]) == ("original-order", "filler-order")
+    assert encoded["basedOn"] == [{"reference": f"urn:uuid:{asked['id']}"}]
+
+
+def test_a_row_alone_is_the_order(translate: Translate, message: Build) -> None:
+    (asked,) = made(translate(message("OMP^O09", PID, ORC, "RXO|AML5")), "MedicationRequest")
+
+    assert asked["intent"] == "order"
+    assert asked["medicationCodeableConcept"]["coding"][0]["code"] == "AML5"
+
+
+def test_the_parts_of_a_mixture_are_ingredients(translate: Translate, message: Build) -> None:
+    body = message("RDE^O11", PID, ORC, "RXE||DT", "RXC|B|GLU^Glucose|500|ml", "RXC|A|KCL^Kali|10|ml")
+    translation = translate(body)
+    (mixture,) = made(translation, "Medication")
+
+    assert [part["isActive"] for part in mixture["ingredient"]] == [False, True]
+    assert str(mixture["ingredient"][1]["strength"]["numerator"]["value"]) == "10"
+    assert made(translation, "MedicationRequest")[0]["medicationReference"]["reference"] == f"urn:uuid:{mixture['id']}"
+
+
+def test_a_dose_with_a_limit_is_a_range_and_keeps_its_decimals(translate: Translate, message: Build) -> None:
+    (asked,) = made(translate(message("OMP^O09", PID, ORC, "RXO|AML5|0.50|1.0|mg")), "MedicationRequest")
+
+    dose = asked["dosageInstruction"][0]["doseAndRate"][0]["doseRange"]
+    assert [str(dose[side]["value"]) for side in ("low", "high")] == ["0.50", "1.0"]
+
+
+def test_what_was_handed_over_names_the_prescription(translate: Translate, message: Build) -> None:
+    (given,) = made(translate(message("RDS^O13", PID, ORC, "RXD|1|AML5|20261106|30|viên||DT1")), "MedicationDispense")
+
+    assert given["authorizingPrescription"][0]["identifier"]["value"] == "DT1"
+    assert given["whenHandedOver"] == "2026-11-06"
+
+
+def test_what_was_given_has_its_moment_or_its_period(translate: Translate, message: Build) -> None:
+    rows = ["RXA|0|1|20261106080000|20261106083000|PARA||||||||||||||||CP", "RXA|0|1|20261106090000||PARA"]
+    first, second = made(translate(message("RAS^O17", PID, ORC, *rows)), "MedicationAdministration")
+
+    assert first["effectivePeriod"]["end"] == "2026-11-06T08:30:00+07:00"
+    assert second["effectiveDateTime"] == "2026-11-06T09:00:00+07:00"

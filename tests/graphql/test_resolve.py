@@ -1,0 +1,56 @@
+"""Questions are answered by the interactions of REST, references together."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fhir_gateway.graphql import resolve
+from fhir_gateway.graphql.ask import Question, ask
+from fhir_gateway.records.desk import Desk
+from fhir_gateway.records.journal import Visit
+from fhir_gateway.records.write import update
+from fhir_gateway.search.query import parse
+from fhir_gateway.security.audit import Trail
+from fhir_gateway.security.caller import Caller
+from fhir_gateway.store.port import Store
+
+pytestmark = pytest.mark.anyio
+
+ADMIN = Visit(Caller("admin", "admin", ""), "request-1", "192.0.2.1")
+QUESTION = Question('{ ObservationList(_sort: "_id") { subject { resource { id } } } }')
+
+
+@pytest.fixture
+async def desk(store: Store) -> Desk:
+    """Six observations of three patients."""
+    desk = Desk(store, Trail(store), lambda: datetime.now(UTC), b"s" * 32, 20, 50, "http://gateway/fhir", "test")
+    for number in range(6):
+        patient = f"p{number % 3}"
+        about: dict[str, Any] = {
+            "status": "final",
+            "code": {"text": "x"},
+            "subject": {"reference": f"Patient/{patient}"},
+        }
+        await update(desk, ADMIN, f"Patient/{patient}", {"resourceType": "Patient", "id": patient, "active": True})
+        name = f"o{number}"
+        await update(desk, ADMIN, f"Observation/{name}", {"resourceType": "Observation", "id": name, **about})
+    return desk
+
+
+async def test_references_of_one_level_are_read_together_and_once(desk: Desk) -> None:
+    answer = await ask(desk, ADMIN, QUESTION)
+    reads = await desk.store.find(parse("AuditEvent", [("subtype", "read")]))
+
+    found = [one["subject"]["resource"]["id"] for one in answer["data"]["ObservationList"]]
+    assert found == ["p0", "p1", "p2", "p0", "p1", "p2"]
+    assert len(reads) == 1
+    assert all(f'"Patient/p{number}"'.encode() in reads[0].body for number in range(3))
+
+
+async def test_a_question_that_sees_too_much_is_cut_short(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve, "RECORD_LIMIT", 8)
+    answer = await ask(desk, ADMIN, QUESTION)
+
+    assert {error["extensions"]["resource"]["issue"][0]["code"] for error in answer["errors"]} == {"too-costly"}
+    assert sum(one["subject"]["resource"] is not None for one in answer["data"]["ObservationList"]) == 2
