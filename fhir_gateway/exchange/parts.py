@@ -12,11 +12,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.records.unalterable import CASE
 
 NAMESPACE = UUID("1d0bfb62-3f2e-5b7c-8d0f-0c5f3a3f6c55")
 FACILITY = "http://fhir.hl7.org.vn/core/sid/ma-cskcb"
 LICENCE = "http://fhir.hl7.org.vn/core/sid/cchn"
-WORKFLOW = "urn:vn:quang-ninh:fhir-gateway:workflow:"
+WORKFLOW = CASE
 MOVE = "urn:vn:quang-ninh:fhir-gateway:case-move"
 CLIENT = "urn:fhir-gateway:client"
 RECEIPT = "urn:vn:quang-ninh:fhir-gateway:receipt"

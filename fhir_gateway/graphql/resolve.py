@@ -13,7 +13,7 @@ from fhir_gateway.fhir import fhirpath
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
-from fhir_gateway.problem import BadRequest, Forbidden, NotFound, TooCostly
+from fhir_gateway.problem import BadRequest, Forbidden, NotFound, Problem, TooCostly
 from fhir_gateway.records import find, read
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.find import Page
@@ -36,6 +36,7 @@ class Session:
         self.visit = visit
         self._left = RECORD_LIMIT
         self._waiting: dict[str, asyncio.Future[Resource | None]] = {}
+        self._queued: list[str] = []
         self._fetching: set[asyncio.Task[None]] = set()
 
     def spend(self, records: int) -> None:
@@ -50,28 +51,31 @@ class Session:
         future = self._waiting.get(reference)
         if future is None:
             future = self._waiting[reference] = asyncio.get_running_loop().create_future()
-            if len(self._open()) == 1:
+            self._queued.append(reference)
+            if len(self._queued) == 1:
                 task = asyncio.create_task(self._fetch())
                 self._fetching.add(task)
                 task.add_done_callback(self._fetching.discard)
         return await asyncio.shield(future)
 
-    def _open(self) -> dict[str, asyncio.Future[Resource | None]]:
-        return {name: future for name, future in self._waiting.items() if not future.done()}
-
     async def _fetch(self) -> None:
         """All references that were asked for in the same turn, in one round trip and one AuditEvent."""
         await asyncio.sleep(0)
-        wanted = self._open()
+        names, self._queued = self._queued, []
+        wanted = {name: self._waiting[name] for name in names}
         try:
             there = await self.desk.store.currents(list(wanted))
             seen = {name: version for name, version in there.items() if self._sees(version)}
             about = (*seen, *patients(list(seen.values())))
             await record(self.desk, self.visit, "read", Touched(tuple(dict.fromkeys(about))))
-        except BaseException as error:
+        except Problem as problem:
             for future in wanted.values():
-                future.set_exception(error)
-                future.exception()
+                future.set_exception(problem)
+            return
+        except BaseException:
+            # A fault: told by this task, and nobody waits for ever.
+            for future in wanted.values():
+                future.cancel()
             raise
         for name, future in wanted.items():
             future.set_result(decode_resource(seen[name].body) if name in seen else None)

@@ -64,9 +64,9 @@ def record_key(patient: str) -> str:
     return f"person-of|{patient}"
 
 
-def number_key(system: str, value: str) -> str:
-    """The claim that says whose number this is."""
-    return f"person|{system}|{value}"
+def number_key(systems: Systems, number: tuple[str, str]) -> str:
+    """The claim that says whose number this is: by what it proves, since a card may be sent as regular or temporary."""
+    return f"person|{systems.kind(number[0])}|{number[1]}"
 
 
 async def link(store: Records, systems: Systems, patients: Mapping[str, Patient]) -> Linking:
@@ -82,7 +82,7 @@ async def link(store: Records, systems: Systems, patients: Mapping[str, Patient]
 async def _open(store: Records, systems: Systems, patients: Mapping[str, Patient]) -> _Register:
     keys = [record_key(ref) for ref in patients]
     keys += [record_key(other) for patient in patients.values() for other in _merges(patient)]
-    keys += [number_key(*pair) for patient in patients.values() for pair in strong(patient, systems)]
+    keys += [number_key(systems, pair) for patient in patients.values() for pair in strong(patient, systems)]
     owners = await store.claimed(list(dict.fromkeys(keys)))
     register = _Register(owners, {})
     await _load(store, register, owners.values())
@@ -106,10 +106,10 @@ async def _place(store: Records, systems: Systems, register: _Register, referenc
             candidates |= await _namesakes(store, register, reference, patient)
         current = _attach(register, chosen, reference, patient, candidates)
     _note_suspects(register, current, candidates)
-    unowned = [pair for pair in numbers if register.owners.get(number_key(*pair)) in (None, current)]
-    register.put(people.numbered(register.persons[current], unowned))
+    unowned = [pair for pair in numbers if register.owners.get(number_key(systems, pair)) in (None, current)]
+    register.put(people.numbered(people.named(register.persons[current], patient), unowned))
     for pair in unowned:
-        register.claim(number_key(*pair), current)
+        register.claim(number_key(systems, pair), current)
 
 
 def _candidates(
@@ -118,7 +118,7 @@ def _candidates(
     """The Persons that hold one of the patient's numbers, each with its verdict, surest first."""
     shared: dict[str, list[str]] = {}
     for system, value in numbers:
-        owner = register.owners.get(number_key(system, value))
+        owner = register.owners.get(number_key(systems, (system, value)))
         kind = systems.kind(system)
         if owner in register.persons and kind and not people.is_apart(register.persons[owner], reference):
             shared.setdefault(owner, []).append(kind)
@@ -202,7 +202,7 @@ def _separated(
     person, patient = pair
     holder, record = decode_resource(versions[person].body), decode_resource(versions[patient].body)
     moved = [number for number in strong(record, systems) if number not in kept]
-    owners = {number_key(*number): person for number in moved} | {record_key(patient): person}
+    owners = {number_key(systems, number): person for number in moved} | {record_key(patient): person}
     register = _Register(owners, dict(versions), {person: holder})
     numbers = [i for i in holder.get("identifier", ()) if (i.get("system"), i.get("value")) not in moved]
     register.put(people.unlinked({**holder, "identifier": numbers}, patient))

@@ -53,6 +53,13 @@ def numbered(person: Resource, numbers: Iterable[tuple[str, str]]) -> Resource:
     return {**person, "identifier": [*person.get("identifier", ()), *fresh]} if fresh else person
 
 
+def named(person: Resource, patient: Mapping[str, Any]) -> Resource:
+    """The Person under its own name, once a newborn known by its mother's has one."""
+    own = [name for name in patient.get("name", ()) if name.get("use") != "temp"]
+    borrowed = all(name.get("use") == "temp" for name in person.get("name", ()))
+    return {**person, "name": own} if own and borrowed else person
+
+
 def patients(person: Mapping[str, Any]) -> list[str]:
     """The patient records that are this human with certainty (level3 and level4)."""
     rows = [row for row in person.get("link", ()) if row.get("assurance") in ("level3", "level4")]

@@ -8,7 +8,7 @@ the counts add up as if nothing had happened. While one parcel is being committe
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import Any
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.population import shelf
-from fhir_gateway.population.intake import IMPORT, Counts, Intake, Load, Outcome
+from fhir_gateway.population.intake import IMPORT, Counts, Intake, Load, Outcome, refused_whole
 from fhir_gateway.population.source import Parcel, Refusal, parcels
-from fhir_gateway.problem import Conflict
+from fhir_gateway.problem import Conflict, Problem, Unavailable
 from fhir_gateway.records.desk import Desk, attempts
 from fhir_gateway.records.journal import Visit, entry, written
 from fhir_gateway.store.port import Commit, Note
@@ -26,6 +26,8 @@ from fhir_gateway.store.port import Commit, Note
 RUNS, PROGRESS = "import", "import-files"
 RUNNING, DONE = "running", "done"
 REFUSED = "refused"
+EVENT = 2000
+"""Versions that one AuditEvent names: 0.5 MB of the 16 that the database keeps in a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +184,22 @@ class _Clerk:
     async def _store(self, step: _Step) -> Progress:
         if step.load is None:
             return step.file.progress
+        try:
+            return await self._persisted(step, step.load)
+        except (Conflict, Unavailable):
+            raise
+        except Problem as problem:
+            # Too large for one commit, or for the database at all: find the record that it is about.
+            if len(step.load.items) < 2 or step.load.whole:
+                return await self._persisted(step, refused_whole(step.load, problem))
+        for part, behind, done in _halves(step, step.load):
+            after = await self._store(_Step(step.file, part, behind, done))
+        return after
+
+    async def _persisted(self, step: _Step, load: Load) -> Progress:
         async for _ in attempts():
             with suppress(Conflict):
-                return await self._stored(step, await self.intake.outcome(step.load))
+                return await self._stored(step, await self.intake.outcome(load))
         raise Conflict("other writers were faster every time; try again")
 
     async def _stored(self, step: _Step, outcome: Outcome) -> Progress:
@@ -194,8 +209,10 @@ class _Clerk:
         after = Progress(file.progress.name, step.behind, counts, size, step.done)
         content = {**asdict(after), "run": self.run.key, "stamp": file.stamp}
         note = Note(PROGRESS, file.key, content, None if file.is_new else {"run": self.run.key})
-        events = (entry(desk, visit, IMPORT, written(outcome.changes)),) if outcome.changes else ()
-        await desk.store.commit(Commit(outcome.changes, outcome.claims, notes=(note,), events=events))
+        parts = [outcome.changes[start : start + EVENT] for start in range(0, len(outcome.changes), EVENT)]
+        events = tuple(entry(desk, visit, IMPORT, written(part)) for part in parts)
+        notes = (note, *desk.admission.notes(visit.caller, outcome.changes))
+        await desk.store.commit(Commit(outcome.changes, outcome.claims, notes=notes, events=events))
         file.progress, file.is_new, self._refused_bytes = after, False, size
         return after
 
@@ -208,6 +225,14 @@ class _Clerk:
             with path.open("r+b") as file:
                 file.truncate(self._refused_bytes)
         return shelf.append(path, (encode(_told(name, refusal)) for refusal in refusals))
+
+
+def _halves(step: _Step, load: Load) -> Iterator[tuple[Load, int, bool]]:
+    """Both halves of a load, how far the file is behind each, and whether it is done then."""
+    middle = len(load.items) // 2
+    first, second = load.items[:middle], load.items[middle:]
+    yield Load(first, load.refusals), min(first[-1].entry.number, step.behind), False
+    yield Load(second, ()), step.behind, step.done
 
 
 def _told(name: str, refusal: Refusal) -> dict[str, Any]:

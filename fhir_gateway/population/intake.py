@@ -9,6 +9,7 @@ its content.
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.reference import parse, rewrite
@@ -17,11 +18,13 @@ from fhir_gateway.fhir.subset import must_be_whole
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.population.source import Entry, Parcel, Refusal, called
 from fhir_gateway.population.source import reference as named
-from fhir_gateway.problem import BadRequest, Invalid, Issue, PreconditionFailed, Problem
+from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, PreconditionFailed, Problem
 from fhir_gateway.records.condition import matches, normal, pairs
 from fhir_gateway.records.desk import Author, Desk, give_way
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.revision import revision
+from fhir_gateway.records.step import Step
+from fhir_gateway.records.unalterable import must_be_alterable
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Change, Claim, Version
 
@@ -68,10 +71,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A parcel ready to be compared with what is stored."""
+    """A parcel ready to be compared with what is stored; ``whole``: all or nothing."""
 
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    whole: bool = False
 
     @property
     def references(self) -> frozenset[str]:
@@ -120,7 +124,7 @@ class Intake:
         refusals += [*doubles, *lost]
         if parcel.whole and refusals:
             return Load((), (*refusals, *_with_the_others(linked)))
-        return Load(tuple(linked), tuple(refusals))
+        return Load(tuple(linked), tuple(refusals), parcel.whole)
 
     async def _checked(self, parcel: Parcel) -> tuple[list[Entry], list[Refusal]]:
         entries, refusals = [], list(parcel.refusals)
@@ -128,7 +132,7 @@ class Intake:
             await give_way(place)
             try:
                 self._check(entry)
-                entries.append(entry)
+                entries.append(self._admitted(entry))
             except Problem as problem:
                 refusals.append(Refusal(entry.number, problem.issues))
         return entries, refusals
@@ -141,6 +145,12 @@ class Intake:
         self._author(entry.resource["resourceType"])
         if entry.condition:
             pairs(_condition(entry))
+
+    def _admitted(self, entry: Entry) -> Entry:
+        """The entry as rooms that have a say in writing let it pass."""
+        type_, _, identity = named(entry).partition("/")
+        (step,) = self.desk.admission.admitted([Step("PUT", type_, identity, resource=entry.resource)])
+        return entry if step.resource is None else replace(entry, resource=step.resource)
 
     def _author(self, type_: str) -> Author:
         author = self._authors.get(type_)
@@ -214,26 +224,44 @@ class Intake:
         if len(self._found) > KNOWN_CONDITIONS:
             self._found.popitem(last=False)
 
+    def _change(self, item: Item, there: Version | None, now: datetime) -> Change:
+        """Raises Forbidden for a record that the caller may not replace, or that nobody may."""
+        author = self._author(item.resource["resourceType"])
+        if there is not None and not author.owns(there):
+            raise Forbidden("this id belongs to a record that you may not replace", item.resource["resourceType"])
+        must_be_alterable(item.resource, there, None)
+        return revision(item.resource, item.reference, there, now, author.readers)
+
     async def outcome(self, load: Load) -> Outcome:
         """What there is to write now; to be asked again when another writer was faster."""
         current = await self.desk.store.currents(sorted(load.references))
         now = self.desk.now()
-        changes, refusals = [], list(load.refusals)
+        changes: list[Change] = []
+        refusals = list(load.refusals)
         created = unchanged = 0
         for place, item in enumerate(load.items):
             await give_way(place)
             there = current.get(item.reference)
-            author = self._author(item.resource["resourceType"])
             if item.met or (there is not None and _is_same(item.resource, there)):
                 unchanged += 1
-            elif there is not None and not author.owns(there):
-                refusals.append(_refused(item.entry, "this id is of a record that you may not replace", "forbidden"))
-            else:
+                continue
+            try:
+                changes.append(self._change(item, there, now))
                 created += there is None
-                changes.append(revision(item.resource, item.reference, there, now, author.readers))
+            except Problem as problem:
+                refusals.append(Refusal(item.entry.number, problem.issues))
+        if load.whole and len(refusals) > len(load.refusals):
+            others = [item for item in load.items if item.entry.number not in {one.number for one in refusals}]
+            refusals += _with_the_others(others)
+            return Outcome((), (), Counts(refused=len(refusals)), tuple(refusals))
         counts = Counts(created, len(changes) - created, unchanged, len(refusals))
         claims = tuple(item.claim for item in load.items if item.claim)
         return Outcome(tuple(changes), claims, counts, tuple(refusals))
+
+
+def refused_whole(load: Load, problem: Problem) -> Load:
+    """The load without its items: the database refused them."""
+    return Load((), (*load.refusals, *(Refusal(item.entry.number, problem.issues) for item in load.items)))
 
 
 def _condition(entry: Entry) -> str:

@@ -164,7 +164,13 @@ async def _of_type(walk: _Walk, name: str, after: str, size: int) -> list[Versio
     return await walk.desk.store.find(query, reader)
 
 
-async def supporting(desk: Desk, visit: Visit, matches: Sequence[Version], types: Container[str] = ()) -> list[Version]:
+async def supporting(
+    desk: Desk,
+    visit: Visit,
+    matches: Sequence[Version],
+    types: Container[str] = (),
+    named: re.Pattern[bytes] = _NAMED,
+) -> list[Version]:
     """What the page refers to, and what that refers to; a link to what the caller may not see is left alone."""
     seen = {version.reference for version in matches}
     found: list[Version] = []

@@ -17,6 +17,7 @@ from fhir_gateway.records.patching import patched
 from fhir_gateway.records.revision import deletion, revision
 from fhir_gateway.records.step import ORDER, READS, Step, steps
 from fhir_gateway.records.targets import Target, targets
+from fhir_gateway.records.unalterable import must_be_alterable
 from fhir_gateway.store.port import Change, Claim, Records, Version
 
 PLAN_LIMIT = 100_000
@@ -106,6 +107,7 @@ def _result(draft: _Draft, target: Target) -> Result:
     if current is not None and not draft.author.owns(current):
         raise Forbidden("this id belongs to a record that you may not replace", _place(target.step))
     assert target.step.resource is not None
+    must_be_alterable(target.step.resource, current, _place(target.step))
     change = revision(target.step.resource, target.reference, current, draft.now, draft.author.readers)
     status = 201 if current is None or current.deleted else 200
     return Result(target.step, status, draft.add(target.reference, change))
@@ -125,6 +127,7 @@ def _deleted(draft: _Draft, target: Target) -> Result:
     if not draft.author.owns(current):
         raise Forbidden("this record belongs to another hospital", _place(target.step))
     _must_match(target.step, current)
+    must_be_alterable(None, current, _place(target.step))
     draft.add(current.reference, deletion(current, draft.now))
     return Result(target.step, 204)
 

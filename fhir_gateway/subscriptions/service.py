@@ -22,6 +22,7 @@ from fhir_gateway.subscriptions.watch import ENROL
 
 log = structlog.get_logger()
 IDLE_SECONDS = 1.0
+GATHER_SECONDS = 0.05
 AT_ONCE = 16
 ENROL_LEASE_SECONDS = 45.0
 
@@ -51,6 +52,8 @@ class Service:
             worked = await guarded(turn)
             if not worked:
                 await self.office.pulse.wait(seen, self.idle_seconds)
+            # What comes in quick succession is done together: each turn costs the writers some of the database.
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _count(self) -> bool:
         return await count_once(self.office)

@@ -6,6 +6,7 @@ The protocol knows no receipt: what was handed to the connection counts as told.
 for the numbers after the last one seen.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from fhir_gateway.subscriptions.terms import WEBSOCKET
 
 BIND = "bind-with-token"
 LOOK_SECONDS = 0.5
+GATHER_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Stream:
             for identity, bound in list(self.bound.items()):
                 await self._tell(identity, bound)
             await self.office.pulse.wait(seen, LOOK_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _tell(self, identity: str, bound: Bound) -> None:
         register = await registered(self.office.store, identity)

@@ -249,7 +249,7 @@ async def test_a_conditional_delete_takes_the_one_that_matches(admin: httpx.Asyn
         ("DELETE", "/fhir/metadata", 405),
         ("GET", "/fhir/Patient/1/$everything/x/y", 404),
         ("GET", "/nothing/here", 404),
-        ("GET", "/fhir", 405),
+        ("DELETE", "/fhir", 405),
     ],
 )
 async def test_what_is_not_there_is_said_so(admin: httpx.AsyncClient, method: str, path: str, status: int) -> None:

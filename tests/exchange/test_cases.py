@@ -288,3 +288,23 @@ async def test_a_hospital_sees_the_deliveries_of_its_own_cases_only(pair, messag
     own = (await province.get("bai-chay", "/exchange/deliveries?state=owed")).json()["deliveries"]
     assert [row["event"] for row in own] == ["referral.open"]
     assert (await province.get("san-nhi", "/exchange/deliveries")).json()["deliveries"] == []
+
+
+async def test_neither_a_case_nor_a_signed_document_can_be_written_over_rest(pair, message):
+    province, _ = pair
+    task = await referred(province, message)
+    owned = (await province.get("bai-chay", f"/fhir/Task/{task}")).json()
+    document = owned["input"][0]["valueReference"]["reference"]
+    signatures = (await province.search("bai-chay", f"Provenance?target={document}"))[0]
+    forged = {**owned, "id": "forged"}
+    for resource in (
+        {**owned, "status": "completed"},
+        {**(await province.get("bai-chay", f"/fhir/{document}")).json(), "timestamp": "2026-01-01T00:00:00Z"},
+        {**signatures, "recorded": "2026-01-01T00:00:00Z"},
+        forged,
+    ):
+        path = f"/fhir/{resource['resourceType']}/{resource['id']}"
+        for client in ("bai-chay", "admin"):
+            answer = await province.http.put(path, json=resource, headers=province.bearer(client))
+            assert answer.status_code == 403, path
+    assert (await province.http.delete(f"/fhir/{document}", headers=province.bearer("admin"))).status_code == 403

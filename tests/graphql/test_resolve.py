@@ -1,5 +1,6 @@
 """Questions are answered by the interactions of REST, references together."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from fhir_gateway.graphql import resolve
 from fhir_gateway.graphql.ask import Question, ask
+from fhir_gateway.problem import Unavailable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.write import update
@@ -54,3 +56,24 @@ async def test_a_question_that_sees_too_much_is_cut_short(desk: Desk, monkeypatc
 
     assert {error["extensions"]["resource"]["issue"][0]["code"] for error in answer["errors"]} == {"too-costly"}
     assert sum(one["subject"]["resource"] is not None for one in answer["data"]["ObservationList"]) == 2
+
+
+async def test_a_reference_asked_for_while_others_are_fetched_is_fetched_too(desk: Desk) -> None:
+    session = resolve.Session(desk, ADMIN)
+    first = asyncio.create_task(session.follow("Patient/p0"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    found = await asyncio.wait_for(asyncio.gather(first, session.follow("Patient/p1"), session.follow("Patient/x")), 5)
+
+    assert [one and one["id"] for one in found] == ["p0", "p1", None]
+
+
+async def test_when_the_audit_trail_cannot_be_written_nothing_is_answered(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: Any) -> None:
+        raise Unavailable("the audit trail cannot be written")
+
+    monkeypatch.setattr(resolve, "record", full)
+    with pytest.raises(Unavailable):
+        await ask(desk, ADMIN, QUESTION)

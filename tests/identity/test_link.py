@@ -124,3 +124,20 @@ async def test_a_merge_by_the_hospital_moves_the_old_number_to_the_survivors_per
 async def test_linking_the_same_patient_again_changes_nothing(store):
     await file(store, patient("a", "1"))
     assert (await link(store, SYSTEMS, {"Patient/a": patient("a", "1")})).persons == ()
+
+
+async def test_a_newborns_card_is_one_number_whether_sent_as_temporary_or_regular(store):
+    systems = Systems(frozenset({"urn:cccd"}), frozenset({"urn:bhyt", "urn:bhyt-tam"}))
+    card = "TE1220000000001"
+    borrowed = [{"text": "TRẦN THỊ THỬ", "use": "temp"}]
+    certificate = patient("birth", name=borrowed, birthDate="2026-11-18")
+    certificate["identifier"].append({"system": "urn:bhyt-tam", "value": card})
+    own = patient("stay", None, card, name=borrowed, birthDate="2026-11-18")
+    for record in (certificate, own):
+        linking = await link(store, systems, {f"Patient/{record['id']}": record})
+        await commit(store, linking, [record])
+    person = await person_of(store, "stay")
+    assert people.patients(person) == ["Patient/birth", "Patient/stay"]
+    renamed = {**own, "name": [{"text": "TRẦN AN NHIÊN"}]}
+    await commit(store, await link(store, systems, {"Patient/stay": renamed}), [renamed])
+    assert (await person_of(store, "stay"))["name"] == [{"text": "TRẦN AN NHIÊN"}]

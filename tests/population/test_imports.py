@@ -208,6 +208,37 @@ async def test_a_file_that_changed_is_read_from_its_beginning(desk, folder, load
     assert (await load())[0] == Counts(created=2)
 
 
+async def test_a_transaction_that_may_not_replace_one_record_stores_none(desk, folder, load, visit_of):
+    await write.update(desk, visit_of("san-nhi"), "Patient/theirs", patient("theirs"))
+    (folder / "1.json").write_bytes(
+        bundle("transaction", entry(patient("mine")), entry(patient("theirs", gender="male")))
+    )
+    counts, refused = await load("bai-chay")
+    assert counts == Counts(refused=2)
+    assert len(refused) == 2
+    assert await stored(desk, "Patient/mine") is None
+
+
+async def test_what_nobody_may_change_is_not_changed_by_an_import(desk, folder, load):
+    case = "urn:vn:quang-ninh:fhir-gateway:workflow:referral"
+    task = {"resourceType": "Task", "id": "t", "status": "requested", "intent": "order", "instantiatesUri": case}
+    (folder / "Task.ndjson").write_bytes(lines(task))
+    counts, refused = await load()
+    assert counts == Counts(refused=1)
+    assert "/exchange" in refused[0]
+
+
+async def test_a_record_too_large_for_the_database_is_refused_alone(desk, folder, load):
+    content = "QUJD" * (13 * 2**20 // 4)
+    large = {"resourceType": "Binary", "id": "large", "contentType": "text/plain", "data": content}
+    wide = [{**large, "id": f"wide{n}", "data": content[: 2**20]} for n in range(2)]
+    huge = {**large, "id": "huge", "data": content + content[: 3 * 2**20 - 200]}
+    (folder / "Binary.ndjson").write_bytes(lines(wide[0], huge, wide[1]))
+    counts, refused = await load()
+    assert counts == Counts(created=2, refused=1)
+    assert "Binary.ndjson:2: " in refused[0]
+
+
 KILLED = """
 import asyncio, sys
 from datetime import UTC, datetime

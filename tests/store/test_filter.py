@@ -19,7 +19,7 @@ from fhir_gateway.search.kinds import KINDS
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.embedded import Engine
-from fhir_gateway.store.filter import count_stages, stages
+from fhir_gateway.store.filter import count_stages, merged, portions, stages
 from fhir_gateway.store.mongo.plan import to_plan
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -342,4 +342,21 @@ def test_a_compartment_holds_the_records_of_its_patient(records: Records) -> Non
 
 def test_the_search_keys_stay_in_the_database(records: Records) -> None:
     for record in records.aggregate(stages(asked("Patient", "_sort=family"), None)):
-        assert set(record) == {"_id", "type", "id", "updated", "deleted", "readers"}
+        assert set(record) == {"_id", "type", "id", "updated", "deleted", "readers", "_sort0"}
+
+
+@pytest.mark.parametrize("text", ["_sort=birthdate", "_sort=-birthdate", "_sort=-_id", ""])
+def test_portions_of_a_long_list_make_the_page_that_the_whole_list_makes(
+    records: Records, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_gateway.store.filter.PORTION", 2)
+    for wanted in ("_id=nobody,duc,lan,hoa-new,hoa-old", "gender=http://x|male,http://x|female,urn:x|x&_id:not=duc"):
+        query = replace(asked("Patient", "&".join(filter(None, (wanted, text)))), size=3)
+        pages = [list(records.aggregate(stages(part, None))) for part in portions(query)]
+        assert len(pages) == (3 if "_id=" in wanted else 2)
+        assert [one["id"] for one in merged(query, sum(pages, []))] == found(records, query)
+
+
+def test_what_is_no_list_has_one_portion() -> None:
+    for text in ("", "name=a,b,c", "gender:not=http://x|a", "_id:not=a", "birthdate=1980"):
+        assert portions(asked("Patient", text)) == [asked("Patient", text)]

@@ -4,16 +4,20 @@ https://hl7.org/fhir/R4/http.html#read
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, islice
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.search.query import Query
+from fhir_gateway.store import filter  # noqa: A004 - the room's own word
 from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.port import Plan, Version
 
+EVERY = 2**31 - 1
 _FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
 
 
@@ -65,20 +69,32 @@ class RecordReader:
         return [*newest, *older][:limit]
 
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
+        parts = filter.portions(query)
         async with answering():
-            cursor = self._home(query.type).aggregate(stages(query, reader))
-            found = [to_version(document) async for document in cursor]
+            pages = [await self._read(query, stages(part, reader)) for part in parts]
+        page = pages[0] if len(pages) == 1 else filter.merged(query, chain.from_iterable(pages))
+        found = [to_version(document) for document in page]
         return found[::-1] if query.backwards else found
 
+    async def _read(self, query: Query, pipeline: list[Document]) -> list[Document]:
+        return [document async for document in self._home(query.type).aggregate(pipeline)]
+
     async def references(self, query: Query, reader: str | None = None) -> list[str]:
+        found: dict[str, None] = {}
         async with answering():
-            cursor = self._home(query.type).aggregate(reference_stages(query, reader))
-            return [document["_id"] async for document in cursor]
+            for part in filter.portions(query):
+                found |= {document["_id"]: None for document in await self._read(query, reference_stages(part, reader))}
+                if len(found) >= query.size:
+                    break
+        return list(found)[: query.size]
 
     async def targets(self, query: Query, key: str, reader: str | None = None) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
         async with answering():
-            cursor = self._home(query.type).aggregate(target_stages(query, key, reader))
-            return {document["_id"]: document["keys"] async for document in cursor}
+            for part in filter.portions(query):
+                page = await self._read(query, target_stages(part, key, reader))
+                found |= {document["_id"]: document["keys"] for document in page}
+        return dict(islice(found.items(), query.size))
 
     async def explain(self, query: Query, reader: str | None = None) -> Plan:
         home = self._home(query.type)
@@ -88,6 +104,10 @@ class RecordReader:
         return to_plan(told)
 
     async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+        if len(filter.portions(query)) > 1:
+            # One record may be met by several portions, so they are told apart by their ids.
+            every = replace(query, after=(), backwards=False, size=limit or EVERY)
+            return len(await self.references(every, reader))
         async with answering():
             cursor = self._home(query.type).aggregate(count_stages(query, reader, limit))
             counted = [int(document["n"]) async for document in cursor]

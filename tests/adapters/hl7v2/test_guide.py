@@ -149,9 +149,9 @@ def guide() -> dict[str, list[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = {}
     with GUIDE.open(encoding="utf-8") as file:
         for row in csv.reader(file):
-            if len(row) > 11 and re.fullmatch(r"[A-Z][A-Z0-9]{2}-\d+", row[3]) and row[11].strip():
-                if row[3].split("-")[0] == row[1].split("[")[0]:
-                    found.setdefault(row[1], []).append((int(row[3].split("-")[1]), row[5].strip()))
+            named = re.fullmatch(r"([A-Z][A-Z0-9]{2})-(\d+)", row[3]) if len(row) > 11 and row[11].strip() else None
+            if named and row[1].startswith(f"{named[1]}["):
+                found.setdefault(row[1], []).append((int(named[2]), row[5].strip()))
     return found
 
 
