@@ -6,26 +6,21 @@ https://hl7.org/fhir/R4/provenance.html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from adapters.contract import Hospital
 from fhir_gateway.exchange import cases, inbox, parts
+from fhir_gateway.exchange.completion import completed, says_more
 from fhir_gateway.exchange.dossier import Resolve, assemble, author_of
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Receipt, State
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.fhir.reference import references, rewrite
+from fhir_gateway.fhir.reference import references
 from fhir_gateway.fhir.resource import Resource, reference
 from fhir_gateway.identity.link import Linking, link
 from fhir_gateway.problem import Issue
 from fhir_gateway.records.revision import revision
-from fhir_gateway.store.port import Change, Commit, Job, Note, Store, Version
-
-# What many messages speak of, each saying only a part: a later message completes them and never blanks what it omits.
-SHARED = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location", "Coverage", "RelatedPerson"})
-MERGED_LISTS = frozenset({"identifier", "link"})
-CHOICES = ("deceased", "multipleBirth")
+from fhir_gateway.store.port import Change, Commit, Job, Note, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +57,13 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
     hospital = house.directory.hospital(receipt.hospital)
     now = house.clock()
     assert translated.translation is not None
-    known, current = await _folded(house.store, translated.translation.bundle, receipt.key)
+    known, current = await completed(house.store, hospital, translated.translation.bundle, receipt.key)
     linking = await link(house.store, house.systems, _patients(known))
     source = parts.message_provenance(
         receipt.key, receipt.sha256, receipt.received, _facility(hospital), [*known, *_person_references(linking)]
     )
     opened, notices = await _openings(house, hospital, known, (receipt, body))
-    fresh = [*(r for r in known.values() if _says_more(r, current.get(reference(r)))), source]
+    fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), source]
     changes = [revision(r, reference(r), current.get(reference(r)), now, (hospital.name,)) for r in fresh]
     changes += [revision(p, reference(p), version, now, (hospital.name,)) for p, version in linking.persons]
     stored = _stored(receipt, translated, [*known, reference(source)], notices, now)
@@ -100,61 +95,6 @@ def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterabl
     )
     notes = _receipt_notes(held, translated if counted else None)
     return Filed(Commit(notes=notes, settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), held)
-
-
-async def _folded(store: Store, bundle: Resource, receipt: str) -> tuple[dict[str, Resource], Mapping[str, Version]]:
-    """The message's resources by ``Type/id``, shared ones completed with what is stored, and the current versions."""
-    entries = bundle["entry"]
-    local = {entry["fullUrl"]: reference(entry["resource"]) for entry in entries}
-    resources = [rewrite(entry["resource"], local) for entry in entries]
-    current = await store.currents([reference(resource) for resource in resources])
-    folded = [_fold(resource, current.get(reference(resource))) for resource in resources]
-    return {reference(resource): _sourced(resource, receipt) for resource in folded}, current
-
-
-def _fold(resource: Resource, current: Version | None) -> Resource:
-    if resource["resourceType"] not in SHARED or current is None or current.deleted:
-        return resource
-    stored = decode_resource(current.body)
-    said_now = {name: value for name, value in resource.items() if not _says_nothing(name, value)}
-    merged = {**_not_contradicted(stored, said_now), **said_now}
-    for name in sorted(MERGED_LISTS & stored.keys() & resource.keys()):
-        said = [_identity(row) for row in resource[name]]
-        merged[name] = [*resource[name], *(row for row in stored[name] if _identity(row) not in said)]
-    return merged
-
-
-def _not_contradicted(stored: Resource, said: Resource) -> Resource:
-    """What stays of the stored resource: no other variant of a choice now given, no extension of a changed value."""
-    given = {choice for choice in CHOICES for name in said if name.startswith(choice)}
-    changed = {f"_{name}" for name, value in said.items() if stored.get(name) != value}
-    return {n: v for n, v in stored.items() if n not in changed and not n.startswith(tuple(given))}
-
-
-def _says_nothing(name: str, value: Any) -> bool:
-    """An element FHIR requires, given by a message that does not know: a late result must not reopen a stay."""
-    if name == "class" and isinstance(value, dict):  # of an Encounter; a Coverage has a list of that name
-        return bool(value.get("code") == "UNK")
-    return name == "status" and value == "unknown"
-
-
-def _identity(row: Resource) -> tuple[str, ...]:
-    """What makes two rows of ``identifier`` or ``link`` the same row."""
-    if "other" in row:
-        return row["other"].get("reference", ""), row.get("type", "")
-    return row.get("system", ""), row.get("value", "")
-
-
-def _says_more(resource: Resource, current: Version | None) -> bool:
-    """Whether a shared resource brings anything new: without this each message would rewrite its facility."""
-    if resource["resourceType"] not in SHARED or current is None or current.deleted:
-        return True
-    stored = decode_resource(current.body)
-    return {**stored, "meta": None} != {**resource, "meta": None}
-
-
-def _sourced(resource: Resource, receipt: str) -> Resource:
-    return {**resource, "meta": {**resource.get("meta", {}), "source": f"{parts.RECEIPT}:{receipt}"}}
 
 
 def _patients(known: Mapping[str, Resource]) -> dict[str, Resource]:

@@ -58,7 +58,7 @@ def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
 
 
 async def listed(house: House, reader: str | None, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """The deliveries people look at, each with its attempts and last trouble; ``reader`` sees those of its own cases."""
+    """The deliveries people look at, with attempts and last trouble; ``reader`` sees those of its own cases."""
     rows = await house.store.notes(SHELF, {"state": state} if state else {}, "", limit)
     waiting = {job.content["delivery"]: job for job in await house.store.owed(DELIVER, limit)}
     tasks = await house.store.currents([f"Task/{content['task']}" for _, content in rows]) if reader else {}

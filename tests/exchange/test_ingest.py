@@ -1,6 +1,7 @@
 """What a hospital's interface meets: receipts, repeats, quarantine, and records that follow from messages."""
 
 import json
+import re
 
 import pytest
 
@@ -183,3 +184,26 @@ async def test_a_referral_takes_along_what_earlier_messages_told(pair, text):
     receipt = (await province.ingest("qn-general", HL7, referral.encode())).json()
     assert receipt["state"] == "stored", receipt["problems"]
     assert len(await province.search("qn-general", "Task?status=requested")) == 1
+
+
+def only(body: bytes, *kinds: str) -> bytes:
+    """The national XML with those inner files alone."""
+    parts = re.split(rb"(<FILEHOSO>.*?</FILEHOSO>)", body, flags=re.DOTALL)
+    kept = [f"<LOAIHOSO>{kind}</LOAIHOSO>".encode() for kind in kinds]
+    return b"".join(p for p in parts if not p.startswith(b"<FILEHOSO>") or any(kind in p for kind in kept))
+
+
+@pytest.mark.parametrize("order", [("XML1", "XML13"), ("XML13", "XML1")])
+async def test_a_transfer_slip_sent_apart_from_its_episode_is_filed_under_the_same_person(pair, message, order):
+    province, _ = pair
+    whole = message("vn_xml/episode-3176")
+    for kind in order:
+        receipt = (await province.ingest("bai-chay", XML, only(whole, kind))).json()
+        assert receipt["state"] == "stored", receipt["problems"]
+    (stay,) = await province.search("bai-chay", "Encounter")
+    (request,) = await province.search("bai-chay", "ServiceRequest?category=3457005")
+    active = [p for p in await province.search("bai-chay", "Patient") if p.get("active", True)]
+    assert [f"Patient/{p['id']}" for p in active] == [stay["subject"]["reference"]]
+    (person,) = [p for p in await province.search("admin", "Person") if p["active"]]
+    linked = {row["target"]["reference"] for row in person["link"]}
+    assert {stay["subject"]["reference"], request["subject"]["reference"]} <= linked

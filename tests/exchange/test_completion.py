@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fhir_gateway.exchange.filing import _fold, _says_more
+from fhir_gateway.exchange.completion import _fold, says_more
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.store.port import Version
 
@@ -57,5 +57,5 @@ def test_what_one_message_says_alone_is_replaced():
 def test_a_shared_resource_that_says_nothing_new_is_not_written_again():
     facility = {"resourceType": "Organization", "id": "f", "name": "Bãi Cháy"}
     known = stored({**facility, "meta": {"versionId": "1"}})
-    assert not _says_more({**facility, "meta": {"source": "urn:x"}}, known)
-    assert _says_more({**facility, "name": "Khác"}, known)
+    assert not says_more({**facility, "meta": {"source": "urn:x"}}, known)
+    assert says_more({**facility, "name": "Khác"}, known)
