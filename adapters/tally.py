@@ -8,7 +8,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._offsets: dict[str, int | None] = {}
-        self._targets: dict[str, list[str]] = {}
+        self._targets: dict[str, tuple[str, ...]] = {}
         self._reasons: dict[str, str] = {}
 
     def present(self, place: str, offset: int | None = None) -> None:
@@ -24,9 +24,9 @@ class Tally:
         targets = self._targets.get(place)
         if targets is None:
             self._offsets.setdefault(place, None)
-            self._targets[place] = [target]
+            self._targets[place] = (target,)
         elif target not in targets:
-            targets.append(target)
+            self._targets[place] = (*targets, target)
 
     def ignore(self, place: str, reason: str) -> None:
         """The field was left out on purpose; a mapping recorded for the same field wins."""
@@ -38,7 +38,7 @@ class Tally:
         targets, reasons = self._targets, self._reasons
         mapped, ignored, unmapped = Fate.MAPPED, Fate.IGNORED, Fate.UNMAPPED
         return tuple(
-            Account(place, mapped, tuple(targets[place]), "", offset)
+            Account(place, mapped, targets[place], "", offset)
             if place in targets
             else Account(place, ignored, (), reasons[place], offset)
             if place in reasons

@@ -87,7 +87,8 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     path, _, query = reading.url.partition("?")
     pairs = arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
     parts = [unquote(part) for part in path.split("/")]
-    params = dict(zip(("type", "id", "history", "version"), parts, strict=False))
+    third = "inner" if len(parts) == 3 else "history"
+    params = dict(zip(("type", "id", third, "version"), parts, strict=False)) if path else {}
     inner = Asked(asked.visit, asked.request, params, pairs, Headers(dict(reading.unless)))
     match parts:
         case ["_history"]:
@@ -102,6 +103,8 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
             return await histories.history(services, inner)
         case [_, _, "_history", _]:
             return await resources.vread(services, inner)
+        case [_, _, _]:
+            return await search.search(services, inner)
     raise NotSupported("a reading entry must be a read, a search or a history", f"{reading.where}.request.url")
 
 

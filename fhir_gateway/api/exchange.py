@@ -47,6 +47,7 @@ class ExchangeDoors:
         table: list[tuple[str, dict[str, tuple[str, Act]]]] = [
             ("/ingest/{hospital}", {"POST": ("ingest", self.ingest), "GET": ("read", self.receipts)}),
             ("/ingest/{hospital}/{receipt}", {"GET": ("read", self.receipt)}),
+            ("/ingest/{hospital}/{receipt}/retry", {"POST": ("ingest", self.retry)}),
             ("/ingest/{hospital}/{receipt}/ledger", {"GET": ("read", self.ledger)}),
             ("/ingest/{hospital}/{receipt}/original", {"GET": ("read", self.original)}),
             ("/exchange/cases/{task}", {"GET": ("read", self.case)}),
@@ -97,6 +98,15 @@ class ExchangeDoors:
         accounts = await self.reception.inbox.ledger(found.hospital, found.receipt)
         await _audited(services, asked)
         return _json({"receipt": found.receipt, "counts": dict(found.ledger), "accounts": accounts})
+
+    async def retry(self, services: Services, asked: Asked) -> Answer:
+        """``POST /ingest/{hospital}/{receipt}/retry``: translate a quarantined message again, as after a correction."""
+        letters, house = self.reception.inbox, self.reception.house
+        found = await letters.receipt(self._hospital(asked), asked.path("receipt"))
+        deed = Deed("ingest", asked.visit.caller, 202, asked.visit.address, query=asked.request.url.path.lstrip("/"))
+        again = await letters.retry(found, house.clock(), house.event(deed))
+        self.reception.bell.ring()
+        return _json(again.content(), 202)
 
     async def original(self, services: Services, asked: Asked) -> Answer:
         """``GET /ingest/{hospital}/{receipt}/original``: the bytes exactly as they came."""

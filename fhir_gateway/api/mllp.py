@@ -96,11 +96,12 @@ class Listener:
             try:
                 frame = await reader.readuntil(END)
             except asyncio.LimitOverrunError:
-                refusal = Verdict("AR", f"the message is longer than {self._reception.inbox.limit} bytes")
+                text = f"the message is longer than {self._reception.inbox.limit} bytes"
+                refusal = Verdict("AR", text, ({"where": "MSH", "text": text},))
                 writer.write(START + acknowledgement(header_of(b""), refusal, self._now()) + END)
                 await writer.drain()
                 return
-            body = frame[: -len(END)].lstrip(b"\r\n").removeprefix(START)
+            body = _between(frame)
             writer.write(START + await self._answer(body, address) + END)
             await writer.drain()
 
@@ -114,12 +115,19 @@ class Listener:
             verdict = Verdict("CA", f"receipt {receipt.receipt}") if enhanced else _verdict(receipt)
         except Problem as problem:
             code = "AE" if problem.status >= 500 else "AR"
-            verdict = Verdict(code.replace("A", "C", 1) if enhanced else code, problem.text)
+            faults = tuple({"where": i.where or "MSH", "text": i.text} for i in problem.issues)
+            verdict = Verdict(code.replace("A", "C", 1) if enhanced else code, problem.text, faults)
             log.warning("message not taken", hospital=self._hospital, status=problem.status)
         return acknowledgement(header, verdict, self._now())
 
     def _now(self) -> datetime:
         return self._reception.house.clock()
+
+
+def _between(frame: bytes) -> bytes:
+    """The message of a frame: what stands before the start block is noise on the line."""
+    noise, start, body = frame[: -len(END)].rpartition(START)
+    return body if start else noise.lstrip(b"\r\n")
 
 
 def _verdict(receipt: Receipt) -> Verdict:

@@ -17,7 +17,14 @@ from fhir_gateway.problem import BadRequest, NotAllowed, NotFound
 CORE = "http://hl7.org/fhir/OperationDefinition/"
 IPS = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
 BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription"
+BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 READING = frozenset({"AuditEvent"})
+# Wired in ``api/bulk``, which answers in its own way; listed here with all the others.
+BULK_OPERATIONS = {
+    "": ({"name": "export", "definition": f"{BULK}export"},),
+    "Patient": ({"name": "export", "definition": f"{BULK}patient-export"},),
+    "Group": ({"name": "export", "definition": f"{BULK}group-export"},),
+}
 
 Act = Callable[[Services, Asked], Awaitable[Answer]]
 
@@ -132,9 +139,11 @@ def of_type(type_: str) -> Iterator[dict[str, str]]:
             continue
         if operation.at("type", type_) or operation.at("instance", type_):
             yield {"name": operation.name, "definition": operation.definition}
+    yield from BULK_OPERATIONS.get(type_, ())
 
 
 def of_system() -> Iterator[dict[str, str]]:
+    yield from BULK_OPERATIONS[""]
     for operation in OPERATIONS:
         if operation.system is not None:
             yield {"name": operation.name, "definition": operation.definition}

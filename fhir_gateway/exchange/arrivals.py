@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/bser/
 
 import json
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,8 +122,17 @@ async def _filed(
     linking = await link(house.store, house.systems, patients)
     readers = _readers(house, letter)
     changes = [revision(r, ref, current.get(ref), now, readers) for ref, r in own.items()]
+    changes += await _endings(house, letter.resources[0], own.keys(), now)
     changes += [revision(p, reference(p), version, now, readers) for p, version in linking.persons]
     return tuple(changes), linking.claims
+
+
+async def _endings(house: House, task: Resource, written: Collection[str], now: datetime) -> list[Change]:
+    """Our own request, appointment and visit, when the partner's move ended the case."""
+    versions = await house.store.currents([ref for ref in cases.concerned(task) if ref not in written])
+    held = [decode_resource(version.body) for version in versions.values() if not version.deleted]
+    last = cases.ended(task, held)
+    return [revision(r, reference(r), versions[reference(r)], now, ()) for r in last]
 
 
 def _exploded(resources: Iterable[Resource]) -> list[Resource]:

@@ -24,6 +24,15 @@ from fhir_gateway.store.port import Grant
 WORKFLOWS: Mapping[str, Workflow] = {workflow.name: workflow for workflow in (REFERRAL, TELECONSULT)}
 
 
+UNFINISHED = {
+    "ServiceRequest": ("active",),
+    "Appointment": ("proposed", "pending", "booked", "arrived"),
+    "Encounter": ("planned", "arrived", "in-progress"),
+}
+AFTER_SUCCESS = {"ServiceRequest": "completed", "Appointment": "fulfilled", "Encounter": "finished"}
+AFTER_ANYTHING_ELSE = {"ServiceRequest": "revoked", "Appointment": "cancelled", "Encounter": "cancelled"}
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one step of a case asks to be committed; the Task comes first among the resources.
@@ -149,6 +158,28 @@ def moved(task: Resource, step: Move, brought: Brought, now: datetime) -> Resour
     if brought.reason:
         changed["statusReason"] = {"text": brought.reason}
     return changed
+
+
+def ended(task: Mapping[str, Any], concerned: Iterable[Resource]) -> list[Resource]:
+    """What a case that just ended leaves behind in its request, appointment and visit; nothing while it goes on.
+
+    Each gateway does this to its own copies, because neither may write the other's records.
+    """
+    workflow = workflow_of(task)
+    if any(task["status"] in move.origins for move in workflow.moves):
+        return []
+    statuses = AFTER_SUCCESS if task["status"] == "completed" else AFTER_ANYTHING_ELSE
+    return [
+        {**resource, "status": statuses[resource["resourceType"]]}
+        for resource in concerned
+        if resource.get("status") in UNFINISHED.get(resource["resourceType"], ())
+    ]
+
+
+def concerned(task: Mapping[str, Any]) -> list[str]:
+    """The request of a case and what its moves brought."""
+    outputs = [row["valueReference"]["reference"] for row in task.get("output", ()) if "valueReference" in row]
+    return [task["focus"]["reference"], *(ref for ref in outputs if ref.partition("/")[0] in UNFINISHED)]
 
 
 def _check_home(house: House, party: str) -> None:

@@ -189,7 +189,8 @@ async def _commit(house: House, caller: Caller, effect: Effect, interaction: str
     now = house.clock()
     act = Act(interaction, caller, entities=tuple(reference(r) for r in effect.resources))
     moved: tuple[Change, ...] = (revision(effect.task, reference(effect.task), task, now, readers),)
-    rest = await changes_for(house.store, [*effect.resources[1:], *await _unstored(house, effect)], readers, now)
+    beside = [*effect.resources[1:], *await _unstored(house, effect), *await _ended(house, effect)]
+    rest = await changes_for(house.store, beside, readers, now)
     await house.store.commit(
         Commit(
             changes=moved + rest,
@@ -199,6 +200,13 @@ async def _commit(house: House, caller: Caller, effect: Effect, interaction: str
             events=(house.event(act),),
         )
     )
+
+
+async def _ended(house: House, effect: Effect) -> list[Resource]:
+    """The request, appointment and visit of a case that ends with this step, in their last state."""
+    brought_now = {reference(resource) for resource in effect.resources}
+    versions = await house.store.currents([ref for ref in cases.concerned(effect.task) if ref not in brought_now])
+    return cases.ended(effect.task, [decode_resource(v.body) for v in versions.values() if not v.deleted])
 
 
 async def _unstored(house: House, effect: Effect) -> list[Resource]:

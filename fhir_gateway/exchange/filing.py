@@ -73,7 +73,10 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
             changes=tuple(changes),
             claims=linking.claims,
             grants=tuple(grant for effect in opened for grant in effect.grants),
-            notes=(*_receipt_notes(stored, translated), *(n for e in opened for d in e.deliveries for n in d.notes)),
+            notes=(
+                *_receipt_notes(receipt, stored, translated),
+                *(n for e in opened for d in e.deliveries for n in d.notes),
+            ),
             jobs=_jobs(opened),
             settled=(f"{inbox.TRANSLATE}/{receipt.key}",),
         ),
@@ -93,7 +96,7 @@ def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterabl
         ledger=counted,
         problems=problems,
     )
-    notes = _receipt_notes(held, translated if counted else None)
+    notes = _receipt_notes(receipt, held, translated if counted else None)
     return Filed(Commit(notes=notes, settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), held)
 
 
@@ -162,6 +165,10 @@ def _new_in_cases(opened: Iterable[cases.Effect], known: Mapping[str, Resource])
     return [r for effect in opened for r in effect.resources if reference(r) not in known]
 
 
+def _delivery_notes(opened: Iterable[cases.Effect]) -> tuple[Note, ...]:
+    return tuple(note for effect in opened for delivery in effect.deliveries for note in delivery.notes)
+
+
 def _jobs(opened: Iterable[cases.Effect]) -> tuple[Job, ...]:
     return tuple(delivery.job for effect in opened for delivery in effect.deliveries)
 
@@ -182,9 +189,6 @@ def _stored(
     )
 
 
-def _receipt_notes(receipt: Receipt, translated: Translated | None) -> tuple[Note, ...]:
-    content = receipt.content()
-    settled = Note(inbox.SHELF, receipt.key, content, expected={"state": str(State.RECEIVED)})
-    if translated is None:
-        return (settled,)
-    return settled, inbox.ledger_note(receipt, translated.accounts)
+def _receipt_notes(before: Receipt, after: Receipt, translated: Translated | None) -> tuple[Note, ...]:
+    settled = Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)})
+    return (settled, inbox.ledger_note(before, translated.accounts)) if translated else (settled,)

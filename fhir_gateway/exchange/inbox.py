@@ -4,7 +4,7 @@ Acknowledged means durable: ``receive`` returns after the commit that holds the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -112,6 +112,13 @@ class Inbox:
             raise NotFound("no receipt of that number for this hospital", "receipt")
         return receipt_of(content)
 
+    async def retry(self, receipt: Receipt, now: datetime, event: Event) -> Receipt:
+        """Owe the translation of a quarantined message again. Raises Conflict when it is not in quarantine."""
+        again = replace(receipt, state=State.RECEIVED, settled="", problems=(), notices=())
+        note = Note(SHELF, receipt.key, again.content(), expected={"state": str(State.QUARANTINED)})
+        await self.store.commit(Commit(notes=(note,), jobs=(_job(again, now),), events=(event,)))
+        return again
+
     async def original(self, hospital: str, receipt: str) -> tuple[str, bytes]:
         """Media type and bytes exactly as they came. Raises NotFound."""
         content = await self.store.note(ORIGINALS, f"{hospital}/{receipt}")
@@ -125,16 +132,23 @@ class Inbox:
         return list(decode(decompress(content["accounts"]))) if content else []
 
 
-def ledger_note(receipt: Receipt, accounts: list[dict[str, Any]]) -> Note:
-    """The ledger as it is kept: one compressed text, a quarter of the cost of so many small documents."""
-    return Note(LEDGERS, receipt.key, {"accounts": compress(encode(accounts), LEDGER_LEVEL)})
+def ledger_note(before: Receipt, accounts: list[dict[str, Any]]) -> Note:
+    """The ledger as it is kept: one compressed text, a quarter of the cost of so many small documents.
+
+    A message that is tried again replaces the ledger of its first try.
+    """
+    content = {"accounts": compress(encode(accounts), LEDGER_LEVEL)}
+    return Note(LEDGERS, before.key, content, expected={} if before.ledger else None)
 
 
 def _arrival(receipt: Receipt, body: bytes, now: datetime, event: Event) -> Commit:
     original = {"media_type": receipt.media_type, "body": body, "received": receipt.received}
-    job = Job(f"{TRANSLATE}/{receipt.key}", TRANSLATE, receipt.hospital, now, {"receipt": receipt.receipt})
     return Commit(
         notes=(Note(SHELF, receipt.key, receipt.content()), Note(ORIGINALS, receipt.key, original)),
-        jobs=(job,),
+        jobs=(_job(receipt, now),),
         events=(event,),
     )
+
+
+def _job(receipt: Receipt, now: datetime) -> Job:
+    return Job(f"{TRANSLATE}/{receipt.key}", TRANSLATE, receipt.hospital, now, {"receipt": receipt.receipt})

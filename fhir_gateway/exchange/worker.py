@@ -115,6 +115,8 @@ class Translator:
                 await self.house.store.settle(job.id)
         except (Unavailable, Conflict) as trouble:
             return await _later(self.house, job, trouble.text, timedelta(seconds=1))
+        except Problem as refusal:
+            return await self._hold(hospital, number, refusal.issues)
         except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
             log.error("message failed", receipt=f"{hospital}/{number}", fault=type(fault).__name__)
             return await self._give_up(job, fault)
@@ -153,9 +155,13 @@ class Translator:
         """A message that breaks the gateway itself is quarantined after some tries, never tried for ever."""
         if job.attempts + 1 < MESSAGE_ATTEMPTS:
             return await _later(self.house, job, type(fault).__name__, timedelta(seconds=2**job.attempts))
-        receipt = await self.inbox.receipt(job.group, str(job.content["receipt"]))
-        issue = Issue(f"the gateway itself failed on this message ({type(fault).__name__})", "message", "exception")
-        held = filing.quarantined(receipt, None, [issue], self._now())
+        text = f"the gateway itself failed on this message ({type(fault).__name__}); it can be tried again"
+        return await self._hold(job.group, str(job.content["receipt"]), (Issue(text, "message", "exception"),))
+
+    async def _hold(self, hospital: str, number: str, issues: Sequence[Issue]) -> bool:
+        """Quarantine a message for a reason found after its translation."""
+        receipt = await self.inbox.receipt(hospital, number)
+        held = filing.quarantined(receipt, None, issues, self._now())
         await self.house.store.commit(held.commit)
         self.settled.announce(held.receipt)
         return True

@@ -12,13 +12,14 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.subset import Subset, wanted
 from fhir_gateway.population import shelf
-from fhir_gateway.population.gathering import DELETED, WAYS, Ground, Page, Place, ground, legs
+from fhir_gateway.population.gathering import DELETED, WAYS, Ground, Page, Pages, Place, ground, legs
 from fhir_gateway.population.order import EXPORT, Order, restored
 from fhir_gateway.problem import Conflict, NotFound, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
@@ -182,6 +183,7 @@ class _Clerk:
     job: Job
     _files: dict[str, tuple[int, int]] = field(default_factory=dict)
     _subset: Subset = field(default_factory=Subset)
+    _noted_at: float = field(default_factory=monotonic)
 
     async def work(self) -> None:
         job = self.job
@@ -202,12 +204,14 @@ class _Clerk:
         left = (self.job.begun + SETTLE - self.desk.now()).total_seconds()
         await asyncio.sleep(max(0.0, left))
 
-    async def _leg(self, found: Ground, number: int, pages: Any) -> None:
+    async def _leg(self, found: Ground, number: int, pages: Pages) -> None:
         async with aclosing(pages) as gathered:
             async for page in gathered:
                 await self._write(page)
                 await self._checkpoint({"leg": number, "place": page.place})
-        await self._checkpoint({"leg": number + 1, "place": None})
+        # Most types have no records: only what was written, or has taken its time, is worth a note.
+        if monotonic() - self._noted_at > LEASE_SECONDS / 5:
+            await self._checkpoint({"leg": number + 1, "place": None})
 
     async def _write(self, page: Page) -> None:
         for name in sorted({name for name, _ in page.versions}):
@@ -233,6 +237,7 @@ class _Clerk:
         """Raises Conflict when the job is no longer ours to do."""
         if not await self.lease.held():
             raise Conflict("another process works on this export")
+        self._noted_at = monotonic()
         files = [[name, count, size] for name, (count, size) in sorted(self._files.items())]
         await _noted(self.desk, self.job.id, {"state": RUNNING}, {"files": files, **content})
 

@@ -111,3 +111,14 @@ def test_the_address_of_a_listener_names_its_hospital(pair):
     assert mllp_address("san-nhi@[::1]:2575", known)[0] == "san-nhi"
     with pytest.raises(BadRequest):
         mllp_address("2575", known)
+
+
+async def test_noise_before_the_start_block_is_skipped(port, message):
+    (answer,) = await converse(port, b"\r\nnoise" + framed(message("hl7v2/admission-a01")))
+    assert fields(answer, "MSA")[1] == "AA"
+
+
+async def test_a_message_that_is_not_taken_has_an_err_segment(port):
+    (answer,) = await converse(port, framed(b"  "))
+    assert fields(answer, "MSA")[1] == "AR"
+    assert "empty" in fields(answer, "ERR")[8]

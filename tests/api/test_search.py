@@ -229,3 +229,14 @@ async def test_chains_and_value_sets_are_searched(admin: httpx.AsyncClient) -> N
 
 
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+
+async def test_a_batch_searches_the_system_and_compartments_too(admin: httpx.AsyncClient) -> None:
+    await _patients(admin, 1)
+    await admin.put("/fhir/Observation/o", json={**OBSERVATION, "id": "o", "subject": {"reference": "Patient/p00"}})
+    asked = ("?_type=Patient,Observation", "Patient/p00/Observation", "Observation?subject.name=tran")
+    entries = [{"request": {"method": "GET", "url": url}} for url in asked]
+
+    answer = await admin.post("/fhir", json={"resourceType": "Bundle", "type": "batch", "entry": entries})
+
+    assert [entry["resource"]["total"] for entry in answer.json()["entry"]] == [2, 1, 1]

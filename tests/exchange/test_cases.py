@@ -308,3 +308,19 @@ async def test_neither_a_case_nor_a_signed_document_can_be_written_over_rest(pai
             answer = await province.http.put(path, json=resource, headers=province.bearer(client))
             assert answer.status_code == 403, path
     assert (await province.http.delete(f"/fhir/{document}", headers=province.bearer("admin"))).status_code == 403
+
+
+async def test_a_case_that_ends_leaves_nothing_open_on_either_side(pair, message):
+    province, central = pair
+    task = await referred(province, message)
+    await arrived(central, task)
+    for move, given in [("receive", {}), ("accept", {"appointment": SLOT})]:
+        await central.post("bach-mai", f"/exchange/cases/{task}/{move}", given)
+    await state(province, "bai-chay", task, "accepted")
+    await province.post("bai-chay", f"/exchange/cases/{task}/cancel", {"reason": "người bệnh từ chối"})
+    await state(central, "bach-mai", task, "cancelled")
+    for place, client in ((province, "bai-chay"), (central, "bach-mai")):
+        seen = (await place.get(client, f"/fhir/Task/{task}")).json()
+        request = (await place.get(client, f"/fhir/{seen['focus']['reference']}")).json()
+        slot = (await place.get(client, f"/fhir/{seen['output'][0]['valueReference']['reference']}")).json()
+        assert (request["status"], slot["status"]) == ("revoked", "cancelled")

@@ -36,7 +36,7 @@ async def kept(store, folder, body):
     house = House(
         "rest", "http://rest/fhir", store, load("rest", None, None, folder), KeyRing(folder / "keys", "rest"), now
     )
-    letters = Inbox(store, 1000)
+    letters = Inbox(store, 10_000)
     await letters.receive("qn-general", "application/hl7-v2", body, now(), house.event(Act("ingest", None)))
     (job,) = await store.lease(inbox.TRANSLATE, "test", 1, 60)
     return house, letters, job
@@ -104,3 +104,28 @@ async def test_whoever_waits_for_a_message_gets_its_settled_receipt(pair, messag
 
 def test_all_shipped_adapters_are_wired():
     assert sorted(adapters()) == ["cda", "hl7v2", "vn_xml"]
+
+
+async def test_a_quarantined_message_can_be_tried_again_after_a_correction(store, tmp_path, message):
+    house, letters, job = await kept(store, tmp_path, message("hl7v2/admission-a01"))
+    broken = Translator(house, letters, {"hl7v2": Breaking()}, Bell(), Settled())
+    await broken.do(replace(job, attempts=4))
+    held = await letters.receipt("qn-general", job.content["receipt"])
+    await letters.retry(held, now(), house.event(Act("ingest", None)))
+    (again,) = await store.lease(inbox.TRANSLATE, "test", 1, 60)
+    await Translator(house, letters, adapters(), Bell(), Settled()).do(again)
+    receipt = await letters.receipt("qn-general", job.content["receipt"])
+    assert (receipt.state, receipt.problems) == (inbox.State.STORED, ())
+    assert len(await letters.ledger("qn-general", receipt.receipt)) == receipt.ledger["fields"]
+
+
+async def test_a_message_refused_by_the_gate_keeps_its_ledger_through_a_second_try(store, tmp_path, message):
+    house, letters, job = await kept(store, tmp_path, message("hl7v2/bad-no-pid"))
+    translator = Translator(house, letters, adapters(), Bell(), Settled())
+    await translator.do(job)
+    for _ in range(2):
+        held = await letters.receipt("qn-general", job.content["receipt"])
+        assert held.problems[0]["where"] == "PID"
+        await letters.retry(held, now(), house.event(Act("ingest", None)))
+        (again,) = await store.lease(inbox.TRANSLATE, "test", 1, 60)
+        await translator.do(again)

@@ -1,11 +1,12 @@
 """A desk on the real store, visits of the roles, and records to export."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from fhir_gateway.population import export
 from fhir_gateway.population.export import Exports
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
@@ -25,7 +26,9 @@ def desk(store: Store) -> Desk:
 
 
 @pytest.fixture
-def exports(desk: Desk, tmp_path: Path) -> Exports:
+def exports(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exports:
+    """Nobody else writes here, so there is no commit to wait for."""
+    monkeypatch.setattr(export, "SETTLE", timedelta(0))
     return Exports(desk, tmp_path)
 
 
