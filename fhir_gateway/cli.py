@@ -220,6 +220,20 @@ def token(
     sys.stdout.write(serving.development_token(settings_with(data=data), client) + "\n")
 
 
+@cli.command()
+def partner(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners over there.")
+    ],
+    url: Annotated[str, typer.Option(help="Address by which the other gateway reaches this one.")],
+    data: Data = None,
+    name: Annotated[str | None, typer.Option(help="This gateway's name among its partners.")] = None,
+) -> None:
+    """Write the file by which another gateway knows this one: address, public keys, signing authority."""
+    file = serving.introduce(settings_with(data=data, name=name), url.rstrip("/"), folder)
+    out.print(f"{file.name} and its two key files are in {folder}; nothing in them is secret", highlight=False)
+
+
 @cli.command("settings")
 def show_settings() -> None:
     """List every setting: environment variable, value in force, meaning."""
@@ -233,13 +247,17 @@ def show_settings() -> None:
 @audit.command("verify")
 def audit_verify(
     data: Data = None,
+    head: Annotated[str | None, typer.Option(help="A head printed earlier: the chain must still contain it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Walk the audit chain from its beginning; exit status 1 when an event was changed, removed or added."""
+    """Walk the audit chain from its beginning; exit status 1 when an event was changed, removed or added.
+
+    Keep the head it prints somewhere else: with --head a chain that was cut off at its end is found out too.
+    """
     settings = settings_with(data=data)
     if settings.mongo_url is None and not (settings.data / "database").is_dir():
         raise NotFound(f"no gateway has ever kept its database under {settings.data}", "--data")
-    result = asyncio.run(_verified(settings))
+    result = asyncio.run(_verified(settings, head))
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     else:
@@ -253,9 +271,9 @@ def audit_verify(
     sys.exit(0 if result["whole"] else 1)
 
 
-async def _verified(settings: Settings) -> dict[str, Any]:
+async def _verified(settings: Settings, head: str | None) -> dict[str, Any]:
     async with root.shared_store(settings) as store:
-        found = await verify_chain(store, [root.key_ring(settings).authority])
+        found = await verify_chain(store, [root.key_ring(settings).authority], head=head)
     faults = [{"block": f.block, "text": f.text, "event": f.event} for f in found.faults]
     return {
         "whole": found.whole,

@@ -113,6 +113,31 @@ def address(settings: Settings) -> str:
     return str(json.loads(file.read_text(encoding="utf-8"))["url"])
 
 
+def introduce(settings: Settings, url: str, folder: Path) -> Path:
+    """Write the partner file by which another gateway knows this one: address, public keys, signing authority.
+
+    ``folder`` is the other one's ``DATA/partners``, or anything to carry there. Nothing in it is secret.
+    """
+    ring, known = root.key_ring(settings), root.directory(settings)
+    facilities = [known.own_facility] if known.own_facility else [h.facility_code for h in known.hospitals.values()]
+    name = settings.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.jwks.json").write_text(json.dumps(ring.public_keys()), encoding="utf-8")
+    (folder / f"{name}.ca.pem").write_bytes(ring.authority)
+    lines = {
+        "name": name,
+        "title": known.titles.get(name, name),
+        "facilities": facilities,
+        "url": url,
+        "jwks": f"{name}.jwks.json",
+        "ca": f"{name}.ca.pem",
+    }
+    text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in lines.items())
+    file = folder / f"{name}.toml"
+    file.write_text(text + "\n", encoding="utf-8")
+    return file
+
+
 def development_token(settings: Settings, client: str) -> str:
     """An access token for a built-in client, for whoever may read the key folder."""
     ring = root.key_ring(settings)

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     bulk_hours: float = Field(default=24.0, gt=0, description="how long the files of a finished bulk job are kept")
     subscription_hosts: str = Field(
         default="",
-        description="hosts that notifications may be posted to, as *.hospital.vn,his.example:8443; loopback in development",
+        description="hosts that notifications may go to, as *.hospital.vn,his.example:8443; loopback in development",
     )
     seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")
     log_format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or readable text")

@@ -36,7 +36,7 @@ DOORS = {
     "fhir": ("fhir_gateway.fhir.models",),
     "cryptography": ("fhir_gateway.security.seal", "fhir_gateway.security.keys"),
     "joserfc": ("fhir_gateway.security",),
-    # Partners are known and sealed to, subscribers are addresses that somebody named: two doors, strangers to each other.
+    # Partners are known and sealed to, subscribers are addresses that somebody named: two doors.
     "httpx": ("fhir_gateway.exchange.delivery", "fhir_gateway.subscriptions.hook"),
     "fastapi": ("fhir_gateway.app", "fhir_gateway.api"),
     "starlette": ("fhir_gateway.app", "fhir_gateway.api"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fhir_gateway.exchange.directory import load
+
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 
@@ -114,7 +116,19 @@ def test_settings_are_listed():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["demo"], ["ingest"], ["translate"], ["token"], ["import"], ["audit", "verify"], ["settings"]]
+    "command",
+    [
+        [],
+        ["serve"],
+        ["demo"],
+        ["ingest"],
+        ["translate"],
+        ["token"],
+        ["import"],
+        ["partner"],
+        ["audit", "verify"],
+        ["settings"],
+    ],
 )
 def test_every_command_teaches(command):
     done = run(*command, "--help")
@@ -156,3 +170,16 @@ def test_the_audit_chain_of_a_folder_without_a_gateway_is_not_called_whole(tmp_p
     assert done.returncode == 1
     assert "mistyped" in done.stderr
     assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_partner_file_carries_what_the_other_gateway_needs(tmp_path):
+    for name in ("quang-ninh", "bach-mai"):
+        other = tmp_path / ("bach-mai" if name == "quang-ninh" else "quang-ninh") / "partners"
+        done = run("partner", str(other), "--url", f"http://{name}.example", "--name", name, data=tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    known = load("quang-ninh", None, None, tmp_path / "quang-ninh" / "partners")
+    assert known.partners["bach-mai"].facilities == ("01T01",)
+    assert known.partners["bach-mai"].ca.startswith(b"-----BEGIN CERTIFICATE")
+    assert len(json.loads(known.partners["bach-mai"].jwks)["keys"]) == 3
+    other = load("bach-mai", None, None, tmp_path / "bach-mai" / "partners")
+    assert other.partners["quang-ninh"].facilities == ("22T02", "22T01", "22T03")

@@ -93,8 +93,6 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     match parts:
         case ["_history"]:
             return await histories.history_of_all(services, inner)
-        case [_]:
-            return await search.search(services, inner)
         case [_, "_history"]:
             return await histories.history_of_type(services, inner)
         case [_, _]:
@@ -103,7 +101,7 @@ async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
             return await histories.history(services, inner)
         case [_, _, "_history", _]:
             return await resources.vread(services, inner)
-        case [_, _, _]:
+        case [_] | [_, _, _]:
             return await search.search(services, inner)
     raise NotSupported("a reading entry must be a read, a search or a history", f"{reading.where}.request.url")
 

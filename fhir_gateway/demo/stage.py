@@ -16,7 +16,6 @@ from typing import Any
 from fhir_gateway import serving
 from fhir_gateway.demo.doors import Http
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.settings import Settings
 
 READY = "ready "
@@ -101,8 +100,8 @@ def stage(keep: Path | None) -> Iterator[tuple[Player, Player]]:
         hospitals = ("22T01", "22T02", "22T03")
         province = Player("quang-ninh", "Quảng Ninh", hospitals, folder / "province", ports[0], ports[1])
         central = Player("bach-mai", "Bệnh viện Bạch Mai", ("01T01",), folder / "central", ports[2], 0)
-        _introduce(province, central)
-        _introduce(central, province)
+        for one, other in ((province, central), (central, province)):
+            serving.introduce(one.settings, one.url, other.folder / "partners")
         try:
             for player in (province, central):
                 player.start()
@@ -110,25 +109,6 @@ def stage(keep: Path | None) -> Iterator[tuple[Player, Player]]:
         finally:
             for player in (province, central):
                 player.stop()
-
-
-def _introduce(player: Player, other: Player) -> None:
-    """Write the partner file of ``other`` at ``player``: address, public keys, signing authority."""
-    ring = KeyRing(other.folder / "keys", other.name)
-    partners = player.folder / "partners"
-    partners.mkdir(parents=True, exist_ok=True)
-    (partners / f"{other.name}.jwks.json").write_text(json.dumps(ring.public_keys()), encoding="utf-8")
-    (partners / f"{other.name}.ca.pem").write_bytes(ring.authority)
-    lines = {
-        "name": other.name,
-        "title": other.title,
-        "facilities": list(other.facilities),
-        "url": other.url,
-        "jwks": f"{other.name}.jwks.json",
-        "ca": f"{other.name}.ca.pem",
-    }
-    text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in lines.items())
-    (partners / f"{other.name}.toml").write_text(text + "\n", encoding="utf-8")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -105,21 +105,32 @@ def fingerprint(block: Block) -> str:
     return hashlib.sha256(statement + b"|" + block.signature.encode()).hexdigest()
 
 
-async def verify(ledger: Ledger, roots: Iterable[bytes], limit: int = BLOCK_EVENTS) -> Verification:
-    """Walk the whole chain from its beginning; ``roots`` (PEM) are the authorities the gateway's key may come from."""
+async def verify(
+    ledger: Ledger, roots: Iterable[bytes], limit: int = BLOCK_EVENTS, head: str | None = None
+) -> Verification:
+    """Walk the whole chain from its beginning; ``roots`` (PEM) are the authorities the gateway's key may come from.
+
+    ``head`` is one that an earlier walk ended at: the chain must still pass through it.
+    """
     trusted = tuple(roots)
     faults: list[Fault] = []
     last: Block | None = None
     blocks = events = 0
+    missing = head
     async for block in _blocks(ledger):
         stored = await ledger.events(block.events)
         faults += [*_link_faults(last, block), *_seal_faults(block, trusted), *_event_faults(block, stored)]
         last, blocks, events = block, blocks + 1, events + len(block.events)
+        missing = None if missing == _head(block) else missing
     strays = await ledger.stray_events(limit)
     faults += [Fault(0, "an event claims a block that does not list it", stray) for stray in strays]
+    faults += [Fault(0, "the chain does not contain the head that was kept")] if missing else []
     pending = len(await ledger.unsealed(limit))
-    head = f"{last.number}:{fingerprint(last)}" if last else ""
-    return Verification(blocks, events, pending, head, tuple(faults))
+    return Verification(blocks, events, pending, _head(last) if last else "", tuple(faults))
+
+
+def _head(block: Block) -> str:
+    return f"{block.number}:{fingerprint(block)}"
 
 
 async def _blocks(ledger: Ledger) -> AsyncIterator[Block]:

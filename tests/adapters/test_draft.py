@@ -1,12 +1,13 @@
 """The transaction Bundle while it is written: no empty value at any depth, the same ids on every re-send."""
 
 from decimal import Decimal
+from uuid import uuid5
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.draft import Draft, pruned, resource_id
+from adapters.draft import NAMESPACE, Draft, pruned, resource_id
 
 LEAVES = st.sampled_from([None, "", "text", 0, 1, False, True, Decimal("0.0"), Decimal("7.20")])
 VALUES = st.recursive(
@@ -67,3 +68,8 @@ def test_two_hospitals_never_share_an_id():
 
 def test_a_draft_without_resources_is_an_empty_transaction():
     assert Draft("h").bundle() == {"resourceType": "Bundle", "type": "transaction"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_an_id_is_the_uuid_of_what_the_hospital_says(key):
+    assert resource_id("bai-chay", "Patient", key) == str(uuid5(NAMESPACE, f"bai-chay|Patient|{key}"))

@@ -327,3 +327,14 @@ def test_the_merkle_root_is_the_recursive_one(bodies: list[bytes]) -> None:
 
 def test_a_tree_without_leaves_has_the_empty_hash() -> None:
     assert merkle_root([]) == hashlib.sha256(b"").hexdigest()
+
+
+async def test_a_chain_cut_off_at_its_end_is_found_out_by_a_head_kept_elsewhere(ring: KeyRing) -> None:
+    memory = await _three_blocks(ring.gateway)
+    kept = (await _verified(memory, ring)).head
+    assert (await verify(memory, [ring.authority], head=kept)).whole
+    cut = memory.chain.pop(3)
+    for name in cut.events:
+        del memory.stored[name]
+    assert (await _verified(memory, ring)).whole
+    assert not (await verify(memory, [ring.authority], head=kept)).whole
