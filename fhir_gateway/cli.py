@@ -223,7 +223,7 @@ def token(
 @cli.command()
 def partner(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners over there.")
+        Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners there.")
     ],
     url: Annotated[str, typer.Option(help="Address by which the other gateway reaches this one.")],
     data: Data = None,

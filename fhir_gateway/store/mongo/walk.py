@@ -60,16 +60,21 @@ async def _read(home: Collection, place: dict[str, Any], stretch: Stretch) -> As
 
 
 async def _windows(home: Collection, stretch: Stretch, begin: datetime) -> AsyncIterator[tuple[datetime, datetime]]:
-    """Spans of time with at most ``WINDOW`` records each, as far as the clock can tell records apart."""
-    ends = [stretch.until]
+    """Spans of time with about ``WINDOW`` records each, as far as the clock can tell records apart."""
+    ends = [(stretch.until, await _count(home, stretch.type, begin, stretch.until))]
     while ends:
-        end = ends.pop()
-        span = {"type": stretch.type, "updated": {"$gt": begin, "$lte": end}}
-        many = await home.count_documents(span)
+        end, many = ends.pop()
         if many > WINDOW and end - begin > _TICK:
             middle = begin + max(_TICK, (end - begin) / 2)
-            ends += [end, middle.replace(microsecond=middle.microsecond // 1000 * 1000)]
+            middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)
+            # Only the first half is counted: years without a record cost nothing then, and the rest is known.
+            first = await _count(home, stretch.type, begin, middle)
+            ends += [(end, max(1, many - first)), (middle, first)]
             continue
         if many:
             yield begin, end
         begin = end
+
+
+async def _count(home: Collection, kind: str, begin: datetime, end: datetime) -> int:
+    return await home.count_documents({"type": kind, "updated": {"$gt": begin, "$lte": end}})
