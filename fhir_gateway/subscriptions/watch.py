@@ -41,6 +41,11 @@ class WatchedStore(MongoStore):
         self._until = 0.0
         self._looking: asyncio.Task[None] | None = None
 
+    async def close(self) -> None:
+        if self._looking is not None:
+            await asyncio.wait([self._looking])
+        await super().close()
+
     async def commit(self, commit: Commit) -> None:
         if not commit.changes:
             await super().commit(commit)
@@ -62,6 +67,8 @@ class WatchedStore(MongoStore):
         """Ask once for all who wait: which types have a subscription, in force or on its way."""
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_again())
+            # Looked at here too: whoever waited for it may have given up.
+            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._looking)
 
     async def _look_again(self) -> None:

@@ -14,7 +14,7 @@ from fhir_gateway.store.mongo.notes import NoteKeeper
 from fhir_gateway.store.mongo.records import RecordReader
 from fhir_gateway.store.mongo.timeline import TimelineReader
 from fhir_gateway.store.mongo.trail import TrailKeeper
-from fhir_gateway.store.mongo.transact import Work, transact
+from fhir_gateway.store.mongo.transact import Work, at_rest, transact
 from fhir_gateway.store.mongo.upkeep import IndexKeeper
 from fhir_gateway.store.mongo.walk import Walker
 from fhir_gateway.store.mongo.writing import Writer
@@ -46,6 +46,7 @@ class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, Tr
         return str(self._database.name)
 
     async def close(self) -> None:
+        await at_rest()
         self._client.close()
 
     async def drop(self) -> None:

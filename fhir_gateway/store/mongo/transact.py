@@ -52,6 +52,12 @@ async def transact(client: AsyncIOMotorClient[Document], work: Work) -> None:
     await asyncio.shield(task)
 
 
+async def at_rest() -> None:
+    """Return when nothing that was begun here still goes on: before a connection is closed."""
+    if _going:
+        await asyncio.wait(_going, timeout=PATIENCE_SECONDS)
+
+
 def _gone(task: asyncio.Task[None]) -> None:
     _going.discard(task)
     if not task.cancelled():
