@@ -22,6 +22,11 @@ from fhir_gateway.problem import Issue
 from fhir_gateway.records.revision import revision
 from fhir_gateway.store.port import Change, Commit, Job, Note, Store
 
+ALREADY_SENT = {
+    "where": "ServiceRequest",
+    "text": "an earlier message opened this referral: what changed is stored here and not sent; cancel it and refer again",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Filed:
@@ -121,7 +126,10 @@ async def _openings(
     for request in requests:
         task = f"Task/{parts.part_id('task', request['id'])}"
         written = _composition_of(request, known)
-        if await house.store.current(task) is not None or written is None:
+        if await house.store.current(task) is not None:
+            notices.append(ALREADY_SENT)
+            continue
+        if written is None:
             continue
         receiver = parts.facility_code(next(iter(request.get("performer", ())), None))
         if house.directory.party_of(receiver) is None:

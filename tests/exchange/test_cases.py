@@ -324,3 +324,12 @@ async def test_a_case_that_ends_leaves_nothing_open_on_either_side(pair, message
         request = (await place.get(client, f"/fhir/{seen['focus']['reference']}")).json()
         slot = (await place.get(client, f"/fhir/{seen['output'][0]['valueReference']['reference']}")).json()
         assert (request["status"], slot["status"]) == ("revoked", "cancelled")
+
+
+async def test_a_changed_referral_that_was_sent_already_is_told_back(pair, message):
+    province, _ = pair
+    await referred(province, message)
+    changed = message("vn_xml/episode-3176").replace(b"<NGAYLAP>", b"<NGAYLAP> ")
+    receipt = (await province.ingest("bai-chay", XML, changed)).json()
+    assert "cancel it and refer again" in str(receipt["notices"])
+    assert len(await province.search("bai-chay", "Task")) == 1
