@@ -153,7 +153,7 @@ async def test_the_audit_chain_of_both_gateways_is_whole(pair, message):
     await stored(province, message)
 
     async def sealed(place):
-        """The walk along the chain once something is sealed and nothing waits: the gateway's own sealer runs beside us."""
+        """The walk once something is sealed and nothing waits: the gateway's own sealer runs beside us."""
         keys, store = place.gateway.keys, place.gateway.store
         await seal_once(store, keys.gateway, now())
         found = await verify(store, [keys.authority])

@@ -24,7 +24,7 @@ from fhir_gateway.store.port import Change, Commit, Job, Note, Store
 
 ALREADY_SENT = {
     "where": "ServiceRequest",
-    "text": "an earlier message opened this referral: what changed is stored here and not sent; cancel it and refer again",
+    "text": "this referral was opened before: what changed is stored here and not sent; cancel it and refer again",
 }
 
 
