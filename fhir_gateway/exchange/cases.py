@@ -178,8 +178,12 @@ def ended(task: Mapping[str, Any], concerned: Iterable[Resource]) -> list[Resour
 
 def concerned(task: Mapping[str, Any]) -> list[str]:
     """The request of a case and what its moves brought."""
-    outputs = [row["valueReference"]["reference"] for row in task.get("output", ()) if "valueReference" in row]
-    return [task["focus"]["reference"], *(ref for ref in outputs if ref.partition("/")[0] in UNFINISHED)]
+    return [task["focus"]["reference"], *(ref for ref in outputs(task) if ref.partition("/")[0] in UNFINISHED)]
+
+
+def outputs(task: Mapping[str, Any]) -> list[str]:
+    """References to everything the moves of a case brought."""
+    return [row["valueReference"]["reference"] for row in task.get("output", ()) if "valueReference" in row]
 
 
 def _check_home(house: House, party: str) -> None:

@@ -58,7 +58,7 @@ async def make_move(house: House, caller: Caller, task: str, name: str, given: M
     """Move a case. Raises IllegalMove, Forbidden or BadRequest naming the legal moves, Conflict when overtaken."""
     may(caller, "move", "Task")
     seen = await view(house, caller, task)
-    resolve = await _resolver(house, [seen.task["for"]["reference"], *_outputs(seen.task)])
+    resolve = await _resolver(house, [seen.task["for"]["reference"], *cases.outputs(seen.task)])
     facility = _facility_of(house, caller, seen.task)
     cases.step_of(house, seen.task, name, caller.organization, given)
     effect = cases.move(
@@ -66,10 +66,6 @@ async def make_move(house: House, caller: Caller, task: str, name: str, given: M
     )
     await _commit(house, caller, effect, "move", seen.version)
     return await view(house, caller, task)
-
-
-def _outputs(task: Resource) -> list[str]:
-    return [row["valueReference"]["reference"] for row in task.get("output", ()) if "valueReference" in row]
 
 
 def _facility_of(house: House, caller: Caller, task: Resource) -> str:
