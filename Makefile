@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test serve bench lint clean help
+.PHONY: demo test fuzz serve bench lint clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,9 @@ test: $(STAMP)  ## lint, types, tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n auto
+
+fuzz: $(STAMP)  ## requests made up from the OpenAPI document, 100 for each address and method
+	@FHIR_GATEWAY_FUZZ_CASES=100 $(BIN)/pytest -n 0 tests/test_openapi.py
 
 serve: $(STAMP)  ## start the province gateway on the embedded database; says where things are
 	@$(BIN)/fhir-gateway serve --mllp 127.0.0.1:2575 --log-format text

@@ -21,7 +21,7 @@ from adapters.contract import Adapter
 from fhir_gateway.api.bulk import BulkDoors
 from fhir_gateway.api.exchange import ExchangeDoors
 from fhir_gateway.api.mllp import Listener
-from fhir_gateway.api.routes import fhir_routes, last_route
+from fhir_gateway.api.routes import description_route, fhir_routes, last_route
 from fhir_gateway.api.services import Limits, Services
 from fhir_gateway.api.subscriptions import socket_route
 from fhir_gateway.exchange import inbox, outbox
@@ -294,7 +294,8 @@ class Gateway:
         settings, age = self.settings, timedelta(hours=self.settings.bulk_hours)
         bulk = BulkDoors(settings.data, age, self.bulk.ring, settings.import_folder, settings.import_limit)
         own = [*doors.routes(services), *bulk.routes(services)]
-        app.router.routes[:] = [*own, socket_route(self.office), *fhir_routes(services), last_route(services)]
+        routes = [*own, socket_route(self.office), *fhir_routes(services)]
+        app.router.routes[:] = [*routes, description_route(services, routes), last_route(services)]
         return app
 
 

@@ -43,6 +43,7 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
     starts: dict[int, str] = {}
 
     async def capabilities(services: Services, asked: Asked) -> Answer:
+        """The CapabilityStatement."""
         desk = services.desk
         if any(name == "mode" and value != "full" for name, value in asked.pairs):
             raise BadRequest("only mode=full is offered", "mode")

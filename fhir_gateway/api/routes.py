@@ -3,11 +3,11 @@
 https://hl7.org/fhir/R4/http.html#summary
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from fhir_gateway.api import auth, bundles, health, histories, metadata, operations, resources, search
+from fhir_gateway.api import auth, bundles, health, histories, metadata, openapi, operations, resources, search
 from fhir_gateway.api.door import Action, Door
 from fhir_gateway.api.services import Services
 
@@ -57,6 +57,12 @@ def fhir_routes(services: Services) -> list[Route]:
     known.append(Route(METRICS, Door(services, METRICS, {"GET": Action("metrics", health.metrics)})))
     asked = [Route(path, Door(services, path, actions)) for path, actions in operations.ROUTES.items()]
     return [*anonymous, *asked, *known]
+
+
+def description_route(services: Services, routes: Sequence[BaseRoute]) -> Route:
+    """The OpenAPI document of ``routes``; like the CapabilityStatement it is for anybody."""
+    action = openapi.describing(routes, {*ANONYMOUS, METADATA, openapi.PATH})
+    return Route(openapi.PATH, Door(services, openapi.PATH, {"GET": action}, anonymous=True))
 
 
 def last_route(services: Services) -> Route:

@@ -48,16 +48,20 @@ class Ground:
 
     def _possible(self) -> Sequence[str]:
         """All types that the ground may hold. The audit trail is searched only where it is named."""
-        types = compartment_types(self.owner.partition("/")[0]) if self.owner else sorted(resource_types())
+        types = compartment_types(self._owning_type()) if self.owner else sorted(resource_types())
         return [type_ for type_ in types if type_ != "AuditEvent"]
+
+    def _owning_type(self) -> str:
+        kind = self.owner.partition("/")[0]
+        if kind not in COMPARTMENTS:
+            raise NotSupported(f"{kind} has no compartment; {', '.join(COMPARTMENTS)} have")
+        return kind
 
     def criteria(self, type_: str) -> tuple[Criterion, ...]:
         """What puts a record of the type on this ground, besides its type."""
-        kind, _, id_ = self.owner.partition("/")
-        if not kind:
+        if not self.owner:
             return ()
-        if kind not in COMPARTMENTS:
-            raise NotSupported(f"{kind} has no compartment; {', '.join(COMPARTMENTS)} have")
+        kind, id_ = self._owning_type(), self.owner.partition("/")[2]
         if type_ not in compartment_types(kind):
             raise BadRequest(f"no {type_} is in the compartment of a {kind}")
         if kind == "Patient":

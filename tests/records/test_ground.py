@@ -142,6 +142,8 @@ async def test_a_reference_may_be_the_whole_address(desk: Desk, visit_of: VisitO
 async def test_a_type_without_compartment_is_said_so(desk: Desk, visit_of: VisitOf) -> None:
     with pytest.raises(NotSupported, match="Patient, Encounter"):
         await search_on(desk, visit_of("admin"), Ground("Observation", "Group/g"), [])
+    with pytest.raises(NotSupported, match="Group has no compartment"):
+        await search_on(desk, visit_of("admin"), Ground("", "Group/g"), [])
     with pytest.raises(BadRequest, match="no Organization"):
         await search_on(desk, visit_of("admin"), Ground("Organization", "Patient/p"), [])
     with pytest.raises(BadRequest, match="no resource type"):
