@@ -159,6 +159,7 @@ def _operation(path: str, method: str, action: Action, anonymous: bool) -> Descr
     }
     if method in ("POST", "PUT", "PATCH"):
         media_types = BODIES.get(action.interaction, (JSON,))
+        media_types = ("*/*", *media_types) if action.raw and FHIR_JSON in media_types else media_types
         content = {one: {"schema": _body(one)} for one in media_types}
         described["requestBody"] = {"required": action is not PERFORM, "content": content}
     return described
@@ -169,9 +170,7 @@ def _body(media_type: str) -> Described:
         return {"$ref": "#/components/schemas/Resource"}
     if media_type == FORM:
         return {"type": "object", "additionalProperties": TEXT}
-    if media_type == JSON:
-        return {"type": "object"}
-    return {}
+    return {"type": "object"} if media_type == JSON else {}
 
 
 def _arguments(action: Action, method: str) -> Iterator[Described]:
@@ -192,7 +191,8 @@ def _responses(action: Action) -> Described:
     success = {"description": "done, found or taken", "content": content}
     refusals = {str(kind.status): {"$ref": f"#/components/responses/{kind.__name__}"} for kind in _kinds()}
     nothing = {"description": "done; there is nothing to say about it"}
-    return {"204": nothing, "2XX": success, "3XX": {"description": "not changed, or elsewhere"}, **dict(sorted(refusals.items()))}
+    elsewhere = {"description": "not changed, or elsewhere"}
+    return {"204": nothing, "2XX": success, "3XX": elsewhere, **dict(sorted(refusals.items()))}
 
 
 def _kinds() -> list[type[Problem]]:

@@ -35,9 +35,8 @@ from fhir_gateway.records.step import Step, version_number
 from fhir_gateway.store.port import Version
 
 PATCHES = {
-    document.JSON_PATCH: document.JSON_PATCH,
-    document.XML_PATCH: document.XML_PATCH,
-    **dict.fromkeys(JSON_TYPES, FHIR_JSON),
+    **{kind: kind for kind in document.MEDIA_TYPES},
+    **dict.fromkeys(JSON_TYPES - {FHIR_JSON}, document.ANY_JSON),
     **dict.fromkeys(XML_TYPES, FHIR_XML),
 }
 
@@ -64,8 +63,13 @@ async def vread(services: Services, asked: Asked) -> Answer:
 async def create(services: Services, asked: Asked) -> Answer:
     """A new resource under an id of ours; with If-None-Exist only where nothing matches."""
     type_ = known_type(asked.path("type"))
-    _no_arguments(asked)
-    resource = await _sent(services, asked, type_)
+    _no_condition_in_url(asked)
+    return await create_from(services, asked, await sent(services, asked, type_))
+
+
+async def create_from(services: Services, asked: Asked, resource: Resource) -> Answer:
+    """The same of a resource that was read from the body already."""
+    _no_condition_in_url(asked)
     condition = asked.headers.get("if-none-exist")
     condition = None if condition is None else condition.partition("?")[2] or condition
     result = await write.create(services.desk, asked.visit, resource, condition)
@@ -75,9 +79,14 @@ async def create(services: Services, asked: Asked) -> Answer:
 
 async def update(services: Services, asked: Asked) -> Answer:
     """The next version of a resource, or its first under the client's id."""
+    type_, _ = _place(asked)
+    return await update_from(services, asked, await sent(services, asked, type_))
+
+
+async def update_from(services: Services, asked: Asked, resource: Resource) -> Answer:
+    """The same of a resource that was read from the body already."""
     type_, identity = _place(asked)
     _no_arguments(asked)
-    resource = await _sent(services, asked, type_)
     result = await write.update(services.desk, asked.visit, f"{type_}/{identity}", resource, _replacing(asked))
     assert result.version is not None
     return written(services.desk, result.version, result.status, _wanted(asked))
@@ -95,7 +104,7 @@ async def delete(services: Services, asked: Asked) -> Answer:
 async def update_matching(services: Services, asked: Asked) -> Answer:
     """The next version of the one resource that meets the condition, or a new one when none does."""
     type_ = known_type(asked.path("type"))
-    resource = await _sent(services, asked, type_)
+    resource = await sent(services, asked, type_)
     number = version_number(asked.headers.get("if-match"))
     step = Step("PUT", type_, None, _condition(asked), resource, number)
     (result,) = await write.run(services.desk, asked.visit, [step], "update")
@@ -104,7 +113,7 @@ async def update_matching(services: Services, asked: Asked) -> Answer:
 
 
 async def patch(services: Services, asked: Asked) -> Answer:
-    """The newest version, changed by a JSON Patch, FHIRPath Patch or XML Patch."""
+    """The newest version, changed by a JSON Patch, JSON Merge Patch, FHIRPath Patch or XML Patch."""
     type_, identity = _place(asked)
     _no_arguments(asked)
     return await _patched(services, asked, (type_, identity, None))
@@ -181,6 +190,12 @@ def _no_arguments(asked: Asked, allowed: frozenset[str] = PRESENTATION) -> None:
             raise NotSupported(f"this interaction takes no parameters but {', '.join(sorted(allowed))}", name[:64])
 
 
+def _no_condition_in_url(asked: Asked) -> None:
+    for name, _ in asked.pairs:
+        if name not in PRESENTATION:
+            raise NotSupported("a create takes its condition in the header If-None-Exist, not in the URL", name[:64])
+
+
 def _subset(asked: Asked, type_: str) -> Subset:
     _no_arguments(asked, PRESENTATION | SUBSETS)
     subset = wanted(asked.pairs, type_)
@@ -193,7 +208,8 @@ def _cut(answer: Answer, subset: Subset) -> Answer:
     return answer if subset.is_whole else replace(answer, body=part(answer.body, subset))
 
 
-async def _sent(services: Services, asked: Asked, type_: str) -> Resource:
+async def sent(services: Services, asked: Asked, type_: str) -> Resource:
+    """The resource in the body. Raises BadRequest unless it is of the type."""
     resource = await asked.resource(services.limits.body)
     if resource["resourceType"] != type_:
         raise BadRequest("the resource is of another type than the url", "resourceType")

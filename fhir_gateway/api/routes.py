@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from fhir_gateway.api import auth, bundles, health, histories, metadata, openapi, operations, resources, search
+from fhir_gateway.api import auth, binary, bundles, health, histories, metadata, openapi, operations, resources, search
 from fhir_gateway.api.door import Action, Door
 from fhir_gateway.api.services import Services
 
@@ -36,6 +36,16 @@ FHIR: Mapping[str, Mapping[str, Action]] = {
     "/fhir/{type}/{id}/{inner}": {"GET": Action("search-type", search.search)},
     "/fhir/{type}/{id}/{inner}/_search": {"POST": Action("search-type", search.search_by_form)},
 }
+# Content is sent and fetched as what it is: these addresses are tried before those of every type.
+CONTENT: Mapping[str, Mapping[str, Action]] = {
+    "/fhir/Binary": {**FHIR["/fhir/{type}"], "POST": Action("create", binary.create, raw=True)},
+    "/fhir/Binary/{id}": {
+        **FHIR["/fhir/{type}/{id}"],
+        "GET": Action("read", binary.read, raw=True),
+        "PUT": Action("update", binary.update, raw=True),
+    },
+    "/fhir/Binary/{id}/_history/{version}": {"GET": Action("vread", binary.vread, raw=True)},
+}
 ANONYMOUS: Mapping[str, Mapping[str, Action]] = {
     "/health": {"GET": Action("health", health.live)},
     "/health/ready": {"GET": Action("health", health.ready)},
@@ -56,7 +66,8 @@ def fhir_routes(services: Services) -> list[Route]:
     known.append(Route("/fhir/", Door(services, "/fhir", FHIR["/fhir"])))
     known.append(Route(METRICS, Door(services, METRICS, {"GET": Action("metrics", health.metrics)})))
     asked = [Route(path, Door(services, path, actions)) for path, actions in operations.ROUTES.items()]
-    return [*anonymous, *asked, *known]
+    contents = [Route(path, binary.BinaryDoor(services, path, actions)) for path, actions in CONTENT.items()]
+    return [*anonymous, *asked, *contents, *known]
 
 
 def description_route(services: Services, routes: Sequence[BaseRoute]) -> Route:

@@ -24,6 +24,12 @@ LATER = frozenset({"_elements", "_type", "_contained", "_containedType", "_score
 
 TOTALS = ("none", "estimate", "accurate")
 
+OTHER_WORDS = {
+    ("_totalMethod", "count"): ("_total", "accurate"),
+    ("_totalMethod", "estimate"): ("_total", "estimate"),
+}
+"""What widespread client libraries say for a parameter of R4; the self link shows the parameter of R4."""
+
 _SPANS = frozenset({"date", "number", "quantity"})
 
 

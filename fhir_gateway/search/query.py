@@ -102,7 +102,7 @@ def _understood(type_: str, pairs: Sequence[Pair], lenient: bool) -> tuple[list[
     """What was understood, and what it asks. Lenient is to what is unknown, never to a value that makes no sense."""
     used: list[Pair] = []
     questions: list[Question] = []
-    for name, value in pairs:
+    for name, value in (controls.OTHER_WORDS.get(pair, pair) for pair in pairs):
         try:
             if name == "_filter":
                 questions += filtering.questions(type_, _checked(name, value))

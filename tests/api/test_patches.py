@@ -189,3 +189,25 @@ async def test_a_patch_that_fails_fails_its_transaction(
 
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (status, [where])
     assert (await admin.get("/fhir/Organization")).json()["total"] == 0
+
+
+async def test_a_merge_patch_says_what_shall_be(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+    change = encode({"gender": "male", "active": None})
+    merged = await admin.patch(
+        "/fhir/Patient/p", content=change, headers={"content-type": "application/merge-patch+json"}
+    )
+
+    assert merged.json()["gender"] == "male"
+    assert "active" not in merged.json()
+    assert merged.json()["identifier"] == [IDENTIFIER]
+
+
+async def test_plain_json_is_the_patch_that_it_looks_like(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=PATIENT)
+    headers = {"content-type": "application/json"}
+    for change in (male(), encode({"gender": "female"}), encode(replacing("Patient.gender", {"valueCode": "other"}))):
+        answer = await admin.patch("/fhir/Patient/p", content=change, headers=headers)
+        assert answer.status_code == 200, answer.text
+    assert answer.json()["gender"] == "other"
+    assert answer.json()["identifier"] == [IDENTIFIER]

@@ -1,4 +1,4 @@
-"""A patch as it arrives: its media type says which of the three kinds it is.
+"""A patch as it arrives: its media type says which kind it is.
 
 https://hl7.org/fhir/R4/http.html#patch
 """
@@ -7,8 +7,8 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.fhir.patch import fhirpath, json
+from fhir_gateway.fhir.codec import decode, decode_resource
+from fhir_gateway.fhir.patch import fhirpath, json, merge
 from fhir_gateway.fhir.patch.slots import pruned
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.fhir.xml import diff
@@ -18,15 +18,31 @@ from fhir_gateway.problem import BadRequest, Problem, Unprocessable, Unsupported
 Patch = Callable[[Resource], Resource]
 
 JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+ANY_JSON = "application/json"
 XML_PATCH = "application/xml-patch+xml"
+
+
+def _by_its_shape(body: bytes) -> Patch:
+    """A list is a JSON Patch, Parameters are a FHIRPath Patch, any other object is a JSON Merge Patch."""
+    value = decode(body)
+    if isinstance(value, list):
+        return json.read(body)
+    if isinstance(value, dict) and value.get("resourceType") == "Parameters":
+        return fhirpath.read(value)
+    return merge.read(body)
+
 
 _READERS: Mapping[str, Callable[[bytes], Patch]] = {
     JSON_PATCH: json.read,
+    MERGE_PATCH: merge.read,
+    ANY_JSON: _by_its_shape,
     XML_PATCH: diff.read,
     "application/fhir+json": lambda body: fhirpath.read(decode_resource(body)),
     "application/fhir+xml": lambda body: fhirpath.read(decode_xml(body)),
 }
-MEDIA_TYPES = frozenset(_READERS)
+_IN_BINARY = (JSON_PATCH, MERGE_PATCH, XML_PATCH)
+MEDIA_TYPES = frozenset(_READERS) - {ANY_JSON}
 
 
 def read(media_type: str, body: bytes) -> Patch:
@@ -42,10 +58,10 @@ def of_parameters(parameters: Resource) -> Patch:
 
 
 def of_binary(binary: Resource) -> Patch:
-    """The patch that a Bundle entry brings as the content of a Binary: JSON Patch or XML Patch."""
+    """The patch that a Bundle entry brings as the content of a Binary."""
     media_type, content = binary.get("contentType"), binary.get("data")
-    if not isinstance(media_type, str) or media_type not in (JSON_PATCH, XML_PATCH):
-        raise BadRequest(f"the Binary is a patch of type {JSON_PATCH} or {XML_PATCH}", "Binary.contentType")
+    if not isinstance(media_type, str) or media_type not in _IN_BINARY:
+        raise BadRequest(f"the Binary is a patch of type {' or '.join(_IN_BINARY)}", "Binary.contentType")
     try:
         body = base64.b64decode(content if isinstance(content, str) else "", validate=False)
     except ValueError as error:
