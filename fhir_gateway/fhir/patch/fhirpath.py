@@ -5,9 +5,10 @@ https://hl7.org/fhir/R4/fhirpatch.html
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fhir_gateway.fhir.definitions import types
 from fhir_gateway.fhir.elements import members
 from fhir_gateway.fhir.patch import path as paths
 from fhir_gateway.fhir.patch.path import Path
@@ -90,8 +91,22 @@ def _patched(resource: Resource, operations: list[Operation]) -> Resource:
 
 
 def _add(resource: Resource, operation: Operation) -> None:
-    owner = opened(_only(paths.find(resource, operation.path, operation.at("path")), operation))
+    found = paths.find(resource, operation.path, operation.at("path")) or _begun(resource, operation)
+    owner = opened(_only(found, operation))
     _attach(owner, _text(operation.parts, "name", operation.where), operation.parts["value"], operation.at("name"))
+
+
+def _begun(resource: Resource, operation: Operation) -> list[Node]:
+    """A new last item of a list, where the path names the one after the last: the first addition to it makes it."""
+    *before, item = operation.path
+    if item.name != "[]" or not before or before[-1].argument is not None:
+        return []
+    owner, name = _list(resource, replace(operation, path=tuple(before)))
+    there = contents(owner.element, name)
+    if int(item.argument or 0) != len(there) or members(owner.class_)[name] not in types():
+        return []
+    store(owner, name, [*there, Content({})])
+    return paths.find(resource, operation.path, operation.at("path"))
 
 
 def _attach(owner: Node, name: str, part: Mapping[str, Any], where: str) -> None:

@@ -52,6 +52,14 @@ def test_an_element_of_a_nameless_type_is_made_of_its_parts():
     assert contacts[1] == {"name": {"text": "x"}, "telecom": [{"value": "1"}, {"value": "1"}]}
 
 
+def test_the_item_after_the_last_is_begun_by_its_first_child_and_one_further_is_not():
+    male = {"name": text("gender"), "value": {"valueCode": "male"}}
+    assert patched(operation("add", "Patient.contact[1]", **male))["contact"][1] == {"gender": "male"}
+    for path in ("Patient.contact[2]", "Patient.name[0].given[2]", "Patient.deceased[1]"):
+        with pytest.raises(Unprocessable):
+            patched(operation("add", path, **male))
+
+
 def test_a_primitive_gets_an_extension():
     extension = {"part": [{"name": "url", "valueUri": "u"}, {"name": "value", "valueCode": "c"}]}
     found = patched(operation("add", "Patient.birthDate", name=text("extension"), value=extension))
