@@ -21,6 +21,7 @@ from fhir_gateway.problem import BadRequest
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.subscriptions.terms import BACKPORT
 from fhir_gateway.subscriptions.topics import topics
+from fhir_gateway.terminology.capabilities import statement as capabilities_of_terms
 
 SOFTWARE = "fhir-gateway"
 SMART = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -30,6 +31,8 @@ TOPIC = f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical"
 OF_THE_SYSTEM = frozenset({"transaction", "batch", "search-system", "history-system"})
 # Nobody writes the audit trail by REST.
 READ_ONLY = {"AuditEvent": frozenset({"read", "vread", "search-type", "history-instance", "history-type"})}
+# All that is offered is of R4, so its normative part is not cut out.
+MODES = ("full", "normative")
 FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
 
 
@@ -43,11 +46,13 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
     starts: dict[int, str] = {}
 
     async def capabilities(services: Services, asked: Asked) -> Answer:
-        """The CapabilityStatement."""
-        desk = services.desk
-        if any(name == "mode" and value != "full" for name, value in asked.pairs):
-            raise BadRequest("only mode=full is offered", "mode")
+        """The CapabilityStatement; with mode=terminology the TerminologyCapabilities."""
+        desk, mode = services.desk, next((value for name, value in asked.pairs if name == "mode"), "full")
         started = starts.setdefault(id(services), instant(desk.now()))
+        if mode == "terminology":
+            return Answer(200, encode(capabilities_of_terms(desk.base_url, desk.name, started)))
+        if mode not in MODES:
+            raise BadRequest("mode is full, normative or terminology", "mode")
         return Answer(200, text((desk.base_url, desk.name), started, services.limits.deletions))
 
     return capabilities

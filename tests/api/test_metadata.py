@@ -65,3 +65,14 @@ async def test_nobody_is_told_that_the_audit_trail_can_be_written(
 
 async def test_the_statement_names_the_token_endpoint(client_of: Callable[[str], httpx.AsyncClient]) -> None:
     assert b"http://gateway/auth/token" in (await client_of("").get("/fhir/metadata")).content
+
+
+async def test_what_the_terminology_service_can_do_is_told_too(client_of: Callable[[str], httpx.AsyncClient]) -> None:
+    told = (await client_of("").get("/fhir/metadata?mode=terminology")).json()
+
+    assert told["resourceType"] == "TerminologyCapabilities"
+    assert {"uri": "http://hl7.org/fhir/administrative-gender"} in told["codeSystem"]
+    assert {"name": "filter"} in told["expansion"]["parameter"]
+    assert validate(told) == ()
+    assert (await client_of("").get("/fhir/metadata?mode=normative")).json()["resourceType"] == "CapabilityStatement"
+    assert (await client_of("").get("/fhir/metadata?mode=half")).status_code == 400
