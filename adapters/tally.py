@@ -19,6 +19,10 @@ class Tally:
         """Whether a source field was seen at ``place``."""
         return place in self._offsets
 
+    def taken(self, place: str) -> bool:
+        """Whether the field at ``place`` went somewhere."""
+        return place in self._targets
+
     def take(self, place: str, target: str) -> None:
         """The field went into ``target`` (``Type/id#path``); a field may go to several places."""
         targets = self._targets.get(place)
@@ -38,10 +42,12 @@ class Tally:
         targets, reasons = self._targets, self._reasons
         mapped, ignored, unmapped = Fate.MAPPED, Fate.IGNORED, Fate.UNMAPPED
         return tuple(
-            Account(place, mapped, targets[place], "", offset)
-            if place in targets
-            else Account(place, ignored, (), reasons[place], offset)
-            if place in reasons
-            else Account(place, unmapped, (), "", offset)
-            for place, offset in self._offsets.items()
+            [
+                Account(place, mapped, targets[place], "", offset)
+                if place in targets
+                else Account(place, ignored, (), reasons[place], offset)
+                if place in reasons
+                else Account(place, unmapped, (), "", offset)
+                for place, offset in self._offsets.items()
+            ]
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import alone, asking, ingesting, translating
+from bench import alone, asking, folder, importing, ingesting, translating
 from bench.machine import machine
 from bench.stage import Stage, engine, stage
 
@@ -19,11 +19,14 @@ Tell = Callable[[str], None]
 WITHOUT_GATEWAY: dict[str, Callable[[float, Tell], Any]] = {
     "translate": translating.measure,
     "read_without_database": alone.measure,
+    "folder": folder.measure,
 }
 WITH_GATEWAY: dict[str, Callable[[Stage, float, Tell], Any]] = {
     "read": asking.reads,
     "search": asking.searches,
+    "everything": asking.everything,
     "transaction": asking.transactions,
+    "import": importing.measure,
     "ingest": ingesting.measure,
 }
 err = Console(stderr=True)
@@ -68,7 +71,7 @@ def _through_a_gateway(wanted: list[str], seconds: float) -> dict[str, Any]:
     report: dict[str, Any] = {}
     _tell("starting a gateway")
     with stage() as running:
-        if {"read", "search"} & set(wanted):
+        if {"read", "search", "everything"} & set(wanted):
             report["records_searched"] = asking.seed(running)
         for name in wanted:
             if name in WITH_GATEWAY:

@@ -34,6 +34,18 @@ def processor_seconds(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def children_of(pid: int) -> list[int]:
+    """The programs that a program started and that still run; none where the system does not tell."""
+    return [int(child) for child in _text(f"/proc/{pid}/task/{pid}/children").split()]
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
 def _kilobytes(file: str, name: str) -> int:
     return int((_line(file, name) or "0").split()[0])
 

@@ -68,6 +68,12 @@ def pair(number: int) -> bytes:
     return _transaction([person, result])
 
 
+def large(entries: int) -> bytes:
+    """A transaction of so many new observations."""
+    made = [observation(number, number, "Patient/bench-0") for number in range(entries)]
+    return _transaction([{"resource": one, "request": {"method": "POST", "url": "Observation"}} for one in made])
+
+
 def iso(day: str) -> str:
     """yyyymmdd as yyyy-mm-dd."""
     return f"{day[:4]}-{day[4:6]}-{day[6:]}"

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from bench.machine import peak_memory_mb, processor_seconds
+from bench.machine import children_of, peak_memory_mb, processor_seconds
+from fhir_gateway.store import embedded
 
 MONGO_URL = "FHIR_GATEWAY_MONGO_URL"
 TOKEN_SECONDS = "3600"
@@ -31,6 +32,7 @@ class Stage:
     folder: Path
     port: int
     pid: int
+    environment: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -39,6 +41,19 @@ class Stage:
         with suppress(OSError, ValueError):
             return int((self.folder / "database" / "engine.pid").read_text().split()[0])
         return None
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The further processes of a gateway with ``--workers``."""
+        children = children_of(self.pid)
+        return [pid for pid in children if pid != self.engine_pid]
+
+    @property
+    def database_url(self) -> str:
+        """Where the gateway's records are."""
+        if url := os.environ.get(MONGO_URL):
+            return url
+        return embedded.running(self.folder / "database")
 
     def token(self, client: str) -> str:
         if client not in self.tokens:
@@ -49,26 +64,27 @@ class Stage:
 
     def processor_seconds(self) -> dict[str, float]:
         """What gateway, engine and this client have used so far."""
-        used = {"gateway": processor_seconds(self.pid), "client": processor_seconds(os.getpid())}
+        workers = sum(processor_seconds(pid) for pid in self.worker_pids)
+        used = {"gateway": processor_seconds(self.pid) + workers, "client": processor_seconds(os.getpid())}
         return used | ({"engine": processor_seconds(self.engine_pid)} if self.engine_pid else {})
 
     def memory(self) -> dict[str, float]:
-        found = {"gateway_peak_mb": peak_memory_mb(self.pid)}
+        found = {"gateway_peak_mb": sum(map(peak_memory_mb, [self.pid, *self.worker_pids]))}
         return found | ({"engine_peak_mb": peak_memory_mb(self.engine_pid)} if self.engine_pid else {})
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def stage(workers: int = 1) -> Iterator[Stage]:
     """A gateway with authorisation and audit on, as delivered; its log goes to a file, as an operator's would."""
     database = f"bench-{uuid4().hex[:12]}"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FHIR_GATEWAY_") or k == MONGO_URL}
     environment |= {"FHIR_GATEWAY_DATABASE": database, "FHIR_GATEWAY_TOKEN_SECONDS": TOKEN_SECONDS}
     with tempfile.TemporaryDirectory(prefix="fhir-gateway-bench-") as folder:
-        command = [*GATEWAY, "serve", "--port", "0", "--data", folder]
+        command = [*GATEWAY, "serve", "--port", "0", "--data", folder, "--workers", str(workers)]
         with (Path(folder) / "gateway.log").open("w") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         try:
-            yield Stage(Path(folder), _port(server, Path(folder) / "gateway.log"), server.pid)
+            yield Stage(Path(folder), _port(server, Path(folder) / "gateway.log"), server.pid, environment)
         finally:
             _stop(server)
             _forget(database)

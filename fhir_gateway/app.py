@@ -5,13 +5,12 @@ https://hl7.org/fhir/R4/http.html
 
 import asyncio
 import json
-import ssl
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import cast
 
 import structlog
@@ -19,22 +18,36 @@ from fastapi import FastAPI
 
 from adapters.contract import Adapter
 from fhir_gateway.api.bulk import BulkDoors
+from fhir_gateway.api.completeness import CompletenessDoors
 from fhir_gateway.api.exchange import ExchangeDoors
-from fhir_gateway.api.mllp import Listener
+from fhir_gateway.api.feed_figures import FeedFigures
+from fhir_gateway.api.front import Front
+from fhir_gateway.api.insurance import InsuranceDoor
+from fhir_gateway.api.listeners import opened, ports
+from fhir_gateway.api.outbound import OutboundDoors
+from fhir_gateway.api.receipts import ReceiptDoors
 from fhir_gateway.api.routes import description_route, fhir_routes, last_route
 from fhir_gateway.api.services import Limits, Services
+from fhir_gateway.api.source import SourceDoor
 from fhir_gateway.api.subscriptions import socket_route
-from fhir_gateway.exchange import inbox, outbox
+from fhir_gateway.exchange import answers, inbox, mapping, outbox, replay
+from fhir_gateway.exchange.answering import Answering
+from fhir_gateway.exchange.answers import Renderer
+from fhir_gateway.exchange.backlog import Backlog
+from fhir_gateway.exchange.clock import keep_time
 from fhir_gateway.exchange.delivery import Courier
 from fhir_gateway.exchange.directory import Directory, load
+from fhir_gateway.exchange.feeds import Feeds
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox
+from fhir_gateway.exchange.origins import Origins
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
+from fhir_gateway.exchange.watching import watched, watches
 from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
 from fhir_gateway.population.admission import Imports
 from fhir_gateway.population.export import Exports
-from fhir_gateway.problem import BadRequest, Conflict, Problem, Unavailable
+from fhir_gateway.problem import Conflict, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import Client, development_clients
@@ -42,7 +55,7 @@ from fhir_gateway.security.chain import seal_once
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.embedded import embedded, running
+from fhir_gateway.store.embedded import embedded, revive, running
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Commit, Note
 from fhir_gateway.subscriptions import watch
@@ -57,11 +70,11 @@ from fhir_gateway.terminology.library import of as library_of
 from fhir_gateway.terminology.search import SearchTerms
 
 log = structlog.get_logger()
-ADAPTERS = ("hl7v2", "vn_xml", "cda")
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+ADAPTERS = ("hl7v2", "vn_xml", "vn_record", "cda", "fhir_bundle", "tabular")
 ASSERTIONS = "assertions"
 # The embedded engine marks 1,000 events in 2.3 s; nothing else should wait that long for the disk.
-SEALED_AT_ONCE = 200
+SEALED_AT_ONCE = 2000
+FAILURES = 3
 
 
 def adapters() -> Adapters:
@@ -70,10 +83,15 @@ def adapters() -> Adapters:
     return {module.NAME: cast(Adapter, module) for module in modules}
 
 
+def speaker() -> Renderer:
+    """The adapter that writes to a hospital in its own format."""
+    return cast(Renderer, import_module("adapters.hl7v2"))
+
+
 def directory(settings: Settings) -> Directory:
     """Who takes part, as the hospital and partner files say."""
     partners = settings.partners or settings.data / "partners"
-    return load(settings.name, settings.organization, settings.hospitals, partners)
+    return load(settings.name, settings.organization, settings.hospitals, partners, settings.data / "trust")
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -82,13 +100,15 @@ def key_ring(settings: Settings) -> KeyRing:
 
 
 def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Client]:
-    """Who may ask for a token: the built-in clients and the partner gateways whose keys are known."""
+    """Who may have a token: the built-in clients, partner gateways whose keys are known, hospitals with an account."""
     partners = {
         partner.client: Client(partner.client, "gateway", partner.name, json.loads(partner.jwks))
         for partner in known.partners.values()
         if partner.jwks
     }
-    return {**(development_clients(ring) if development else {}), **partners}
+    hospitals = (name for name, doors in known.doors.items() if doors.portal)
+    accounts = {name: Client(name, "hospital", name, {"keys": []}) for name in hospitals}
+    return {**accounts, **(development_clients(ring) if development else {}), **partners}
 
 
 class Replays:
@@ -153,9 +173,23 @@ class Gateway:
     bell: Bell = field(default_factory=Bell)
     outgoing: Bell = field(default_factory=Bell)
     bulk: Bell = field(default_factory=Bell)
+    remapping: Bell = field(default_factory=Bell)
     settled: Settled = field(default_factory=Settled)
     carry: Callable[[House], Courier] = Courier
     hook: Hook = field(default_factory=Hook)
+    backlog: Backlog = field(init=False)
+    feeds: Feeds = field(init=False)
+
+    def __post_init__(self) -> None:
+        shortest, every = self.settings.silence_minutes, self.settings.feed_seconds
+        self.feeds = Feeds(self.house, timedelta(minutes=shortest), timedelta(seconds=every))
+        self.backlog = Backlog(self.store, self.settings.backlog_limit)
+        self.settled.ended = self.backlog.settled
+
+    @property
+    def owner(self) -> str:
+        """Who holds what only one process may do at a time: no two processes of this gateway have the same name."""
+        return f"{self.base_url}#{os.getpid()}.{id(self)}"
 
     @property
     def house(self) -> House:
@@ -163,7 +197,8 @@ class Gateway:
 
     @property
     def reception(self) -> Reception:
-        return Reception(self.house, Inbox(self.store, self.settings.message_limit), self.settled, self.bell)
+        letters = Inbox(self.store, self.settings.message_limit)
+        return Reception(self.house, letters, self.settled, self.bell, self.backlog)
 
     def tokens(self) -> TokenDesk:
         known = clients(self.keys, self.directory, self.settings.development_clients)
@@ -186,7 +221,8 @@ class Gateway:
             terminology=SearchTerms(library_of(self.store), self.store),
             admission=Admission(self.endpoints),
         )
-        return Services(desk, self.tokens(), Limits(body=settings.resource_limit, deletions=settings.deletion_limit))
+        limits = Limits(body=settings.resource_limit, deletions=settings.deletion_limit)
+        return Services(desk, self.tokens(), limits, feeds=self.feeds)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -214,20 +250,28 @@ class Gateway:
     async def working(self) -> AsyncIterator[None]:
         """The workers and the audit sealer run while the context is open."""
         courier = self.carry(self.house)
-        translator = Translator(self.house, self.reception.inbox, adapters(), self.outgoing, self.settled)
+        longest, letters = self.settings.translate_seconds, self.reception.inbox
+        translator = Translator(self.house, letters, adapters(), self.outgoing, self.settled, longest)
         dispatcher = Dispatcher(self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds)
+        answering = Answering(
+            self.house, speaker(), self.settings.retry_seconds, self.settings.retry_limit_seconds
+        )
         lease = self.settings.lease_seconds
         if self.settings.mongo_url is None:
             # Nobody else works on an embedded database: what is leased was leased by a gateway that was killed.
-            for queue in (inbox.TRANSLATE, outbox.DELIVER, watch.CHANGES, watch.ENROL):
+            for queue in (inbox.TRANSLATE, outbox.DELIVER, replay.REMAP, answers.QUEUE, watch.CHANGES, watch.ENROL):
                 await self.store.release(queue)
         jobs = [
             work(inbox.TRANSLATE, self.house, lease, self.bell, translator.do),
             work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
+            work(replay.REMAP, self.house, lease, self.remapping, self._remapper().do),
+            work(answers.QUEUE, self.house, lease, Bell(), answering.do),
             Service(self.office()).run(),
             self._seal(),
+            keep_time(self.store, (inbox.TRANSLATE, outbox.DELIVER)),
             self._bulk(),
             self._keep_up(),
+            self._watch_feeds(),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -239,27 +283,52 @@ class Gateway:
             await courier.close()
             await self.hook.close()
 
+    def _remapper(self) -> replay.Remapper:
+        """Maps stored messages again; which mapping is in force is found out now, before anybody changes a file."""
+        mapping.versions(adapters(), self.directory.hospitals.values())
+        return replay.Remapper(self.house, self.reception.inbox, adapters())
+
     async def _seal(self) -> None:
         """One sealer at a time orders durable events into blocks; no request ever waits for it."""
-        owner = f"{self.base_url}#{id(self)}"
+        owner, failures = self.owner, 0
         while True:
-            with suppress(Problem):
+            try:
                 if await self.store.hold("sealer", owner, 3 * self.settings.seal_seconds):
-                    while await seal_once(self.store, self.keys.gateway, now(), SEALED_AT_ONCE):
-                        pass
+                    await self._seal_all()
+                failures = 0
+            except Problem:
+                failures += 1
+            if failures > FAILURES and self.settings.mongo_url is None:
+                # After a full disk the embedded engine answers every write with a fault until it is started again.
+                await asyncio.to_thread(revive, self.settings.data / "database")
+                failures = 0
             await asyncio.sleep(self.settings.seal_seconds)
+
+    async def _seal_all(self) -> None:
+        """What waits, and no more: a block for every few events that come meanwhile would cost more than they do."""
+        while block := await seal_once(self.store, self.keys.gateway, now(), SEALED_AT_ONCE):
+            if len(block.events) < SEALED_AT_ONCE // 2:
+                return
 
     async def _keep_up(self) -> None:
         """Search indexes that a new version of the code wants are built, and records get its keys."""
         done = False
         while not done:
             with suppress(Problem):
-                done = await self.store.keep_up(f"{self.base_url}#{id(self)}")
+                done = await self.store.keep_up(self.owner)
             await asyncio.sleep(self.settings.seal_seconds)
+
+    async def _watch_feeds(self) -> None:
+        """Who falls silent is told even when nobody asks."""
+        while True:
+            # A start has enough to do: the first look reads four weeks.
+            await asyncio.sleep(self.settings.feed_seconds)
+            with suppress(Problem):
+                await self.feeds.fresh()
 
     async def _bulk(self) -> None:
         """Bulk jobs are worked on one after the other, so that they leave room for everybody else."""
-        owner, desk, data = f"{self.base_url}#{id(self)}", self.services().desk, self.settings.data
+        owner, desk, data = self.owner, self.services().desk, self.settings.data
         age = timedelta(hours=self.settings.bulk_hours)
         while True:
             for jobs in (Exports(desk, data), Imports(desk, data, self.settings.import_folder)):
@@ -270,33 +339,30 @@ class Gateway:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str | None]:
-        """The MLLP port, where one is configured; gives its ``host:port``."""
-        if self.settings.mllp is None:
-            yield None
-            return
-        hospital, host, port = mllp_address(self.settings.mllp, self.directory)
-        tls = _tls(self.settings)
-        if tls is None and host not in LOOPBACK:
-            raise BadRequest("MLLP without TLS listens on the loopback address only", "mllp")
-        caller = self.tokens().known_as(hospital)
-        listener = Listener(self.reception, caller, hospital, self.settings.wait_seconds)
-        chosen = await listener.start(host, port, tls)
-        try:
-            yield f"{host}:{chosen}"
-        finally:
-            await listener.stop()
+        """The MLLP ports and the watched folders; gives each port's ``host:port``, separated by commas."""
+        settings = self.settings
+        wanted = ports(settings.mllp, self.directory, settings.mllp_certificate, settings.mllp_client_ca)
+        folders = watched(watches(self.reception, settings.watch))
+        async with folders, opened(self.reception, wanted, settings.wait_seconds) as addresses:
+            yield ",".join(addresses) or None
 
-    def app(self) -> FastAPI:
+    def app(self) -> Front:
         """The HTTP application: FHIR REST and the exchange; pages of its own FastAPI has none here."""
         services = self.services()
         doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
         app = FastAPI(title="FHIR gateway", openapi_url=None, docs_url=None, redoc_url=None)
         settings, age = self.settings, timedelta(hours=self.settings.bulk_hours)
         bulk = BulkDoors(settings.data, age, self.bulk.ring, settings.import_folder, settings.import_limit)
-        own = [*doors.routes(services), *bulk.routes(services)]
+        receipts = ReceiptDoors(self.reception, adapters(), self.remapping)
+        source = SourceDoor(Origins(self.store, self.reception.inbox, adapters(), self.directory))
+        outward = OutboundDoors(self.house, speaker())
+        insurance = InsuranceDoor(self.reception, settings.wait_seconds)
+        services.traffic.registry.register(FeedFigures(self.feeds))
+        parts = (CompletenessDoors(self.feeds), outward, doors, receipts, source, bulk, insurance)
+        own = [route for part in parts for route in part.routes(services)]
         routes = [*own, socket_route(self.office), *fhir_routes(services)]
         app.router.routes[:] = [*routes, description_route(services, routes), last_route(services)]
-        return app
+        return Front(app, app.router.routes)
 
 
 def now() -> datetime:
@@ -311,29 +377,3 @@ async def gateway(settings: Settings, base_url: str) -> AsyncIterator[Gateway]:
     settings.data.mkdir(parents=True, exist_ok=True)
     async with opened_store(settings) as store:
         yield Gateway(settings, base_url, store, directory(settings), key_ring(settings))
-
-
-def mllp_address(text: str, known: Directory) -> tuple[str, str, int]:
-    """``[hospital@]host:port``; without a hospital the first whose own format is HL7 v2."""
-    name, at, address = text.rpartition("@")
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise BadRequest("MLLP listens on [hospital@]host:port", "mllp")
-    speakers = [hospital.name for hospital in known.hospitals.values() if hospital.adapters[:1] == ("hl7v2",)]
-    if not at and not speakers:
-        raise BadRequest("no hospital sends HL7 v2 first: name one, as hospital@host:port", "mllp")
-    return known.hospital(name if at else speakers[0]).name, host, int(port)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.mllp_certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=_path(settings.mllp_client_ca))
-    context.load_cert_chain(settings.mllp_certificate)
-    if settings.mllp_client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def _path(file: Path | None) -> str | None:
-    return str(file) if file is not None else None

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,15 +18,18 @@ from rich.table import Table
 
 from adapters.contract import Message
 from fhir_gateway import app as root
-from fhir_gateway import loading, logs, serving
+from fhir_gateway import loading, logs, replaying, serving, stating
 from fhir_gateway.demo import play
-from fhir_gateway.exchange.delivery import MessageSender, Undelivered
+from fhir_gateway.exchange.delivery import MessageSender, RemoteCounter, Undelivered
+from fhir_gateway.exchange.folder import Folder
+from fhir_gateway.exchange.replay import wanted
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.exchange.translation import translate as run_translation
+from fhir_gateway.exchange.watching import Watch
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.population.intake import Counts
 from fhir_gateway.problem import NotFound, Problem
-from fhir_gateway.security.chain import verify as verify_chain
+from fhir_gateway.security.password import hashed
 from fhir_gateway.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -38,6 +42,10 @@ Data = Annotated[Path | None, typer.Option("--data", help="Folder for keys and t
 HospitalName = Annotated[
     str, typer.Option("--hospital", help="Sender: qn-general, bai-chay, san-nhi or one of your own.")
 ]
+Sender = Annotated[str, typer.Option("--hospital", help="Only messages of this hospital.")]
+Since = Annotated[str, typer.Option(help="Only what came then or later: 2026-11-23 or with a time and zone.")]
+Until = Annotated[str, typer.Option(help="Only what came before then.")]
+Format = Annotated[str, typer.Option("--format", help="Only this format: hl7v2, vn_xml, cda …")]
 COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
@@ -45,7 +53,14 @@ COLUMNS = (
     TextColumn("files, {task.fields[counts].read} resources, {task.fields[counts].refused} refused"),
     TimeElapsedColumn(),
 )
-MEDIA_TYPES = {".hl7": "application/hl7-v2", ".xml": "application/xml", ".json": "application/fhir+json"}
+MEDIA_TYPES = {
+    ".hl7": "application/hl7-v2",
+    ".xml": "application/xml",
+    ".json": "application/fhir+json",
+    ".ndjson": "application/fhir+ndjson",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+}
 
 
 def main() -> None:
@@ -75,18 +90,34 @@ def settings_with(**given: Any) -> Settings:
 
 
 @cli.command()
-def serve(  # noqa: PLR0913 - each is a flag
+def serve(  # noqa: PLR0913, PLR0917 - each is a flag
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 picks a free one.")] = None,
     data: Data = None,
     mllp: Annotated[str | None, typer.Option(help="[hospital@]host:port of an MLLP listener.")] = None,
+    watch: Annotated[
+        list[str] | None, typer.Option(metavar="HOSPITAL=DIR", help="Take the files of this folder; may be repeated.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="This gateway's name among its partners.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve requests on this port.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
 ) -> None:
     """Start a gateway; prints one line `ready http://HOST:PORT` when it accepts requests."""
-    settings = settings_with(host=host, port=port, data=data, mllp=mllp, name=name, log_format=log_format)
+    settings = settings_with(
+        host=host, port=port, data=data, mllp=mllp, name=name, workers=workers, log_format=log_format,
+        watch=",".join(watch) if watch else None,
+    )  # fmt: skip
     logs.configure(settings.log_format, settings.log_level)
-    asyncio.run(serving.serve(settings))
+    serving.run(settings)
+
+
+@cli.command(hidden=True)
+def worker() -> None:
+    """One of the processes that `serve --workers` starts; it is told what to serve on standard input."""
+    order = sys.stdin.buffer.readline()
+    settings = serving.worker_settings(order)
+    logs.configure(settings.log_format, settings.log_level)
+    serving.run_worker(order)
 
 
 @cli.command()
@@ -108,7 +139,7 @@ def translate(
     body = file.read_bytes()
     known = root.directory(Settings()).hospital(hospital)
     message = Message(known, media_type or media_type_of(file), body, datetime.now(UTC))
-    translated = run_translation(root.adapters(), message)
+    translated = run_translation(root.adapters(), message, sys.maxsize)
     sys.stdout.write(encode(_account(translated)).decode() + "\n")
     sys.exit(1 if translated.faults else 0)
 
@@ -145,7 +176,28 @@ def ingest(
         waiting = progress.track(_all_files(files), description=f"sending to {address}")
         receipts = [{"file": file.name, **_sent(sender, hospital, file)} for file in waiting]
     _show(receipts, as_json)
-    sys.exit(0 if all(receipt["state"] == "stored" for receipt in receipts) else 1)
+    sys.exit(0 if all(receipt["state"] in ("stored", "divided") for receipt in receipts) else 1)
+
+
+@cli.command()
+def watch(  # noqa: PLR0913 - each is a flag
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that files are put into.")],
+    hospital: HospitalName,
+    data: Data = None,
+    url: Annotated[str | None, typer.Option(help="A running gateway; default: the one serving --data.")] = None,
+    once: Annotated[bool, typer.Option(help="End when the folder is empty and every outcome is known.")] = False,
+    marker: Annotated[str, typer.Option(help="Ending of the file that says another is complete, as .done.")] = "",
+) -> None:
+    """Hand the files of a folder to a running gateway, for ever; each ends in done/ or quarantine/ with its receipt."""
+    settings = settings_with(data=data)
+    logs.configure(settings.log_format, settings.log_level)
+    counter = RemoteCounter(
+        lambda: url or serving.address(settings), lambda: serving.development_token(settings, hospital)
+    )
+    watching = Watch(hospital, Folder(folder, marker), counter, settings.message_limit)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(watching.run(once) if once else watching.go_on())
+    out.print(f"{watching.handed} handed in, {watching.finished} filed away", highlight=False)
 
 
 def _sent(sender: MessageSender, hospital: str, file: Path) -> dict[str, Any]:
@@ -192,21 +244,24 @@ def import_(
             progress.update(bar, completed=done, total=total, counts=counts)
 
         report = asyncio.run(loading.load(settings_with(data=data), folder, hospital, tell))
-    _show_counts(report, as_json)
+    loading.show(report, as_json, out)
     sys.exit(1 if report.counts.refused else 0)
 
 
-def _show_counts(report: loading.Report, as_json: bool) -> None:
-    counts, refused = report.counts, str(report.refused) if report.refused else None
-    parts = {name: getattr(counts, name) for name in ("created", "updated", "unchanged", "refused")}
-    if as_json:
-        told = {"files": report.files, "read": counts.read, **parts, "reasons": refused}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
-        return
-    listed = " + ".join(f"{number} {name}" for name, number in parts.items())
-    out.print(f"{report.files} files, {counts.read} resources read = {listed}", highlight=False)
-    if refused:
-        out.print(f"reasons: {refused}", highlight=False, soft_wrap=True)
+@cli.command()
+def completeness(
+    hospital: Annotated[str, typer.Argument(help="Whose day.")] = "",
+    date: Annotated[str, typer.Option(help="The day, as 2026-11-23; default: today there.")] = "",
+    verify: Annotated[Path | None, typer.Option(exists=True, help="Only verify this statement (JSON).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the signed statement as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """What a hospital sent on a day and what became of it, signed; exit status 1 when something waits or is missing."""
+    settings = settings_with(data=data)
+    if verify is not None:
+        stating.verify(settings, verify, out)
+    elif not stating.show(settings, hospital, date, as_json, out):
+        sys.exit(1)
 
 
 @cli.command()
@@ -221,6 +276,15 @@ def token(
 
 
 @cli.command()
+def password(
+    username: Annotated[str, typer.Argument(help="The user name, as the hospital has it at the insurance gateway.")],
+) -> None:
+    """Ask for a password and print the [portal] lines for the hospital's file; only its hash is kept."""
+    given = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+    sys.stdout.write(f"[portal]\nusername = {json.dumps(username)}\npassword = {json.dumps(hashed(given))}\n")
+
+
+@cli.command()
 def partner(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners there.")
@@ -232,6 +296,67 @@ def partner(
     """Write the file by which another gateway knows this one: address, public keys, signing authority."""
     file = serving.introduce(settings_with(data=data, name=name), url.rstrip("/"), folder)
     out.print(f"{file.name} and its two key files are in {folder}; nothing in them is secret", highlight=False)
+
+
+@cli.command()
+def replay(  # noqa: PLR0913, PLR0917 - each is a flag
+    hospital: Sender = "",
+    state: Annotated[str, typer.Option(help="quarantined or stored; empty: both.")] = "quarantined",
+    since: Since = "",
+    until: Until = "",
+    code: Annotated[str, typer.Option(help="Only with a problem of this code: structure, invalid, exception …")] = "",
+    place: Annotated[str, typer.Option(help="Only with a problem at this place, as OBX or OBX[2]-5.")] = "",
+    format_: Format = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be replayed.")] = False,
+    data: Data = None,
+) -> None:
+    """Put kept messages to work again, by query: quarantined ones are translated again, stored ones mapped again.
+
+    A running gateway does the work, or the next one that starts. To see first what would be different: remap --dry-run.
+    """
+    given = {"hospital": hospital, "state": state, "since": since, "until": until}
+    wish = wanted({**given, "code": code, "place": place, "format": format_})
+    owed = asyncio.run(replaying.replay(settings_with(data=data), wish, dry_run, err))
+    said = "would be" if dry_run else "to be"
+    out.print(
+        f"{owed.met} messages = {owed.retried} {said} translated again + {owed.remapped} {said} mapped again"
+        f" + {owed.left} left as they are",
+        highlight=False,
+    )
+
+
+@cli.command()
+def remap(  # noqa: PLR0913, PLR0917 - each is a flag
+    hospital: Sender = "",
+    since: Since = "",
+    until: Until = "",
+    format_: Format = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be different.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Commit without showing and asking first.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="Show what records say: patient data.")] = False,
+    thorough: Annotated[bool, typer.Option(help="Also messages that were mapped under this very version.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """Map stored messages again under the mapping in force, and show the difference element by element.
+
+    What later messages said stays. A run that was interrupted goes on where it was when the same command is given
+    again; it ends with counts that add up. Exit status 1 when the mapping refuses a message.
+    """
+    wish = wanted({"hospital": hospital, "since": since, "until": until, "format": format_})
+    settings = settings_with(data=data)
+
+    def run(commit: bool) -> replaying.Report:
+        manner = replaying.Manner(commit, thorough, values, as_json)
+        report = asyncio.run(replaying.remap(settings, wish, manner, err))
+        replaying.show(report, manner, out)
+        return report
+
+    report = run(commit=yes and not dry_run)
+    if not (yes or dry_run) and report.counts["messages"] > report.counts["skipped"]:
+        typer.confirm("commit this?", abort=True, err=True)
+        report = run(commit=True)
+    sys.exit(1 if report.failed else 0)
 
 
 @cli.command("settings")
@@ -257,7 +382,7 @@ def audit_verify(
     settings = settings_with(data=data)
     if settings.mongo_url is None and not (settings.data / "database").is_dir():
         raise NotFound(f"no gateway has ever kept its database under {settings.data}", "--data")
-    result = asyncio.run(_verified(settings, head))
+    result = asyncio.run(stating.chain(settings, head))
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     else:
@@ -269,17 +394,3 @@ def audit_verify(
             out.print(f"  block {fault['block']}: {fault['text']} {fault['event'] or ''}")
         out.print(f"head {result['head']}", highlight=False)
     sys.exit(0 if result["whole"] else 1)
-
-
-async def _verified(settings: Settings, head: str | None) -> dict[str, Any]:
-    async with root.shared_store(settings) as store:
-        found = await verify_chain(store, [root.key_ring(settings).authority], head=head)
-    faults = [{"block": f.block, "text": f.text, "event": f.event} for f in found.faults]
-    return {
-        "whole": found.whole,
-        "blocks": found.blocks,
-        "events": found.events,
-        "pending": found.pending,
-        "head": found.head,
-        "faults": faults,
-    }

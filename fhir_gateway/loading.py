@@ -7,9 +7,14 @@ and protect nobody. The gate, the rights of the caller and the audit trail are t
 """
 
 import asyncio
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
 
 from fhir_gateway import app as root
 from fhir_gateway.population import imports, shelf
@@ -34,6 +39,7 @@ class Report:
     files: int
     counts: Counts
     refused: Path | None
+    seconds: float
 
 
 Tell = Callable[[int, int, Counts], None]
@@ -50,10 +56,11 @@ async def load(settings: Settings, folder: Path, hospital: str | None, tell: Tel
         gateway = root.Gateway(settings, base_url, store, root.directory(settings), root.key_ring(settings))
         desk = gateway.services().desk
         run = await imports.opened(desk, folder, visit.caller.organization, found, settings.data)
+        begun = monotonic()
         counts = await _persistently(desk, visit, run, tell)
         await imports.closed(desk, run)
     refused = shelf.file(run.folder, imports.REFUSED)
-    return Report(len(found), counts, refused if counts.refused else None)
+    return Report(len(found), counts, refused if counts.refused else None, monotonic() - begun)
 
 
 def _caller(settings: Settings, hospital: str | None) -> Caller:
@@ -81,3 +88,18 @@ async def _through(desk: Desk, visit: Visit, run: Run, tell: Tell) -> Counts:
         reached, done = progress, done + progress.done
         tell(done, len(run.files), before.plus(progress.counts))
     return before.plus(reached.counts) if reached is not None else before
+
+
+def show(report: Report, as_json: bool, out: Console) -> None:
+    """Print the counts, which add up."""
+    counts, refused = report.counts, str(report.refused) if report.refused else None
+    parts = {name: getattr(counts, name) for name in ("created", "updated", "unchanged", "refused")}
+    if as_json:
+        told = {"files": report.files, "read": counts.read, **parts, "reasons": refused}
+        told["seconds"] = round(report.seconds, 2)
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        return
+    listed = " + ".join(f"{number} {name}" for name, number in parts.items())
+    out.print(f"{report.files} files, {counts.read} resources read = {listed}", highlight=False)
+    if refused:
+        out.print(f"reasons: {refused}", highlight=False, soft_wrap=True)

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,11 @@ import structlog
 import uvicorn
 
 from fhir_gateway import app as root
+from fhir_gateway.crew import UP, crew
 from fhir_gateway.problem import NotFound, Unavailable
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
+from fhir_gateway.store.embedded import running
 
 log = structlog.get_logger()
 NOTE = "serving.json"
@@ -29,16 +34,74 @@ UVICORN: dict[str, Any] = {
 TOKEN_SECONDS = 3600
 
 
+def run(settings: Settings) -> None:
+    """As ``serve``, on the fastest event loop there is: uvloop, where it is installed."""
+    _run(serve(settings))
+
+
+def run_worker(order: bytes) -> None:
+    """As ``work``, on the same event loop."""
+    _run(work(order))
+
+
+def _run(service: Coroutine[Any, Any, None]) -> None:
+    factory = uvicorn.Config("", loop="auto").get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(service)
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises Unavailable when the port is taken or the database does not come up."""
     listening = _bound(settings.host, settings.port)
     port = listening.getsockname()[1]
+    if settings.workers > 1:
+        # Not shared from the first: another gateway on this port has to be found out.
+        listening.close()
+        listening = _bound(settings.host, port, shared=True)
     base_url = settings.base_url or f"http://{settings.host}:{port}"
-    async with root.gateway(settings, base_url.rstrip("/")) as gateway, gateway.working(), gateway.listening() as mllp:
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(root.gateway(settings, base_url.rstrip("/")))
+        await stack.enter_async_context(gateway.working())
+        mllp = await stack.enter_async_context(gateway.listening())
+        if settings.workers > 1:
+            await stack.enter_async_context(crew(_order(gateway, port), settings.workers - 1))
         server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), f"ready {base_url}")
         with _noted(settings.data, {"url": base_url, "mllp": mllp}):
             _tell(gateway, mllp)
             await server.serve(sockets=[listening])
+
+
+async def work(order: bytes) -> None:
+    """One of the further processes of a gateway, until SIGTERM or until the first one is gone."""
+    told = json.loads(order)
+    settings = Settings(**told["settings"])
+    listening = _bound(settings.host, settings.port, shared=True)
+    async with root.gateway(settings, told["base_url"]) as gateway, gateway.working():
+        server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), UP.decode().strip())
+        watching = asyncio.create_task(_until_orphaned(server))
+        await server.serve(sockets=[listening])
+        watching.cancel()
+
+
+def worker_settings(order: bytes) -> Settings:
+    """The settings a further process was told."""
+    return Settings(**json.loads(order)["settings"])
+
+
+def _order(gateway: root.Gateway, port: int) -> bytes:
+    """What a further process needs to know: settings that its environment does not tell, and where the database is."""
+    settings = gateway.settings
+    url = settings.mongo_url.get_secret_value() if settings.mongo_url else running(settings.data / "database")
+    known = settings.model_dump(mode="json", include=settings.model_fields_set - {"mongo_url"})
+    told = {**known, "port": port, "mongo_url": url, "mllp": None}
+    return json.dumps({"base_url": gateway.base_url, "settings": told}).encode()
+
+
+async def _until_orphaned(server: uvicorn.Server) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    server.should_exit = True
 
 
 def _tell(gateway: root.Gateway, mllp: str | None) -> None:
@@ -78,14 +141,20 @@ class _Announcing(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What has been loaded by now stays: a full collection would walk it for 0.1 s, in which nobody is answered.
+        gc.collect()
+        gc.freeze()
         print(self._line, flush=True)  # noqa: T201 - the contract with whoever started us
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, shared: bool = False) -> socket.socket:
+    """``shared`` lets the processes of one gateway, and of one user, listen side by side."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's delay off only for sockets that say TCP: without it each answer waits 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((host, port))
     except OSError as fault:

@@ -22,11 +22,17 @@ class Settings(BaseSettings):
     database: str = Field(default="fhir_gateway", description="database name on MongoDB")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 picks a free one")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that serve requests on the port")
     base_url: str | None = Field(default=None, description="public address, where it differs from http://host:port")
-    mllp: str | None = Field(default=None, description="[hospital@]host:port of the MLLP listener; unset: none")
+    mllp: str | None = Field(
+        default=None, description="[hospital@]host:port of an MLLP listener, several with commas; unset: none"
+    )
     mllp_certificate: Path | None = Field(default=None, description="PEM certificate and key: MLLP over TLS")
     mllp_client_ca: Path | None = Field(
         default=None, description="PEM CA that MLLP clients must present a certificate of"
+    )
+    watch: str | None = Field(
+        default=None, description="hospital=DIR[,hospital=DIR]: folders whose files are taken as messages; unset: none"
     )
     hospitals: Path | None = Field(
         default=None, description="folder of hospital TOML files; unset: the three of the province"
@@ -40,6 +46,12 @@ class Settings(BaseSettings):
     development_clients: bool = Field(default=True, description="serve the built-in clients with keys under DATA/keys")
     token_seconds: int = Field(default=300, ge=30, le=3600, description="life of an access token")
     message_limit: int = Field(default=10 * 2**20, description="bytes of one ingested message")
+    backlog_limit: int = Field(
+        default=10_000, ge=1, description="messages of one hospital that may wait; beyond it its doors say later"
+    )
+    translate_seconds: float = Field(
+        default=60.0, gt=0, description="longest translation of one message; then it is quarantined"
+    )
     resource_limit: int = Field(default=12 * 2**20, description="bytes of one FHIR request body")
     page_size: int = Field(default=20, ge=1, le=1000, description="resources on a search page when _count is not given")
     page_limit: int = Field(default=1000, ge=1, description="largest _count honoured")
@@ -60,6 +72,10 @@ class Settings(BaseSettings):
     subscription_hosts: str = Field(
         default="",
         description="hosts that notifications may go to, as *.hospital.vn,his.example:8443; loopback in development",
+    )
+    feed_seconds: float = Field(default=60.0, gt=0, description="pause between two looks at the feeds of the hospitals")
+    silence_minutes: float = Field(
+        default=60.0, gt=0, description="shortest silence of a feed that can raise an alarm, whatever its habit"
     )
     seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")
     log_format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or readable text")

@@ -14,7 +14,8 @@ LAYERS = (
     ("fhir_gateway.__main__",),
     ("fhir_gateway.cli",),
     ("fhir_gateway.demo",),
-    ("fhir_gateway.serving", "fhir_gateway.loading"),
+    ("fhir_gateway.serving", "fhir_gateway.loading", "fhir_gateway.replaying", "fhir_gateway.stating"),
+    ("fhir_gateway.crew",),
     ("fhir_gateway.app",),
     ("fhir_gateway.api",),
     ("fhir_gateway.exchange",),
@@ -43,14 +44,34 @@ DOORS = {
     "uvicorn": ("fhir_gateway.serving",),
     "msgspec": ("fhir_gateway.fhir.codec",),
     "typer": ("fhir_gateway.cli",),
-    "lxml": ("adapters.vn_xml", "adapters.cda", "fhir_gateway.fhir.xml"),
+    "lxml": (
+        "adapters.vn_xml",
+        "adapters.vn_record",
+        "adapters.cda",
+        "fhir_gateway.fhir.xml",
+        "fhir_gateway.security.xmlsign",
+    ),
+    "typst": ("fhir_gateway.exchange.slips.printed",),
+    "signxml": ("fhir_gateway.security.xmlsign",),
     "fhirpathpy": ("fhir_gateway.fhir.fhirpath",),
     "antlr4": ("fhir_gateway.fhir.fhirpath",),
     "secantus": (),
 }
-ADAPTERS = ("adapters.hl7v2", "adapters.vn_xml", "adapters.cda")
+ADAPTERS = (
+    "adapters.hl7v2",
+    "adapters.vn_xml",
+    "adapters.cda",
+    "adapters.tabular",
+    "adapters.fhir_bundle",
+    "adapters.vn_record",
+)
 BANNED = {"manager", "helper", "util", "utils", "common", "base", "impl", "info", "process", "handle"}
-BROAD = {"fhir_gateway.exchange.worker", "fhir_gateway.api.errors", "fhir_gateway.subscriptions.service"}
+BROAD = {
+    "fhir_gateway.exchange.worker",
+    "fhir_gateway.exchange.aside",  # hands on what it catches, from one thread to another
+    "fhir_gateway.api.errors",
+    "fhir_gateway.subscriptions.service",
+}
 
 
 def module_name(file: Path) -> str:

@@ -49,7 +49,7 @@ def test_every_path_of_the_map_exists():
 
 def test_every_http_path_of_the_readme_is_served():
     served = "\n".join(
-        (ROOT / f"fhir_gateway/api/{name}.py").read_text(encoding="utf-8") for name in ("exchange", "routes")
+        (ROOT / f"fhir_gateway/api/{name}.py").read_text(encoding="utf-8") for name in ("exchange", "routes", "receipts", "source", "completeness", "outbound")
     )
     mentioned = set(re.findall(r"`(?:GET|POST) (/[^`? ]+)", README))
     assert len(mentioned) >= 8
@@ -59,10 +59,10 @@ def test_every_http_path_of_the_readme_is_served():
 
 
 def test_each_adapter_and_each_fixture_explains_itself():
-    folders = [ROOT / "adapters" / name for name in ("hl7v2", "vn_xml", "cda")]
+    folders = [ROOT / "adapters" / name for name in ("hl7v2", "vn_xml", "cda", "tabular", "fhir_bundle")]
     folders += [
         case
-        for adapter in ("hl7v2", "vn_xml", "cda")
+        for adapter in ("hl7v2", "vn_xml", "cda", "tabular", "fhir_bundle")
         for case in (ROOT / "fixtures" / adapter).iterdir()
         if case.is_dir()
     ]

@@ -3,19 +3,28 @@
 https://hl7.org/cda/stds/core/2.0.0-sd/
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from adapters.cda.chart import Chart
 from adapters.cda.map_document import document, document_scope
 from adapters.cda.map_people import patient_key
-from adapters.cda.parse import looks_like_cda, parse
-from adapters.contract import Message, Translation, Untranslatable
+from adapters.cda.parse import PREFIXES, looks_like_cda, parse
+from adapters.contract import Message, Resource, Span, Translation, Unit, Untranslatable
 from adapters.draft import Draft
+from adapters.places import Finder
 
 NAME = "cda"
 MEDIA_TYPES = frozenset({"application/hl7-cda+xml", "application/cda+xml", "application/xml", "text/xml"})
+#: What many documents speak of: no document takes it out.
+SHARED = frozenset(
+    {
+        "Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage",
+        "RelatedPerson", "Device",
+    }
+)  # fmt: skip
 
-__all__ = ["MEDIA_TYPES", "NAME", "recognises", "translate"]
+__all__ = ["MEDIA_TYPES", "NAME", "recognises", "spans", "translate"]
 
 
 def recognises(body: bytes) -> bool:
@@ -38,4 +47,18 @@ def translate(message: Message) -> Translation:
     if len(source.root.all("recordTarget")) > 1:
         chart.notice("/ClinicalDocument/recordTarget[2]", "more than one patient: only the first one's record is made")
     document(chart)
-    return Translation(chart.draft.bundle(), source.tally.close(), tuple(chart.notices))
+    bundle = chart.draft.bundle()
+    units = (_unit(chart.scope, bundle),) if document_scope(source.root) else ()
+    return Translation(bundle, source.tally.close(), tuple(chart.notices), units)
+
+
+def _unit(scope: str, bundle: Resource) -> Unit:
+    """A document states itself whole: its next version (same setId) takes out what it no longer says."""
+    made = (entry["resource"] for entry in bundle.get("entry", ()))
+    own = [f"{r['resourceType']}/{r['id']}" for r in made if r["resourceType"] not in SHARED]
+    return Unit(f"document|{scope}", "document", tuple(own))
+
+
+def spans(body: bytes, offsets: Mapping[str, int | None]) -> dict[str, Span]:
+    """The bytes of each place of the ledger, which are XPaths."""
+    return Finder(body, names=PREFIXES).spans(offsets)

@@ -29,8 +29,9 @@ _SPAN = re.compile(r"[1-9][0-9]{0,2}\Z")
 
 def xhtml(text: etree._Element) -> str:
     """The ``div`` of one section text, or an empty string when it shows nothing."""
-    body = "".join(_inner(text)).strip()
-    return f'<div xmlns="{XHTML}">{body}</div>' if plain(text) else ""
+    if not any(words and not words.isspace() for words in _words(text)):
+        return ""
+    return f'<div xmlns="{XHTML}">{_inner(text).strip()}</div>'
 
 
 def plain(element: etree._Element) -> str:
@@ -68,26 +69,26 @@ def _local(element: etree._Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _inner(element: etree._Element) -> Iterator[str]:
-    yield escape(element.text or "", quote=False)
+def _inner(element: etree._Element) -> str:
+    """The words and elements inside an element."""
+    made = [escape(element.text, quote=False)] if element.text else []
     for child in element.iterchildren(etree.Element):
-        yield from _element(child)
-        yield escape(child.tail or "", quote=False)
+        made.append(_element(child))
+        if child.tail:
+            made.append(escape(child.tail, quote=False))
+    return "".join(made)
 
 
-def _element(element: etree._Element) -> Iterator[str]:
+def _element(element: etree._Element) -> str:
     name = _local(element)
     if name in _DROPPED_WHOLE:
-        return
+        return ""
     tag = _list_tag(element) if name == "list" else _TAGS.get(name, "")
     if not tag or (tag == "caption" and _local_parent(element) != "table"):
-        yield from _inner(element)
-    elif tag in _EMPTY:
-        yield f"<{tag}/>"
-    else:
-        yield f"<{tag}{_attributes(element, tag)}>"
-        yield from _inner(element)
-        yield f"</{tag}>"
+        return _inner(element)
+    if tag in _EMPTY:
+        return f"<{tag}/>"
+    return f"<{tag}{_attributes(element, tag)}>{_inner(element)}</{tag}>"
 
 
 def _local_parent(element: etree._Element) -> str:
@@ -100,6 +101,8 @@ def _list_tag(element: etree._Element) -> str:
 
 
 def _attributes(element: etree._Element, tag: str) -> str:
+    if not element.attrib:
+        return ""
     kept = {
         "id": _if(_SAFE_ID, element.get("ID")),
         "href": _if(_SAFE_LINK, element.get("href")) if tag == "a" else "",

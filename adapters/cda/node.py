@@ -26,7 +26,7 @@ class Node:
         return self.attributes.get(attribute, "")
 
     def all(self, name: str) -> list["Node"]:
-        return [child for child in self.children if child.name == name]
+        return [child for child in self.children if child.name == name] if self.children else []
 
     def first(self, *path: str) -> "Node":
         """The first element down the path, or an empty one."""

@@ -4,7 +4,6 @@ https://hl7.org/cda/stds/core/2.0.0-sd/
 """
 
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -18,7 +17,7 @@ HL7 = "urn:hl7-org:v3"
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 200
 
-_PREFIXES = {HL7: "", "urn:hl7-org:sdtc": "sdtc:", "http://www.w3.org/2001/XMLSchema-instance": "xsi:"}
+PREFIXES = {HL7: "", "urn:hl7-org:sdtc": "sdtc:", "http://www.w3.org/2001/XMLSchema-instance": "xsi:"}
 _STRUCTURE = "part of the model's structure: says which kind of statement this is, not what it states"
 _STRUCTURAL_ATTRIBUTES = {
     **dict.fromkeys(
@@ -115,9 +114,8 @@ def _fault(fault: etree.XMLSyntaxError) -> str:
 
 def _clean(text: str | None) -> str:
     """One line, composed Unicode: the same letters always as the same code points."""
-    if not text:
-        return ""
-    line = " ".join(text.split())
+    words = text.split() if text else ()
+    line = words[0] if len(words) == 1 else " ".join(words)
     return line if line.isascii() else unicodedata.normalize("NFC", line)
 
 
@@ -132,36 +130,42 @@ class _Reading:
     def element(self, element: etree._Element, name: str, place: str, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise Untranslatable(f"elements are nested deeper than {MAX_DEPTH}", f"line {element.sourceline}")
-        node = Node(name, place, self._attributes(element, name, place))
+        reason = _STRUCTURAL_ELEMENTS.get(name)
+        node = Node(name, place, self._attributes(element, place, reason))
         if name == "text" and _parent_is_section(element):
             self._narrative(element, node)
             return node
-        node.text = _clean(self._own_text(element))
+        # Asked for once: lxml makes its elements anew each time they are looked at.
+        below = list(element)
+        node.text = _own_text(element, below)
         if node.text:
-            self._enter(place, _STRUCTURAL_ELEMENTS.get(name))
-        if len(element):
-            node.children = self._children(element, place, depth + 1)
+            self._enter(place, reason)
+        if below:
+            node.children = self._children(below, place, depth + 1)
         return node
 
-    def _children(self, element: etree._Element, place: str, depth: int) -> list[Node]:
-        children = [(child, self._name(child.tag)) for child in element if isinstance(child.tag, str)]
-        names = [name for _, name in children]
-        alike = Counter(names) if len(set(names)) < len(names) else None
-        seen: dict[str, int] = {}
+    def _children(self, below: list[etree._Element], place: str, depth: int) -> list[Node]:
+        children = [(child, self._name(child.tag)) for child in below if isinstance(child.tag, str)]
+        alike: dict[str, int] = {}
+        for _, name in children:
+            alike[name] = alike.get(name, 0) + 1
+        if len(alike) == len(children):
+            return [self.element(child, name, f"{place}/{name}", depth) for child, name in children]
+        seen = dict.fromkeys(alike, 0)
         nodes = []
         for child, name in children:
-            seen[name] = seen.get(name, 0) + 1
-            index = f"[{seen[name]}]" if alike and alike[name] > 1 else ""
-            nodes.append(self.element(child, name, f"{place}/{name}{index}", depth))
+            seen[name] += 1
+            where = f"{place}/{name}[{seen[name]}]" if alike[name] > 1 else f"{place}/{name}"
+            nodes.append(self.element(child, name, where, depth))
         return nodes
 
-    def _attributes(self, element: etree._Element, name: str, place: str) -> dict[str, str]:
+    def _attributes(self, element: etree._Element, place: str, reason: str | None) -> dict[str, str]:
         kept = {}
-        reason = _STRUCTURAL_ELEMENTS.get(name)
-        for key, raw in element.attrib.items():
-            value = _clean(str(raw))
+        for key, raw in element.items():
+            value, attribute = _clean(str(raw)), str(key)
             if value:
-                attribute = self._name(str(key)) if "{" in str(key) else str(key)
+                if "{" in attribute:
+                    attribute = self._name(attribute)
                 kept[attribute] = value
                 self._enter(f"{place}/@{attribute}", reason or _STRUCTURAL_ATTRIBUTES.get(attribute))
         return kept
@@ -181,18 +185,20 @@ class _Reading:
         else:
             self._tally.present(place)
 
-    def _own_text(self, element: etree._Element) -> str:
-        if not len(element):
-            return element.text or ""
-        return " ".join([element.text or "", *(child.tail or "" for child in element)])
-
     def _name(self, tag: str) -> str:
         """The name with a known prefix, or with its namespace spelt out as XPath 3.1 does."""
         if tag not in self._names:
             namespace, _, local = tag.rpartition("}")
-            prefix = _PREFIXES.get(namespace[1:], f"Q{namespace}}}" if namespace else "Q{}")
+            prefix = PREFIXES.get(namespace[1:], f"Q{namespace}}}" if namespace else "Q{}")
             self._names[tag] = prefix + local
         return self._names[tag]
+
+
+def _own_text(element: etree._Element, below: list[etree._Element]) -> str:
+    """The words that stand in the element itself, between its children."""
+    if not below:
+        return _clean(element.text)
+    return _clean(" ".join([text for text in (element.text, *[child.tail for child in below]) if text]))
 
 
 def _parent_is_section(element: etree._Element) -> bool:

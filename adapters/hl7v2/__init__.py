@@ -5,9 +5,13 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/
 
 from adapters.contract import Message, Translation
 from adapters.draft import Draft
+from adapters.hl7v2.legacy import KINDS
 from adapters.hl7v2.messages import map_message
-from adapters.hl7v2.parse import parse
+from adapters.hl7v2.parse import parse, wide_codec
 from adapters.hl7v2.read import Reading
+from adapters.hl7v2.render import render
+from adapters.hl7v2.sequence import sequence
+from adapters.hl7v2.spans import control_number, spans
 
 NAME = "hl7v2"
 MEDIA_TYPES = frozenset(
@@ -16,14 +20,22 @@ MEDIA_TYPES = frozenset(
 _STARTS = (b"MSH", b"FHS", b"BHS")
 
 
+__all__ = ["MEDIA_TYPES", "NAME", "control_number", "recognises", "render", "sequence", "spans", "translate"]
+
+
 def recognises(body: bytes) -> bool:
     """Whether the message starts as HL7 v2 does, framed or not."""
-    return body[:64].lstrip(b"\xef\xbb\xbf\x0b\r\n \t").startswith(_STARTS)
+    head = body[:64]
+    codec = wide_codec(head)
+    plain = head.decode(codec, "replace").encode() if codec else head
+    return plain.lstrip(b"\xef\xbb\xbf\x0b\r\n \t").startswith(_STARTS)
 
 
 def translate(message: Message) -> Translation:
     """Map one message. Raises Untranslatable with the place when it cannot be filed safely."""
-    reading = Reading(parse(message.body))
+    named = message.hospital.quirks.get("legacy_text", "").upper()
+    legacy = named if named in KINDS else ""
+    reading = Reading(parse(message.body, legacy), legacy)
     draft = Draft(message.hospital.name)
     map_message(reading, message.hospital, draft)
     return Translation(draft.bundle(), reading.tally.close(), tuple(reading.notices))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from adapters.contract import Resource
 from adapters.hl7v2.map_appointment import add_booked, map_appointment
-from adapters.hl7v2.map_document import Document, add_content, map_document
+from adapters.hl7v2.map_document import Document, add_content, add_remark, map_document
 from adapters.hl7v2.map_immunization import add_shot_route, map_immunization
 from adapters.hl7v2.map_medication import (
     Treatment,
@@ -81,6 +81,11 @@ class Branches:
     def content(self, obx: Segment) -> bool:
         """Whether the row was a part of the open document."""
         return self._document is not None and add_content(self._scene, obx, self._document)
+
+    def remarked(self, nte: Segment, about: Resource | None) -> None:
+        """A comment right after a document's header or content is a remark on the document."""
+        if self._document and (about is None or about is self._document.made):
+            add_remark(nte, self._document)
 
     def observed(self, observation: Resource) -> None:
         """Tie a result to the shot or the document it stands under."""

@@ -7,16 +7,21 @@ import re
 from functools import lru_cache
 
 from adapters.contract import Resource
+from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
-from adapters.hl7v2.numbers import UCUM, unit_of
+from adapters.hl7v2.numbers import UCUM, positive, unit_of
 from adapters.hl7v2.read import Segment, Value
-from adapters.hl7v2.scene import Scene
-from adapters.hl7v2.times import date_time, in_order, instant
+from adapters.hl7v2.scene import Scene, extension
+from adapters.hl7v2.times import date_time, day, in_order, instant
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
 _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+# Facility, building, floor, point of care, room, bed, description.
+_PL = (4, 7, 8, 1, 2, 3, 9)
+_PARTS = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
 _LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 _ICD10 = re.compile(r"([A-Z]\d\d)(?:\.?(\d{1,2}))?[†*+]?")
@@ -86,6 +91,8 @@ def coded(scene: Scene, value: Value, at: str, local: str = "") -> Resource | No
     kept = [_coding(scene, value, (1, local), f"{at}.coding[0]")] if value.peek(1) else []
     if value.peek(4):
         kept.append(_coding(scene, value, (4, local), f"{at}.coding[1]"))
+    if value.peek(10):
+        kept.append(_coding(scene, value, (10, local), f"{at}.coding[2]"))
     ours = scene.hospital.codes.get(local)
     if ours:
         known = [ours[coding["code"]] for coding in kept if coding["code"] in ours]
@@ -99,7 +106,7 @@ def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Reso
     name = value.take(first, f"{at}.code")
     named = value.take(first + 2, f"{at}.system")
     system = coding_system(scene, local if named.upper() in _LOCAL else named)
-    version = value.take(7 if first == 1 else 8, f"{at}.version")
+    version = value.take({1: 7, 4: 8, 10: 13}[first], f"{at}.version")
     display = value.take(first + 1, f"{at}.display")
     return {"system": system, "version": version, "code": " ".join(name.split()), "display": display}
 
@@ -204,7 +211,23 @@ def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
     if family and not given:
         # A whole name in the family field: its first word is the family name, the rest a guess like any split.
         family, *given = family.split()
-    return {"text": text, "family": family, "given": given, "prefix": [prefix], "suffix": suffix}
+    made: Resource = {"text": text, "family": family, "given": given, "prefix": [prefix], "suffix": suffix}
+    if value.beyond(first + 10):
+        suffix.append(value.take(first + 13, f"{at}.suffix"))
+        made["period"] = _lasting(value, first + 11, at)
+    return made
+
+
+def _lasting(value: Value, component: int, at: str) -> Resource | None:
+    """The days from which and until which a name, an address or a number holds: two components after each other."""
+    found = [day(value.peek(component + n)) if value.peek(component + n) else None for n in (0, 1)]
+    start, end = found
+    if not any(found) or (start and end and not in_order(start, end)):
+        return None
+    for n, name in enumerate(("start", "end")):
+        if found[n]:
+            value.took(component + n, f"{at}.period.{name}")
+    return {"start": start, "end": end}
 
 
 def person_name(value: Value, at: str) -> Resource | None:
@@ -236,7 +259,11 @@ def address(value: Value, at: str) -> Resource | None:
     if not text and not country and not postal:
         return None
     places = {"city": city, "district": district, "state": state, "postalCode": postal, "country": country}
-    return {"use": use, "type": kind, "text": text, "line": [p for p in (*lines, parts[2]) if p], **places}
+    made: Resource = {"use": use, "type": kind, "text": text, "line": [p for p in (*lines, parts[2]) if p], **places}
+    if value.beyond(9):
+        made["line"] += [line for line in [value.take(19, f"{at}.line")] if line]
+        made["period"] = _lasting(value, 13, at)
+    return made
 
 
 def telecom(value: Value, at: str, use: str = "") -> Resource | None:
@@ -254,7 +281,18 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
     value.took(3, f"{at}.system")
     mobile = "mobile" if kind == "CP" else ""
     value.took(2, f"{at}.use")
-    return {"system": system, "value": number, "use": mobile or code("v2-0201", value.peek(2), use)}
+    made: Resource = {"system": system, "value": number, "use": mobile or code("v2-0201", value.peek(2), use)}
+    return {**made, **_of_number(value, at)} if value.beyond(4) else made
+
+
+def _of_number(value: Value, at: str) -> Resource:
+    """The parts of a telephone number, how long it holds, and which is tried first."""
+    parts = [(name, value.take(n, f"{at}.extension")) for n, name in _PARTS]
+    marks = [extension(f"{_CORE}contactpoint-{name}", valueString=part) for name, part in parts if part]
+    rank = positive(value.peek(18))
+    if rank:
+        value.took(18, f"{at}.rank")
+    return {"extension": marks, "rank": rank, "period": _lasting(value, 13, at)}
 
 
 def _dialled(value: Value, at: str) -> str:
@@ -279,18 +317,36 @@ def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:
     use = code("v2-0200", value.peek(10))
     if use and made:
         value.took(10, f"{here}name[0].use")
-    named = [{"use": use, **made}] if made else []
-    scene.add("Practitioner", number, {"identifier": [{**mark, "assigner": {"display": assigner}}], "name": named})
+    named = {"use": use, **made} if made else {}
+    add_practitioner(scene, number, {**mark, "assigner": {"display": assigner}}, named)
     return {**scene.reference("Practitioner", number), "display": made["text"] if made else ""}
+
+
+def add_practitioner(scene: Scene, number: str, mark: Resource, named: Resource) -> None:
+    """Add who has that number; named a second time with less (no title, no type), what was said before stays."""
+    before = scene.draft.add("Practitioner", number, {})
+    said = pruned({"identifier": [mark], "name": [named]})
+    for element, rows in said.items():
+        known = before.get(element)
+        same = "value" if element == "identifier" else "text"
+        if known and known[0].get(same) == rows[0].get(same):
+            said[element] = [{**known[0], **rows[0]}]
+    scene.add("Practitioner", number, said)
+
+
+def location_key(value: Value) -> str:
+    """What names the place of a PL; empty for one that names none."""
+    parts = [value.peek(component) for component in _PL]
+    return "|".join(parts) if any(parts) else ""
 
 
 def location(scene: Scene, value: Value, at: str) -> Resource | None:
     """A PL: one Location for the point of care, room and bed named."""
     if not value:
         return None
-    parts = [value.peek(component) for component in (4, 7, 8, 1, 2, 3, 9)]
-    key = "|".join(parts)
-    if not any(parts):
+    parts = [value.peek(component) for component in _PL]
+    key = location_key(value)
+    if not key:
         return None
     here = scene.at("Location", key)
     for component, path in ((1, "name"), (2, "name"), (3, "name"), (4, "name"), (7, "name"), (8, "name"), (9, "name")):
@@ -319,4 +375,7 @@ def annotation(scene: Scene, segment: Segment, at: str) -> Resource | None:
     who = practitioner(scene, segment.value(5), f"{at}.authorReference")
     when = time(scene, segment.value(6), f"{at}.time")
     author = {"authorReference": who} if who and "reference" in who else {"authorString": who and who["display"]}
-    return {**author, "time": when, "text": "\n".join(lines)}
+    kinds = ((4, "annotationType", "v2-0364"), (9, "alternate-codes", "comment"))
+    found = [(name, coded(scene, segment.value(n), f"{at}.extension.value", table)) for n, name, table in kinds]
+    marks = [extension(f"{_CORE}{name}", valueCodeableConcept=concept) for name, concept in found if concept]
+    return {**({"extension": marks} if marks else {}), **author, "time": when, "text": "\n".join(lines)}

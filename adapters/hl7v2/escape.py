@@ -24,7 +24,8 @@ class Delimiters:
     repetition: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
-    truncation: str = "#"
+    # Empty where MSH-2 does not declare it: since version 2.7 the fifth sign ends a value that was cut short.
+    truncation: str = ""
 
 
 class Escapes:
@@ -35,7 +36,8 @@ class Escapes:
         self.mark = d.escape
         self.charset = charset
         self.letters = {"F": d.field, "S": d.component, "R": d.repetition, "E": d.escape, "T": d.subcomponent}
-        self.letters["P"] = d.truncation
+        self._written = dict(self.letters) | ({"P": d.truncation} if d.truncation else {})
+        self.letters["P"] = d.truncation or "#"
         mark = re.escape(self.mark)
         self._hexadecimal = re.compile(f"{mark}X((?:[0-9A-Fa-f]{{2}})+){mark}")
         self._known = re.compile(
@@ -44,7 +46,7 @@ class Escapes:
             # Two digits at most: \.sp999999999\ would be a gigabyte of line breaks.
             f"|\\.(?P<layout>br|sp|ce|fi|nf|sk|in|ti)(?P<count>[ +-]?\\d{{0,2}})){mark}"
         )
-        self._switch = re.compile(f"{mark}C([0-9A-Fa-f]{{4}}){mark}")
+        self._switch = re.compile(f"{mark}([CM](?:[0-9A-Fa-f]{{2}}){{2,3}}){mark}")
 
     @staticmethod
     @lru_cache(maxsize=64)
@@ -60,7 +62,7 @@ class Escapes:
 
     def escaped(self, text: str) -> str:
         """The text as a sender writes it, its encoding characters escaped."""
-        names = {char: self.mark + letter + self.mark for letter, char in self.letters.items() if letter != "P"}
+        names = {char: self.mark + letter + self.mark for letter, char in self._written.items()}
         return "".join(names.get(char, char) for char in text)
 
     def _switched(self, text: str) -> str:
@@ -73,13 +75,23 @@ class Escapes:
 
     def _recoded(self, text: str, sequence: str) -> str:
         """Read again, in the set switched to, what was read in the message's own; kept as it came if it cannot be."""
-        codec = SWITCHES.get(sequence)
+        if sequence[0] == "M":
+            return self._multi_byte(text, sequence)
+        codec = SWITCHES.get(sequence[1:])
         if codec == "ascii" or (codec and text.isascii()):
             return text
         try:
             return text.encode(self.charset).decode(codec or "")
         except (UnicodeError, LookupError):
-            return f"{self.mark}C{sequence}{self.mark}{text}"
+            return f"{self.mark}{sequence}{self.mark}{text}"
+
+    def _multi_byte(self, text: str, sequence: str) -> str:
+        r"""A set whose letters are several bytes: what ``\Mxxyyzz\`` carries is the end of an ISO 2022 sequence."""
+        switch = b"\x1b" + bytes.fromhex(sequence[1:])
+        try:
+            return (switch + text.encode(self.charset)).decode("iso2022_jp_2")
+        except UnicodeError:
+            return f"{self.mark}{sequence}{self.mark}{text}"
 
     def _meaning(self, found: re.Match[str]) -> str:
         if found["letter"]:

@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, location, practitioner, time
+from adapters.hl7v2.datatypes import absent, annotation, coded, entity, location, practitioner, time
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment, Value
-from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.scene import Scene, extension
 from adapters.hl7v2.times import in_order, instant
 
 _EVENTS = {"S15": "cancelled", "S16": "cancelled", "S17": "entered-in-error", "S26": "noshow"}
 # R4 allows a reason with the status no-show too (app-4), a code that its own list spells noshow.
 _ENDED = frozenset({"cancelled"})
 _GOING = frozenset({"booked", "arrived", "fulfilled", "checked-in"})
+_NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note"
+_SIGNED = frozenset({4, 5, 6, 9})
 _CONTACTS = ((12, "placer contact"), (16, "filler contact"))
 _ENTERER = {"system": f"{TERMINOLOGY}provenance-participant-type", "code": "enterer", "display": "Enterer"}
 # The fields of each kind of resource row: what is booked, its type, its start, its length, its unit, its status.
@@ -64,15 +66,20 @@ def add_booked(scene: Scene, row: Segment, appointment: Resource) -> None:
     concept = coded(scene, row.value(kind), f"{at}.type[0]", "participant-type")
     if actor is None and concept is None:
         return
-    begun = time(scene, row.value(start), f"{at}.period.start")
+    begun = time(scene, row.value(start), f"{at}.period.start") or _offset(row, appointment, f"{at}.period.start")
     minutes = _minutes(row.value(length), row.value(unit), f"{at}.period.end") if begun else 0
     span = {"start": begun, "end": _later(begun, minutes)} if begun else {}
     entry = {"type": [concept], "actor": actor, "period": span, **_participation(row, at, appointment)}
     listed.append({name: value for name, value in entry.items() if value and value != [None]})
 
 
-def add_comment(nte: Segment, appointment: Resource) -> None:
-    """NTE: comments of the whole appointment and of its rows are one text here."""
+def add_comment(scene: Scene, nte: Segment, appointment: Resource) -> None:
+    """NTE: comments of the whole appointment and of its rows are one text here; a signed one is kept as signed."""
+    listed = list(appointment.get("extension", ()))
+    at = f"Appointment/{appointment['id']}#extension[{len(listed)}].value"
+    signed = annotation(scene, nte, at) if nte.says(_SIGNED) else None
+    if signed:
+        appointment["extension"] = [*listed, extension(_NOTE, valueAnnotation=signed)]
     lines = [value.take_text(f"Appointment/{appointment['id']}#comment") for value in nte.values(3)]
     said = [appointment.get("comment", ""), *lines]
     text = "\n".join(part for part in said if part)
@@ -87,6 +94,12 @@ def _add_service(scene: Scene, ais: Segment, appointment: Resource) -> None:
     if not listed:
         del appointment["serviceType"]
     at = f"Appointment/{appointment['id']}#"
+    begun = _offset(ais, appointment, f"{at}start")
+    if begun and "start" in appointment:
+        ais.take(6, f"{at}start")
+    said = code("v2-0278", ais.peek(10).upper())
+    if said and said == appointment["status"]:
+        ais.value(10).take_all(f"{at}status")
     if instant(ais.peek(4), scene.hospital.offset) == appointment.get("start") is not None:
         ais.take(4, f"{at}start")
     if ais.peek(7) and ais.peek(7) == str(appointment.get("minutesDuration")):
@@ -117,6 +130,13 @@ def _status(scene: Scene, sch: Segment, at: str) -> str:
 def _answer(status: str) -> Resource:
     """The answer of who takes part: said for what goes on, unknown for what was called off."""
     return {"status": "accepted"} if status in _GOING else {"_status": absent()}
+
+
+def _offset(row: Segment, appointment: Resource, target: str) -> str | None:
+    """A start said as so long after that of the appointment: the two fields after the start."""
+    start = _ROWS[row.name][2]
+    minutes = _minutes(row.value(start + 1), row.value(start + 2), target) if not row.value(start) else 0
+    return _later(appointment.get("start"), minutes)
 
 
 def _participation(row: Segment, at: str, appointment: Resource) -> Resource:

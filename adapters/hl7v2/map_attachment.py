@@ -7,9 +7,9 @@ import base64
 import binascii
 import hashlib
 
-from adapters.contract import Resource, Untranslatable
+from adapters.contract import Resource
 from adapters.hl7v2.codes import code
-from adapters.hl7v2.datatypes import coded, time
+from adapters.hl7v2.datatypes import absent, coded, time
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
@@ -32,33 +32,42 @@ def map_attachment(scene: Scene, obx: Segment, order: Order | None) -> bool:
 
 def attachment(scene: Scene, obx: Segment, value: Value, at: str) -> Resource:
     raw = _bytes(value)
-    value.took(5, f"{at}.data")
-    value.took(4, f"{at}.data")
     title = obx.value(3).peek(2) or obx.peek(3)
     for row in (obx.value(2), obx.value(3), obx.value(4), obx.value(11)):
         row.take_all(f"{at}.title")
     return {
-        "contentType": _content_type(value, raw, at),
-        "data": base64.b64encode(raw).decode("ascii"),
-        "size": len(raw),
-        # FHIR R4 defines Attachment.hash as SHA-1.
-        "hash": base64.b64encode(hashlib.sha1(raw, usedforsecurity=False).digest()).decode("ascii"),
+        "contentType": _content_type(value, raw or b"", at),
+        **_content(value, raw, at),
         "title": title,
         "creation": time(scene, obx.value(14), f"{at}.creation"),
     }
 
 
-def _bytes(value: Value) -> bytes:
-    """The document. Raises Untranslatable when the encoding is broken: half a report is worse than none."""
+def _content(value: Value, raw: bytes | None, at: str) -> Resource:
+    """The document itself; one that cannot be decoded is marked missing and stays in the ledger as unmapped."""
+    if raw is None:
+        value.notice("the encapsulated document cannot be decoded; it was left out", 5)
+        return {"_data": absent("error")}
+    value.took(5, f"{at}.data")
+    value.took(4, f"{at}.data")
+    return {
+        "data": base64.b64encode(raw).decode("ascii"),
+        "size": len(raw),
+        # FHIR R4 defines Attachment.hash as SHA-1.
+        "hash": base64.b64encode(hashlib.sha1(raw, usedforsecurity=False).digest()).decode("ascii"),
+    }
+
+
+def _bytes(value: Value) -> bytes | None:
+    """The document; None when its encoding is broken: half a report would be worse than none."""
     text, encoding = value.peek(5), value.peek(4).upper()
-    where = f"{value.place}.5"
     try:
         if encoding == "HEX":
             return bytes.fromhex(text)
         if encoding in ("BASE64", ""):
             return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Untranslatable("the encapsulated document cannot be decoded", where) from error
+    except (binascii.Error, ValueError):
+        return None
     return text.encode("utf-8")
 
 

@@ -6,9 +6,10 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-dg1-to-condition.htm
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
 from adapters.hl7v2.datatypes import coded, entity, icd10, practitioner, time
+from adapters.hl7v2.map_visit_details import add_episode_diagnosis
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
-from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.scene import Scene, extension
 
 _CATEGORY = {
     "coding": [
@@ -19,6 +20,9 @@ _CATEGORY = {
         }
     ]
 }
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+_DUE_TO = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
+_DETAILS = frozenset({19, 22})
 _VERIFICATION = {"W": "provisional", "F": "confirmed"}
 
 
@@ -40,8 +44,23 @@ def map_condition(scene: Scene, dg1: Segment) -> Resource:
             "asserter": practitioner(scene, dg1.value(16), f"{at}asserter"),
         },
     )
+    if dg1.says(_DETAILS):
+        _add_details(scene, dg1, made, at)
     _add_to_visit(scene, dg1, key)
     return made
+
+
+def _add_details(scene: Scene, dg1: Segment, made: Resource, at: str) -> None:
+    """When it was attested (DG1-19), and which diagnosis it comes from (DG1-22)."""
+    listed: list[Resource] = []
+    attested = time(scene, dg1.value(19), f"{at}extension[0].value")
+    if attested:
+        listed.append(extension(_ASSERTED, valueDateTime=attested))
+    parent = entity(scene, dg1.value(22), f"{at}extension[{len(listed)}].value.identifier", "")
+    if parent:
+        listed.append(extension(_DUE_TO, valueReference={"type": "Condition", "identifier": parent}))
+    if listed:
+        made["extension"] = listed
 
 
 def diagnosis_code(scene: Scene, dg1: Segment, at: str) -> Resource | None:
@@ -95,3 +114,4 @@ def _add_to_visit(scene: Scene, dg1: Segment, key: str) -> None:
         dg1.take(15, f"{at}diagnosis[{len(listed)}].rank")
         entry["rank"] = rank
     listed.append(entry)
+    add_episode_diagnosis(scene, entry, (dg1, entry["condition"]["reference"]))

@@ -5,6 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-in1-to-coverage.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.datatypes import absent, coded, from_table, human_name, identifier, period, type_of
+from adapters.hl7v2.map_organization import addresses
 from adapters.hl7v2.map_patient import sort_of
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
@@ -25,7 +26,7 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
             "identifier": [_card(scene, in1, at)],
             "status": "active",
             "type": coded(scene, in1.value(15), f"{at}type", "v2-0086"),
-            "policyHolder": {"display": holder["text"]} if holder else None,
+            **_holder(scene, in1, holder, at),
             "subscriberId": in1.take(36, f"{at}subscriberId") or in1.take(49, f"{at}subscriberId"),
             "beneficiary": scene.patient(),
             "relationship": from_table(scene, in1.value(17), f"{at}relationship", "v2-0063"),
@@ -34,6 +35,16 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
             "class": _classes(scene, in1, at),
         },
     )
+
+
+def _holder(scene: Scene, in1: Segment, person: Resource | None, at: str) -> Resource:
+    """IN1-10 and 11, the employer that holds the policy; the insured person (IN1-16) is the holder without one."""
+    title = in1.take(11, f"{at}policyHolder.display")
+    number = identifier(scene, in1.value(10), f"{at}policyHolder.identifier")
+    named = {"display": person["text"]} if person else None
+    if not title and not number:
+        return {"policyHolder": named}
+    return {"policyHolder": {"type": "Organization", "identifier": number, "display": title}, "subscriber": named}
 
 
 def _card(scene: Scene, in1: Segment, at: str) -> Resource | None:
@@ -49,14 +60,15 @@ def _card(scene: Scene, in1: Segment, at: str) -> Resource | None:
 def _payor(scene: Scene, in1: Segment, at: str) -> Resource:
     number = in1.value(3).peek(1)
     title = in1.take(4, f"{at}payor[0].display")
-    if not number:
+    if not number and (not title or not in1.value(5)):
         return {"display": title} if title else absent()
-    key = f"insurer:{number}"
+    key = f"insurer:{number or title}"
     here = scene.at("Organization", key)
     mark = identifier(scene, in1.value(3), f"{here}identifier[0]")
     if title:
         in1.take(4, f"{here}name")
-    scene.add("Organization", key, {"identifier": [mark], "name": title})
+    place = addresses(in1, 5, here)
+    scene.add("Organization", key, {"identifier": [mark], "name": title, "address": place})
     return {**scene.reference("Organization", key), "display": title}
 
 

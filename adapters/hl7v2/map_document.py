@@ -82,6 +82,17 @@ def add_content(scene: Scene, obx: Segment, document: Document) -> bool:
     return True
 
 
+def add_remark(nte: Segment, document: Document) -> None:
+    """NTE of a document: a text of its own beside the content, its code in words where NTE-9 has one."""
+    at = f"DocumentReference/{document.made['id']}#content[{len(document.listed)}].attachment.data"
+    lines = [value.take_text(at) for value in nte.values(3)]
+    lines += [" - ".join(value.take(n, at) for n in (1, 2, 3) if value.peek(n)) for value in nte.values(9)]
+    if any(lines):
+        text = base64.b64encode("\n".join(lines).encode()).decode("ascii")
+        content = {"contentType": "text/plain; charset=utf-8", "data": text, "title": "NTE"}
+        document.listed.append({"attachment": content})
+
+
 def _add_lines(obx: Segment, document: Document, at: str) -> None:
     if not document.lines:
         document.lines_place = len(document.listed)

@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.htm
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
 from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, type_of
+from adapters.hl7v2.map_visit_details import PV1_DETAILS, PV2_DETAILS, add_plans, add_visit_places
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
@@ -38,7 +39,7 @@ def visit_number(scene: Scene, pv1: Segment) -> str:
 def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
     at = scene.at("Encounter", scene.encounter_key)
     account = identifier(scene, pid.value(18), f"{at}account[0].identifier")
-    return scene.add(
+    made = scene.add(
         "Encounter",
         scene.encounter_key,
         {
@@ -56,6 +57,9 @@ def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
             "serviceProvider": facility(scene),
         },
     )
+    if pv1.says(PV1_DETAILS):
+        add_visit_places(scene, pv1, made)
+    return made
 
 
 def add_visit_details(scene: Scene, pv2: Segment) -> None:
@@ -71,6 +75,8 @@ def add_visit_details(scene: Scene, pv2: Segment) -> None:
     priority = coded(scene, pv2.value(25), f"{at}priority", "v2-0217")
     if priority:
         encounter["priority"] = priority
+    if pv2.says(PV2_DETAILS):
+        add_plans(scene, pv2, encounter)
     days = positive(pv2.peek(11))
     if days:
         pv2.take(11, f"{at}length")
@@ -87,6 +93,7 @@ def _identifiers(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
 def _status(scene: Scene, pv1: Segment, at: str) -> str:
     """What the event says; else what the times say; a message that says neither leaves it unknown."""
     if scene.event.encounter_status:
+        scene.header.value(9).took(2, f"{at}status")
         return scene.event.encounter_status
     if pv1.peek(45):
         pv1.value(45).took(1, f"{at}status")

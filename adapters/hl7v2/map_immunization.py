@@ -5,8 +5,10 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rxa-to-immunization.
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, location, practitioner, time, unit
-from adapters.hl7v2.map_order_control import numbers, order_number
+from adapters.hl7v2.datatypes import absent, address, coded, location, location_key, practitioner, time, unit
+from adapters.hl7v2.map_order_control import group, numbers, order_number
+from adapters.hl7v2.map_order_details import add_secrecy
+from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.numbers import number
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
@@ -24,11 +26,11 @@ def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resourc
     given = time(scene, rxa.value(3), f"{at}occurrenceDateTime")
     if given and rxa.peek(4) == rxa.peek(3):
         rxa.take(4, f"{at}occurrenceDateTime")
-    return scene.add(
+    made = scene.add(
         "Immunization",
         key,
         {
-            "identifier": numbers(scene, orc, at),
+            "identifier": [*numbers(scene, orc, at), *_group(scene, orc, at)],
             "status": _status(rxa, at),
             "statusReason": coded(scene, rxa.value(18), f"{at}statusReason", "v2-0116"),
             "vaccineCode": coded(scene, rxa.value(5), f"{at}vaccineCode", "vaccine") or absent(),
@@ -47,6 +49,31 @@ def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resourc
             "reasonCode": [coded(scene, v, f"{at}reasonCode[{n}]", "reason") for n, v in enumerate(rxa.values(19))],
         },
     )
+    if orc and orc.value(28):
+        add_secrecy(scene, orc.value(28), made)
+    if orc:
+        add_order_provenance(scene, orc, made)
+    if rxa.value(28):
+        _add_address(scene, rxa, made)
+    return made
+
+
+def _group(scene: Scene, orc: Segment | None, at: str) -> list[Resource]:
+    """ORC-4, the sheet that several shots were ordered on."""
+    found = group(scene, orc, f"{at}identifier")
+    kind = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "PGN", "display": "Placer Group Number"}]}
+    return [{"type": kind, **found}] if found else []
+
+
+def _add_address(scene: Scene, rxa: Segment, shot: Resource) -> None:
+    """RXA-28: the address of the place; a place that is not named otherwise is that address."""
+    named = rxa.value(27) if location_key(rxa.value(27)) else rxa.value(11)
+    key = location_key(named) or f"RXA-28|{shot['id']}"
+    where = address(rxa.value(28), f"{scene.at('Location', key)}address")
+    if where:
+        shown = {} if "location" in shot else {"name": where.get("text", ""), "mode": "instance"}
+        scene.add("Location", key, {**shown, "address": where})
+        shot.setdefault("location", scene.reference("Location", key))
 
 
 def add_shot_route(scene: Scene, rxr: Segment, shot: Resource) -> None:

@@ -9,6 +9,8 @@ from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, entity, period, practitioner, time, unit
 from adapters.hl7v2.map_order_control import asked, group, numbers, order_number, request_status
+from adapters.hl7v2.map_order_details import add_control, add_secrecy
+from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.map_timing import old_timing, priority, quantity, says, timing
 from adapters.hl7v2.numbers import number, positive
 from adapters.hl7v2.read import Segment
@@ -85,6 +87,9 @@ def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resou
             "substitution": _substitution(row, at),
         },
     )
+    if orc:
+        add_secrecy(scene, orc.value(28), made)
+        add_order_provenance(scene, orc, made)
     return Treatment(made, drug, number_of_it)
 
 
@@ -127,6 +132,7 @@ def map_administration(scene: Scene, orc: Segment | None, rxa: Segment, request:
     status = code("v2-0322", rxa.peek(20).upper(), "completed")
     rxa.take(20, f"{at}status")
     people = [practitioner(scene, who, f"{at}performer[{n}].actor") for n, who in enumerate(rxa.values(10))]
+    doers = [{"actor": person} for person in people if person] + _ordering(scene, orc, f"{at}performer")
     amount = _amount(rxa, RXA, f"{at}dosage.dose")
     made = scene.add(
         "MedicationAdministration",
@@ -139,13 +145,23 @@ def map_administration(scene: Scene, orc: Segment | None, rxa: Segment, request:
             "subject": scene.patient(),
             "context": scene.encounter(),
             **_given(scene, rxa, at),
-            "performer": [{"actor": person} for person in people if person],
+            "performer": doers,
             "reasonCode": [coded(scene, v, f"{at}reasonCode[{n}]", "reason") for n, v in enumerate(rxa.values(19))],
             "request": {"reference": f"urn:uuid:{request['id']}"} if request else None,
             "dosage": {"dose": amount} if amount else None,
         },
     )
+    if orc:
+        add_control(orc, made, at)
+        add_secrecy(scene, orc.value(28), made)
     return Treatment(made, drug, number_of_it)
+
+
+def _ordering(scene: Scene, orc: Segment | None, at: str) -> list[Resource]:
+    """ORC-12: who ordered what was given."""
+    people = [practitioner(scene, who, f"{at}.actor") for who in orc.values(12)] if orc else []
+    role = {"coding": [{"system": f"{TERMINOLOGY}v2-0443", "code": "OP", "display": "Ordering Provider"}]}
+    return [{"function": role, "actor": person} for person in people if person]
 
 
 def add_route(scene: Scene, rxr: Segment, treatment: Treatment) -> None:
@@ -159,10 +175,14 @@ def add_route(scene: Scene, rxr: Segment, treatment: Treatment) -> None:
         "site": coded(scene, rxr.value(2), f"{at}.site", "v2-0163"),
         "method": coded(scene, rxr.value(4), f"{at}.method", "v2-0165"),
     }
-    said = {name: part for name, part in parts.items() if part}
+    how = None if single else coded(scene, rxr.value(5), f"{at}.additionalInstruction[0]", "routing-instruction")
+    said = {name: part for name, part in parts.items() if part} | ({"additionalInstruction": [how]} if how else {})
     if said:
         target = made.setdefault("dosage", {}) if single else made.setdefault("dosageInstruction", [{}])[0]
         target.update(said)
+        if single:
+            # mad-1 wants a dose; RXA-6 did not say it.
+            target.setdefault("dose", absent())
 
 
 def add_timing(scene: Scene, tq1: Segment, treatment: Treatment) -> None:
@@ -178,7 +198,10 @@ def add_timing(scene: Scene, tq1: Segment, treatment: Treatment) -> None:
     amount = quantity(tq1.value(2), f"{at}dosageInstruction[0].doseAndRate[0].doseQuantity")
     if amount and "doseAndRate" not in dose:
         dose["doseAndRate"] = [{"type": _ORDERED, "doseQuantity": amount}]
-    words = tq1.take(11, f"{at}dosageInstruction[0].text") or tq1.take(10, f"{at}dosageInstruction[0].text")
+    words = tq1.take(11, f"{at}dosageInstruction[0].text")
+    when = tq1.take(10, f"{at}dosageInstruction[0].additionalInstruction[0].text")
+    if when:
+        dose["additionalInstruction"] = [*dose.get("additionalInstruction", ()), {"text": when}]
     if words:
         dose["text"] = "; ".join(part for part in (dose.get("text", ""), words) if part)
     urgency = priority(tq1, f"{at}priority")

@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.h
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, from_table, practitioner, time, unit
+from adapters.hl7v2.map_observation_details import DETAILS, add_result_details
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.numbers import reference_range
 from adapters.hl7v2.read import Segment
@@ -50,6 +51,8 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
             "referenceRange": [reference_range(obx.take(7, f"{at}referenceRange[0]"), scale)] if obx.peek(7) else [],
         },
     )
+    if obx.says(DETAILS):
+        add_result_details(scene, obx, made)
     _file(scene, obx, order, (key, made))
     return made
 
@@ -95,10 +98,16 @@ def _performers(scene: Scene, obx: Segment, at: str) -> list[Resource | None]:
     here = f"{at}performer[{len(people)}]"
     title = obx.take(23, f"{here}.display")
     number = obx.value(23).take(10, f"{here}.identifier")
-    if not title:
-        title, number = obx.value(15).take(2, f"{here}.display"), obx.take(15, f"{here}.identifier")
+    places = [(number, title)]
+    producer = (obx.take(15, f"{here}.identifier"), obx.value(15).take(2, f"{here}.display"))
+    if producer not in places:
+        places.append(producer)
+    return [*people, *(_place(scene, number, title) for number, title in places if number or title)]
+
+
+def _place(scene: Scene, number: str, title: str) -> Resource:
     mark = {"system": scene.system("facility"), "value": number} if number else None
-    return [*people, {"type": "Organization", "identifier": mark, "display": title} if title or mark else None]
+    return {"type": "Organization", "identifier": mark, "display": title}
 
 
 def _device(obx: Segment, at: str) -> Resource | None:

@@ -26,7 +26,7 @@ from adapters.hl7v2.times import day, instant
 
 _EXTENSIONS = "http://hl7.org/fhir/StructureDefinition/"
 _ETHNICITY = "http://fhir.hl7.org.vn/core/StructureDefinition/vn-ext-ethnicity"
-_OWN = frozenset({"MR", "MRN", "PI", "PT"})
+OWN = frozenset({"MR", "MRN", "PI", "PT"})
 _CITIZEN = frozenset({"NI", "NN", "NNVNM", "CCCD", "CMND", "CMT"})
 _INSURANCE = frozenset({"HC", "NIIP", "BHYT", "SS", "SB", "BHXH"})
 _CARD = re.compile(r"[A-Z]{2}[0-9A-Z]\d{12}")
@@ -35,7 +35,7 @@ _CARD = re.compile(r"[A-Z]{2}[0-9A-Z]\d{12}")
 def patient_number(scene: Scene, pid: Segment) -> str:
     """The hospital's own number of the patient. Raises Untranslatable when PID names no number at all."""
     numbers = [value for value in pid.values(3) if value.peek(1)]
-    own = [value for value in numbers if kind_of(value) in _OWN]
+    own = [value for value in numbers if kind_of(value) in OWN]
     ours = [value for value in own if _is_ours(scene, value)]
     plain = [value for value in numbers if kind_of(value) not in _CITIZEN | _INSURANCE | {"PPN"}]
     for value in (*ours, *own, *plain, pid.value(2)):
@@ -72,7 +72,7 @@ def map_patient(scene: Scene, pid: Segment) -> Resource:
             "gender": gender(pid, 8, f"{at}gender"),
             **_birth(scene, pid, at),
             **_death(scene, pid, at),
-            "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(pid.values(11))],
+            "address": _addresses(pid, at),
             "maritalStatus": from_table(scene, pid.value(16), f"{at}maritalStatus", "v2-0002"),
             **_multiple_birth(pid, at),
             "communication": _languages(scene, pid, at),
@@ -93,11 +93,39 @@ def add_primary_care(scene: Scene, pd1: Segment) -> None:
         )
         mark = {"system": scene.system("facility"), "value": number} if number else None
         made.extend([{"type": "Organization", "identifier": mark, "display": title}] if mark or title else [])
+    _add_marks(scene, pd1, patient, at)
     for value in pd1.values(4):
         doctor = practitioner(scene, value, f"{at}generalPractitioner[{len(made)}]")
         made.extend([doctor] if doctor else [])
     if made:
         patient["generalPractitioner"] = made
+
+
+def _add_marks(scene: Scene, pd1: Segment, patient: Resource, at: str) -> None:
+    """PD1-6 handicap, PD1-7 living will, PD1-14 congregation."""
+    listed = list(patient.get("extension", ()))
+    handicap = coded(scene, pd1.value(6), f"{at}extension[{len(listed)}].value", "v2-0295")
+    if handicap:
+        listed.append(extension(f"{_EXTENSIONS}patient-disability", valueCodeableConcept=handicap))
+    church = pd1.take(14, f"{at}extension[{len(listed)}].value")
+    if church:
+        listed.append(extension(f"{_EXTENSIONS}patient-congregation", valueString=church))
+    if len(listed) > len(patient.get("extension", ())):
+        patient["extension"] = listed
+    if pd1.value(7):
+        _add_living_will(scene, pd1)
+
+
+def _add_living_will(scene: Scene, pd1: Segment) -> None:
+    key = scene.key("Observation", scene.patient_key, "PD1-7")
+    at = scene.at("Observation", key)
+    elements = {
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "42348-3", "display": "Advance directives"}]},
+        "subject": scene.patient(),
+        "valueCodeableConcept": from_table(scene, pd1.value(7), f"{at}valueCodeableConcept", "v2-0315"),
+    }
+    scene.add("Observation", key, elements)
 
 
 def gender(segment: Segment, field: int, target: str) -> str:
@@ -149,6 +177,18 @@ def sort_of(kind: str, number: str, place: str) -> str:
             return "bhyt"
         return "bhxh" if kind and len(number) == 10 and number.isdigit() else ""
     return ""
+
+
+def _addresses(pid: Segment, at: str) -> list[Resource]:
+    """PID-11; the county of PID-12, which it replaced, is a district of the first that has none."""
+    found = [address(value, f"{at}address[{n}]") for n, value in enumerate(pid.values(11))]
+    made = [one for one in found if one]
+    county = pid.peek(12)
+    if county and county not in [one.get("district") for one in made]:
+        place = next((n for n, one in enumerate(made) if not one.get("district")), len(made))
+        pid.take(12, f"{at}address[{place}].district")
+        made[place:] = [{**(made[place] if place < len(made) else {}), "district": county}, *made[place + 1 :]]
+    return made
 
 
 def _telecoms(pid: Segment, at: str) -> list[Resource | None]:
@@ -224,7 +264,7 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     if pid.peek(23):
         place = {"text": pid.take(23, f"{here()}.value.text")}
         made.append(extension(f"{_EXTENSIONS}patient-birthPlace", valueAddress=place))
-    for field, name in ((26, "patient-citizenship"), (28, "patient-nationality")):
+    for field, name in ((26, "patient-citizenship"), (28, "patient-nationality"), (39, "patient-citizenship")):
         nation = coded(scene, pid.value(field), f"{here()}.extension[0].value", "country")
         if nation:
             inner = extension("code", valueCodeableConcept=nation)

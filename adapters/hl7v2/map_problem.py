@@ -5,7 +5,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import coded, entity, icd10, person_name, practitioner, time
+from adapters.hl7v2.datatypes import coded, entity, from_table, icd10, person_name, practitioner, time
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
@@ -68,17 +68,46 @@ def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
             "identifier": [entity(scene, iam.value(7), f"{at}identifier[0]", scene.system("document"))],
             **_statuses(iam, at),
             "category": [category],
-            "code": coded(scene, iam.value(3), f"{at}code", "allergy"),
+            "code": _substance(scene, iam, at),
             "patient": scene.patient(),
             "encounter": scene.encounter(),
-            "onsetDateTime": time(scene, iam.value(11), f"{at}onsetDateTime"),
+            **_onset(scene, iam, at),
             "recordedDate": time(scene, iam.value(13), f"{at}recordedDate"),
             "recorder": practitioner(scene, iam.value(18), f"{at}recorder"),
-            "asserter": {"display": teller["text"]} if teller else None,
+            "asserter": _teller(scene, iam, teller),
             "note": [{"text": iam.take(8, f"{at}note[0].text")}] if iam.peek(8) else [],
             **_reaction(iam, at),
         },
     )
+
+
+def _substance(scene: Scene, iam: Segment, at: str) -> Resource | None:
+    """IAM-3 with the code a clinician knows it by (IAM-27) beside it."""
+    concept = coded(scene, iam.value(3), f"{at}code", "allergy")
+    other = coded(scene, iam.value(27), f"{at}code", "allergy") if iam.value(27) else None
+    if not concept or not other:
+        return concept or other
+    return {**concept, "coding": [*concept["coding"], *other["coding"]], "text": concept["text"] or other["text"]}
+
+
+def _onset(scene: Scene, iam: Segment, at: str) -> Resource:
+    moment = time(scene, iam.value(11), f"{at}onsetDateTime")
+    return {"onsetDateTime": moment} if moment else {"onsetString": iam.take(12, f"{at}onsetString")}
+
+
+def _teller(scene: Scene, iam: Segment, teller: Resource | None) -> Resource | None:
+    """Who told of it: a relative where IAM-15 says which one, else the name alone."""
+    if teller is None or not iam.value(15) or iam.peek(15).upper() in ("SEL", "SELF"):
+        return {"display": teller["text"]} if teller else None
+    for known in scene.made("RelatedPerson"):
+        if teller["text"] in [name.get("text") for name in known.get("name", ())]:
+            iam.value(15).take_all(f"RelatedPerson/{known['id']}#relationship[0]")
+            return {"reference": f"urn:uuid:{known['id']}", "display": teller["text"]}
+    key = scene.key("RelatedPerson", scene.patient_key, iam.peek(15), teller["text"])
+    at = scene.at("RelatedPerson", key)
+    relation = from_table(scene, iam.value(15), f"{at}relationship[0]", "v2-0063")
+    scene.add("RelatedPerson", key, {"patient": scene.patient(), "relationship": [relation], "name": [teller]})
+    return {**scene.reference("RelatedPerson", key), "display": teller["text"]}
 
 
 def _statuses(iam: Segment, at: str) -> Resource:

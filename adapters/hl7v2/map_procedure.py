@@ -3,12 +3,18 @@
 https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pr1-to-procedure.html
 """
 
+from datetime import datetime, timedelta
+
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import coded, practitioner, time
+from adapters.draft import pruned
+from adapters.hl7v2.datatypes import coded, entity, location, practitioner, time
+from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
 _PERFORMERS = (8, 11, 12)
+_DETAILS = frozenset({6, 7, 16, 19, 23, 25})
+_LONGEST_MINUTES = 100_000
 
 
 def map_procedure(scene: Scene, pr1: Segment) -> Resource:
@@ -20,7 +26,7 @@ def map_procedure(scene: Scene, pr1: Segment) -> Resource:
     ]
     concept = coded(scene, pr1.value(3), f"{at}code", "procedure")
     text = pr1.take(4, f"{at}code.text")
-    return scene.add(
+    made = scene.add(
         "Procedure",
         key,
         {
@@ -34,3 +40,35 @@ def map_procedure(scene: Scene, pr1: Segment) -> Resource:
             "reasonCode": [coded(scene, pr1.value(15), f"{at}reasonCode[0]", "diagnosis")],
         },
     )
+    if pr1.says(_DETAILS):
+        _add_details(scene, pr1, made, at)
+    return made
+
+
+def _add_details(scene: Scene, pr1: Segment, made: Resource, at: str) -> None:
+    """What sort of procedure, how long it took, its number, where it was done, what it is a part of."""
+    for value in pr1.values(16):
+        modifier = coded(scene, value, f"{at}code.coding", "procedure-modifier")
+        made["code"].setdefault("coding", []).extend(pruned((modifier or {}).get("coding", [])))
+    sort = coded(scene, pr1.value(6), f"{at}category", "v2-0230")
+    number = entity(scene, pr1.value(19), f"{at}identifier[0]", "")
+    place = location(scene, pr1.value(23), f"{at}location")
+    parent = entity(scene, pr1.value(25), f"{at}partOf[0].identifier", "")
+    said = {
+        "identifier": [number] if number else [],
+        "category": sort,
+        "location": place,
+        "partOf": [{"type": "Procedure", "identifier": parent}] if parent else [],
+        **_span(pr1, made, at),
+    }
+    made.update(pruned(said))
+
+
+def _span(pr1: Segment, made: Resource, at: str) -> Resource:
+    """A start with its length in minutes is a period."""
+    minutes, start = positive(pr1.peek(7)), made.get("performedDateTime", "")
+    if not minutes or "T" not in start or minutes > _LONGEST_MINUTES:
+        return {}
+    pr1.take(7, f"{at}performedPeriod.end")
+    end = (datetime.fromisoformat(made.pop("performedDateTime")) + timedelta(minutes=minutes)).isoformat()
+    return {"performedPeriod": {"start": start, "end": end}}

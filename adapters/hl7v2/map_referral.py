@@ -5,7 +5,17 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rf1-to-servicereques
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import code
-from adapters.hl7v2.datatypes import coded, entity, facility, human_name, period, telecom, time, type_of
+from adapters.hl7v2.datatypes import (
+    add_practitioner,
+    coded,
+    entity,
+    facility,
+    human_name,
+    period,
+    telecom,
+    time,
+    type_of,
+)
 from adapters.hl7v2.narrative import sections
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
@@ -86,7 +96,8 @@ def _requester(scene: Scene, at: str) -> Resource | None:
         phone = telecom(prd.value(5), f"{here}telecom[0]", "work")
         kind = type_of(prd.value(7).take(2, f"{here}identifier[0].type"))
         mark = {"type": kind, "system": scene.system("practitioner"), "value": number}
-        scene.add("Practitioner", number, {"identifier": [mark], "name": [name], "telecom": [phone]})
+        add_practitioner(scene, number, mark, name or {})
+        scene.add("Practitioner", number, {"telecom": [phone]})
         return {**scene.reference("Practitioner", number), "display": name["text"] if name else ""}
     return None
 

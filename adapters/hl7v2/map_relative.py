@@ -3,14 +3,19 @@
 https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-nk1-to-relatedperson.html
 """
 
+from datetime import date
+
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, coded, from_table, period, person_name, telecom
-from adapters.hl7v2.map_patient import gender, patient_identifier
+from adapters.hl7v2.datatypes import address, coded, from_table, period, person_name, telecom, type_of
+from adapters.hl7v2.map_organization import organization
+from adapters.hl7v2.map_patient import gender, patient_identifier, sort_of
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day
 
+_NEWBORN_DAYS = 28
+_OFFICE = frozenset({13, 30, 31, 32, 41})
 _MOTHER = {"coding": [{"system": f"{TERMINOLOGY}v3-RoleCode", "code": "MTH", "display": "mother"}]}
 
 
@@ -21,13 +26,14 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
     key = scene.key("RelatedPerson", scene.patient_key, nk1.peek(3), *said)
     at = scene.at("RelatedPerson", key)
     numbers = [("home", value) for value in nk1.values(5)] + [("work", value) for value in nk1.values(6)]
+    numbers += [("", value) for value in nk1.values(40)]
     role = from_table(scene, nk1.value(7), f"{at}relationship[1]", "v2-0131") if nk1.value(7) else None
     names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(nk1.values(2))]
     made = scene.add(
         "RelatedPerson",
         key,
         {
-            "identifier": [patient_identifier(scene, value, f"{at}identifier") for value in nk1.values(33)],
+            "identifier": _numbers(scene, nk1, at),
             "active": True,
             "patient": scene.patient(),
             "relationship": [from_table(scene, nk1.value(3), f"{at}relationship[0]", "v2-0063"), role],
@@ -42,7 +48,35 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
     )
     if nk1.peek(3).upper() == "MTH":
         _mark_borrowed_name(scene, made)
+    if nk1.says(_OFFICE):
+        _add_office(scene, nk1)
     return made
+
+
+def _numbers(scene: Scene, nk1: Segment, at: str) -> list[Resource | None]:
+    """The relative's own numbers: NK1-33, the employee's NK1-12, and NK1-37, in Vietnam the citizen's."""
+    values = [*nk1.values(33), *nk1.values(12)]
+    made = [patient_identifier(scene, value, f"{at}identifier[{n}]") for n, value in enumerate(values)]
+    said = nk1.take(37, f"{at}identifier[{len(made)}].value")
+    sort = sort_of("NI", said, nk1.place) if said else ""
+    mark = {"use": "official" if sort == "cccd" else "secondary", "type": type_of("NI"), "system": scene.system(sort)}
+    return [*made, {**mark, "value": said} if said else None]
+
+
+def _add_office(scene: Scene, nk1: Segment) -> None:
+    """NK1-13 and the person to call there: a contact of the patient that is a place, not a relative."""
+    patient = scene.draft.add("Patient", scene.patient_key, {})
+    listed = patient.setdefault("contact", [])
+    at = f"{scene.at('Patient', scene.patient_key)}contact[{len(listed)}]"
+    phones = [*nk1.values(31), *nk1.values(41)]
+    entry = {
+        "relationship": [from_table(scene, nk1.value(3), f"{at}.relationship[0]", "v2-0063")],
+        "name": person_name(nk1.value(30), f"{at}.name"),
+        "telecom": [telecom(value, f"{at}.telecom[{n}]", "work") for n, value in enumerate(phones)],
+        "address": address(nk1.value(32), f"{at}.address"),
+        "organization": organization(scene, nk1.value(13), f"{at}.organization"),
+    }
+    listed.append(entry)
 
 
 def map_mother(scene: Scene, pid: Segment) -> None:
@@ -63,6 +97,22 @@ def map_mother(scene: Scene, pid: Segment) -> None:
     person = {"identifier": marks, "patient": scene.patient(), "relationship": [_MOTHER], "name": [name]}
     made = scene.add("RelatedPerson", key, person)
     _mark_borrowed_name(scene, made)
+    if name is None and _is_newborn(scene, pid):
+        _mark_unregistered_name(scene)
+
+
+def _is_newborn(scene: Scene, pid: Segment) -> bool:
+    """Whether the child is at most 28 days old on the day of the message: before its birth is registered."""
+    born, today = day(pid.peek(7)), day(scene.header.peek(7)) or day(pid.peek(33))
+    if not born or not today or len(born) < 10 or len(today) < 10:
+        return False
+    return 0 <= (date.fromisoformat(today) - date.fromisoformat(born)).days <= _NEWBORN_DAYS
+
+
+def _mark_unregistered_name(scene: Scene) -> None:
+    """The mother is known by her number alone, so nobody can see whether the name is hers: it is a stand-in."""
+    for name in scene.draft.add("Patient", scene.patient_key, {}).get("name", ()):
+        name.setdefault("use", "temp")
 
 
 def _is_mother(person: Resource) -> bool:

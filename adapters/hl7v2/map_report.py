@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, facility, from_table, period, practitioner, time
+from adapters.hl7v2.datatypes import (
+    absent,
+    add_practitioner,
+    coded,
+    entity,
+    facility,
+    from_table,
+    period,
+    practitioner,
+    time,
+)
+from adapters.hl7v2.map_order_details import add_order_details, add_secrecy
+from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.map_timing import priority as urgency_of
 from adapters.hl7v2.map_timing import quantity, says, timing
 from adapters.hl7v2.read import Segment, Value
@@ -32,10 +44,15 @@ class Order:
 def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
     key = _key(scene, orc, obr)
     request = _map_request(scene, (orc, obr), key)
+    add_order_details(scene, (orc, obr), request)
+    if orc:
+        add_order_provenance(scene, orc, request)
     effective = _effective(scene, obr, key)
     report = None
     if scene.event.code in _REPORTING or obr.peek(25):
         report = _map_report(scene, (orc, obr), key, effective)
+        if orc and orc.value(28):
+            add_secrecy(scene, orc.value(28), report)
     return Order(key, request, report, effective)
 
 
@@ -211,5 +228,5 @@ def packed_person(scene: Scene, value: Value, at: str) -> Resource | None:
         value.took(1, f"{here}name[0]", sub)
     mark = {"system": scene.system("practitioner"), "value": number}
     name = {"text": text, "family": family, "given": [*middle.split(), *own.split()]}
-    scene.add("Practitioner", number, {"identifier": [mark], "name": [name if text else None]})
+    add_practitioner(scene, number, mark, name if text else {})
     return {**scene.reference("Practitioner", number), "display": text}

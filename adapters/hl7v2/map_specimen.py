@@ -4,11 +4,17 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-spm-to-specimen.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import coded, coding_system, entity, period, time
+from adapters.draft import pruned
+from adapters.hl7v2.codes import TERMINOLOGY
+from adapters.hl7v2.datatypes import coded, coding_system, entity, identifier, period, practitioner, time
 from adapters.hl7v2.map_report import Order
+from adapters.hl7v2.map_timing import quantity
 from adapters.hl7v2.numbers import number
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
+
+_DETAILS = frozenset({3, 6, 14, 20, 27, 30, 31, 32})
+_SOURCE = frozenset({9, 10, 14, 15, 39})
 
 
 def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
@@ -38,13 +44,51 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
             ],
         },
     )
+    if spm.says(_DETAILS):
+        _add_details(scene, spm, made, at)
     add_specimen(scene, key, order)
     return made
 
 
+def _add_details(scene: Scene, spm: Segment, made: Resource, at: str) -> None:
+    """Where it comes from, what was put to it, what it is in, its further numbers, whether it is there."""
+    order = scene.system("order")
+    parents = [mark for value in spm.values(3) for mark in _pair(scene, value, f"{at}parent.identifier")]
+    held = {
+        "type": coded(scene, spm.value(27), f"{at}container[0].type", "v2-9527"),
+        "additiveCodeableConcept": coded(scene, spm.value(6), f"{at}container[0].additiveCodeableConcept", "v2-0371"),
+    }
+    there = {"Y": "available", "N": "unavailable"}.get(spm.peek(20).upper(), "")
+    if there:
+        spm.take(20, f"{at}status")
+    words = spm.take(14, f"{at}note[0].text")
+    further = [identifier(scene, value, f"{at}identifier", order) for value in spm.values(31)]
+    shipped = entity(scene, spm.value(32), f"{at}identifier", order)
+    ship = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "SHIP"}]}
+    known = [mark["value"] for mark in made.get("identifier", ())]
+    marks = [mark for mark in further if mark and mark["value"] not in known]
+    said = {
+        "identifier": [*made.get("identifier", ()), *marks, {"type": ship, **shipped} if shipped else None],
+        "accessionIdentifier": identifier(scene, spm.value(30), f"{at}accessionIdentifier", order),
+        "status": there,
+        "parent": [{"type": "Specimen", "identifier": mark} for mark in parents],
+        "container": [held],
+        "note": [{"text": words}] if words else [],
+    }
+    made.update(pruned(said))
+
+
+def _pair(scene: Scene, value: Value, at: str) -> list[Resource]:
+    """An EIP: the placer's and the filler's number of the same thing."""
+    numbers = [value.take(component, f"{at}.value") for component in (1, 2)]
+    for component in (1, 2):
+        value.took(component, f"{at}.assigner", 2)
+    return [{"system": scene.system("order"), "value": number} for number in numbers if number][:1]
+
+
 def map_specimen_source(scene: Scene, obr: Segment, order: Order) -> None:
     """OBR-15, where messages before 2.5 name the specimen, with OBR-14, when it arrived."""
-    if not obr.value(15) and ("SPM" in scene.names or not obr.value(14)):
+    if not obr.says(_SOURCE) or (not obr.value(15) and "SPM" in scene.names):
         return
     key = scene.key("Specimen", order.key, "OBR-15")
     at = scene.at("Specimen", key)
@@ -57,8 +101,16 @@ def map_specimen_source(scene: Scene, obr: Segment, order: Order) -> None:
         "subject": scene.patient(),
         "receivedTime": time(scene, obr.value(14), f"{at}receivedTime"),
     }
-    scene.add("Specimen", key, elements)
+    scene.add("Specimen", key, {**elements, **_collected(scene, obr, at)})
     add_specimen(scene, key, order)
+
+
+def _collected(scene: Scene, obr: Segment, at: str) -> Resource:
+    """OBR-9, 10 and 39: how much was taken, by whom, and what he said."""
+    comments = [{"text": " ".join(value.take_all(f"{at}note[{n}].text"))} for n, value in enumerate(obr.values(39))]
+    amount = quantity(obr.value(9), f"{at}collection.quantity")
+    collector = practitioner(scene, obr.value(10), f"{at}collection.collector")
+    return {"collection": {"quantity": amount, "collector": collector}, "note": comments}
 
 
 def add_specimen(scene: Scene, key: str, order: Order | None) -> None:

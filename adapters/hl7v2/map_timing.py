@@ -4,6 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-tq1-to-servicereques
 """
 
 import re
+from datetime import datetime, timedelta
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import code, table
@@ -23,7 +24,9 @@ def timing(scene: Scene, tq1: Segment, at: str) -> Resource:
     """The Timing of one TQ1; empty when it says no more than a time or a priority."""
     pattern = _pattern(tq1.value(3), at)
     span = period(scene, (tq1.value(7), 1), (tq1.value(8), 1), f"{at}.repeat.boundsPeriod")
-    bounds = {"boundsPeriod": span} if any(span.values()) else _bounds(tq1.value(6), f"{at}.repeat.boundsDuration")
+    bounds = (
+        _bounded(tq1.value(6), span, at) if any(span.values()) else _bounds(tq1.value(6), f"{at}.repeat.boundsDuration")
+    )
     hours = [moment for value in tq1.values(4) if (moment := _hour(value, f"{at}.repeat.timeOfDay"))]
     count = positive(tq1.peek(14))
     if count:
@@ -102,6 +105,28 @@ def _bounds(value: Value, at: str) -> Resource:
         return {}
     value.take_all(at)
     return {"boundsDuration": {"value": read.value, "unit": value.peek(2), "system": UCUM, "code": scale}}
+
+
+def _bounded(value: Value, span: Resource, at: str) -> Resource:
+    """A period of which one end is said, and how long it lasts (TQ1-6), has the other end too."""
+    begun, ended = span.get("start"), span.get("end")
+    seconds = _seconds(value)
+    known = begun or ended or ""
+    if (begun and ended) or not seconds or "T" not in known:
+        return {"boundsPeriod": span}
+    try:
+        other = datetime.fromisoformat(known) + timedelta(seconds=seconds if begun else -seconds)
+    except OverflowError:
+        return {"boundsPeriod": span}
+    value.take_all(f"{at}.repeat.boundsPeriod")
+    return {"boundsPeriod": {**span, "end" if begun else "start": other.isoformat()}}
+
+
+def _seconds(value: Value) -> int:
+    read = number(value.peek()) if value.peek() else None
+    lengths = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
+    length = lengths.get(_unit(value), 0)
+    return int(read.value * length) if read and length and 0 < read.value < 100_000 else 0
 
 
 def _duration(value: Value, at: str) -> Resource:

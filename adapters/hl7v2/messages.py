@@ -16,11 +16,12 @@ from adapters.hl7v2.map_attachment import map_attachment
 from adapters.hl7v2.map_condition import map_condition
 from adapters.hl7v2.map_coverage import map_coverage
 from adapters.hl7v2.map_encounter import add_event_time, add_visit_details, map_encounter, visit_number
-from adapters.hl7v2.map_merge import link_persons, map_merge
+from adapters.hl7v2.map_merge import link_persons, map_merge, unlink_persons
 from adapters.hl7v2.map_observation import add_line, continues, map_observation
 from adapters.hl7v2.map_patient import add_primary_care, map_patient, patient_number
 from adapters.hl7v2.map_problem import map_identified_allergy, map_problem
 from adapters.hl7v2.map_procedure import map_procedure
+from adapters.hl7v2.map_provenance import add_event_provenance
 from adapters.hl7v2.map_referral import map_referral
 from adapters.hl7v2.map_relative import map_mother, map_relative
 from adapters.hl7v2.map_report import Order, map_order
@@ -54,6 +55,7 @@ _SIMPLE: dict[str, Callable[[Scene, Segment], object]] = {
 # Rows that only add to the row before: a comment after them is about that row.
 _TRANSPARENT = Branches.TRANSPARENT | {"TQ2", "CTD"}
 # A person deleted, and two numbers that were linked by mistake: both are in use again.
+_TIES: dict[str, Callable[[list[Scene]], None]] = {"A24": link_persons, "A37": unlink_persons}
 _ACTIVITY = {"A29": False, "A37": True}
 _REFERRALS = frozenset({"I12", "I13", "I14"})
 MAPPED = (frozenset(_SIMPLE) | Branches.NAMES) | {
@@ -63,9 +65,9 @@ _NOTED = frozenset({"AllergyIntolerance", "Condition", "Observation", "Procedure
 _NOTED |= {"Immunization", "MedicationAdministration", "MedicationDispense", "MedicationRequest"}
 
 
-def read_event(header: Segment) -> Event:
-    """What MSH-9 says happened. Raises Untranslatable when it says nothing."""
-    code, trigger = header.peek(9).upper(), header.peek(9, 2).upper()
+def read_event(header: Segment, said: str = "") -> Event:
+    """What MSH-9 says happened; versions before 2.2 leave the trigger to EVN-1 (``said``). Raises Untranslatable."""
+    code, trigger = header.peek(9).upper(), (header.peek(9, 2) or said).upper()
     if not code:
         raise Untranslatable("the message type is missing", "MSH-9")
     event = _EVENTS.get(f"{code}^{trigger}")
@@ -103,7 +105,7 @@ def map_message(reading: Reading, hospital: Hospital, draft: Draft) -> None:
 
 def _map_one(reading: Reading, hospital: Hospital, draft: Draft, message: list[Segment]) -> None:
     header = message[0]
-    event = read_event(header)
+    event = read_event(header, next((row.peek(1) for row in message if row.name == "EVN"), ""))
     check_whole(reading, event, message)
     people: list[Scene] = []
     for segments in _by_patient(message):
@@ -111,8 +113,8 @@ def _map_one(reading: Reading, hospital: Hospital, draft: Draft, message: list[S
         scene = Scene(hospital, reading, draft, event, header, segments=segments, names=names)
         Walk(scene).go()
         people.append(scene)
-    if event.code == "ADT" and event.trigger == "A24":
-        link_persons(people)
+    if event.code == "ADT" and event.trigger in _TIES:
+        _TIES[event.trigger](people)
 
 
 def _by_header(segments: list[Segment]) -> list[list[Segment]]:
@@ -190,9 +192,12 @@ class Walk:
             map_mother(scene, pid)
         if evn and scene.encounter_key:
             add_event_time(scene, evn)
+        if evn:
+            add_event_provenance(scene, evn)
         self._branches.close()
-        if mrg and scene.event.merges:
-            map_merge(scene, mrg)
+        for merged in (segment for segment in scene.segments if mrg and segment.name == "MRG"):
+            if scene.event.merges:
+                map_merge(scene, merged)
         if scene.event.trigger in _ACTIVITY and scene.event.code == "ADT":
             scene.draft.add("Patient", scene.patient_key, {"active": _ACTIVITY[scene.event.trigger]})
         if rf1 and scene.event.code == "REF" and scene.event.trigger in _REFERRALS:
@@ -261,7 +266,8 @@ class Walk:
     def _note(self, segment: Segment) -> None:
         """A comment belongs to the segment before it."""
         if self._latest and self._latest["resourceType"] == "Appointment":
-            add_comment(segment, self._latest)
+            add_comment(self._scene, segment, self._latest)
+        self._branches.remarked(segment, self._latest)
         if self._latest is None or self._latest["resourceType"] not in _NOTED:
             return
         notes = self._latest.setdefault("note", [])

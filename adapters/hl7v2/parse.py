@@ -5,7 +5,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading13
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.contract import Untranslatable
 from adapters.hl7v2.charset import codec_of, decoded
@@ -44,15 +44,24 @@ class Source:
     continued: tuple[str, ...]
 
 
-def parse(body: bytes) -> Source:
-    """Cut one message. Raises Untranslatable when it is no HL7 v2, is cut off, or cannot be decoded."""
+def parse(body: bytes, legacy: str = "") -> Source:
+    """Cut one message. Raises Untranslatable when it is no HL7 v2, is cut off, or cannot be decoded.
+
+    ``legacy`` is the font encoding (TCVN3, VNI) that the hospital's file says its texts are in.
+    """
+    wide = wide_codec(body)
+    if wide:
+        return _parse_wide(body, wide)
     content, start = unframed(body)
-    pieces = _pieces(content, start)
+    return _cut(_pieces(content, start), content, legacy)
+
+
+def _cut(pieces: list[tuple[int, bytes]], content: bytes, legacy: str = "", known: str = "") -> Source:
     header = next((raw for _, raw in pieces if raw.startswith(b"MSH")), None)
     if header is None:
         raise Untranslatable("there is no MSH segment", "MSH")
     delimiters = _delimiters(header)
-    codec = codec_of(_declared(header, delimiters), content)
+    codec = known or codec_of(_declared(header, delimiters), content, legacy)
     lines, continued = _lines(pieces, delimiters, codec)
     closed = content.endswith((b"\r", b"\n"))
     if not closed and len(pieces[-1][1]) < 3:
@@ -62,8 +71,6 @@ def parse(body: bytes) -> Source:
 
 def unframed(body: bytes) -> tuple[bytes, int]:
     """The message without MLLP frame and byte order mark, and its start. Raises Untranslatable on half a frame."""
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Untranslatable("UTF-16 is not read; send UTF-8", "MSH-18")
     start = len(body) - len(body.lstrip(b"\xef\xbb\xbf\r\n \t"))
     if body[start : start + 1] != START:
         return body[start:], start
@@ -91,13 +98,37 @@ def _delimiters(header: bytes) -> Delimiters:
         raise Untranslatable("MSH-1 and MSH-2 do not declare distinct encoding characters", "MSH-2")
     # Characters MSH-2 leaves out are not in use: nothing is split or escaped by them.
     padded = [*marks, "", "", "", ""]
-    return Delimiters(separator, padded[0], padded[1], padded[2], padded[3], padded[4] or "#")
+    return Delimiters(separator, padded[0], padded[1], padded[2], padded[3], padded[4])
 
 
 def _declared(header: bytes, delimiters: Delimiters) -> str:
     fields = header.decode("latin-1").split(delimiters.field)
     declared = fields[17] if len(fields) > 17 else ""
-    return declared.split(delimiters.repetition)[0] if delimiters.repetition else declared
+    return declared.replace(delimiters.repetition, "~") if delimiters.repetition else declared
+
+
+def wide_codec(body: bytes) -> str:
+    """The codec of a message in UTF-16, by its byte order mark or the zeros between its first letters; else empty."""
+    head = body[:8].lstrip(START)
+    if head.startswith(b"\xff\xfe") or head[:4] == b"M\0S\0":
+        return "utf-16-le"
+    return "utf-16-be" if head.startswith(b"\xfe\xff") or head[1:5] == b"M\0S\0" else ""
+
+
+def _parse_wide(body: bytes, codec: str) -> Source:
+    """A message in UTF-16, cut as its UTF-8; offsets count units of two bytes, as every sign of HL7 is one."""
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError as error:
+        raise Untranslatable("bytes that are not of the declared character set", "MSH-18") from error
+    content, start = unframed(text.encode())
+    source = _cut(_pieces(content, start), content, known="utf-8")
+    whole = text.encode()
+    lines = tuple(
+        replace(line, offset=len(whole[: line.offset].decode().encode(codec)) // 2, ascii=False)
+        for line in source.lines
+    )
+    return replace(source, codec=codec, lines=lines)
 
 
 def _lines(

@@ -7,6 +7,7 @@ from adapters.contract import Notice, Untranslatable
 from adapters.hl7v2.charset import legacy_marks
 from adapters.hl7v2.codes import rows
 from adapters.hl7v2.escape import Escapes
+from adapters.hl7v2.legacy import converted, is_unicode, kind_of
 from adapters.hl7v2.parse import HEADERS, Line, Source
 from adapters.tally import Tally
 
@@ -17,18 +18,32 @@ NULL = '""'
 NULL_REASON = "HL7 null: the sender asks to delete the value; nothing is deleted on the word of one message"
 _IGNORED_FIELDS = {(row["segment"], int(row["field"])): row["reason"] for row in rows("ignored") if row["field"]}
 IGNORED_SEGMENTS = {row["segment"]: row["reason"] for row in rows("ignored") if not row["field"]}
+CUT_SHORT = "the sender cut this value short (truncation sign of MSH-2): what follows is not in the message"
 _LEGACY_LIMIT = 2
+_SETTING = (
+    "the text is in a legacy Vietnamese encoding (TCVN3, VNI) or was encoded twice; send Unicode, "
+    'or set legacy_text = "TCVN3" or "VNI" under [quirks] of the hospital file'
+)
+_NAMED = 'the text is in the font encoding {kind}; send Unicode, or set legacy_text = "{kind}" under [quirks]'
+_REFUSALS = {
+    "TCVN3": f"{_NAMED} of the hospital file",
+    "VNI": f"{_NAMED} of the hospital file",
+    "twice": "the text is UTF-8 that was read as Windows-1252 and encoded again; send it once encoded",
+}
 
 
 class Reading:
     """One reading of one message: its ledger, its notices, its way to unescape."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, legacy: str = "") -> None:
         self.source = source
+        # A message that has begun to send Unicode is not converted, whatever the hospital's file says.
+        self._legacy = "" if legacy and any(is_unicode(t) for line in source.lines for t in line.fields) else legacy
         self.tally = Tally()
         self.notices: dict[Notice, None] = {}
         self.escapes = Escapes.of(source.delimiters, source.codec)
         self._suspects: list[str] = []
+        self._suspected: list[str] = []
         self.segments = [Segment(self, line) for line in source.lines]
         for place in source.continued:
             self.notice(place, "a line break inside a field is not escaped; the segment was put together again")
@@ -40,16 +55,20 @@ class Reading:
     def text(self, raw: str) -> str:
         """The leaf as it is meant: unescaped, trimmed, NFC."""
         plain = self.escapes.plain(raw).strip()
+        if self._legacy:
+            plain = converted(plain, self._legacy)
         return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
 
     def suspect(self, place: str, raw: str) -> None:
         """Remember the place of text that looks like a legacy Vietnamese encoding."""
-        self._suspects.extend([place] * legacy_marks(raw))
+        if not self._legacy and (marks := legacy_marks(raw)):
+            self._suspects.extend([place] * marks)
+            self._suspected.append(raw)
 
     def _refuse_legacy_text(self) -> None:
         if len(self._suspects) >= _LEGACY_LIMIT:
-            reason = "the text is in a legacy Vietnamese encoding (TCVN3, VNI) or was encoded twice; send Unicode"
-            raise Untranslatable(reason, self._suspects[0])
+            reason = _REFUSALS.get(kind := kind_of(self._suspected), _SETTING)
+            raise Untranslatable(reason.format(kind=kind), self._suspects[0])
         for place in self._suspects:
             self.notice(place, "the text may be in a legacy Vietnamese encoding")
 
@@ -71,6 +90,10 @@ class Value:
         """The leaf's text, without taking it."""
         leaf = self._leaves.get((component, sub))
         return leaf[1] if leaf else ""
+
+    def beyond(self, component: int) -> bool:
+        """Whether anything stands after that component: spares the usual short value the search for the rest."""
+        return any(number > component for number, _ in self._leaves)
 
     def take(self, component: int, target: str, sub: int = 1) -> str:
         """The leaf's text, entered in the ledger as mapped to ``target``; empty when there is none."""
@@ -141,6 +164,10 @@ class Segment:
         values = self._fields.get(number)
         return values[0].take(1, target) if values else ""
 
+    def says(self, numbers: frozenset[int]) -> bool:
+        """Whether any of those fields was sent: spares a message that says little the search for what it omits."""
+        return not numbers.isdisjoint(self._fields)
+
     def notice(self, number: int, text: str) -> None:
         self._reading.notice(f"{self.place}-{number}", text)
 
@@ -166,16 +193,23 @@ class _Cutter:
         self.width: Callable[[str], int] = len if line.ascii else lambda text: len(text.encode(codec, "replace"))
         self._reading = reading
         self._present = reading.tally.present
+        if codec.startswith("utf-16"):
+            self.width = lambda text: len(text.encode(codec)) // 2
+            self._present = self._present_wide
         self._mark = d.escape or "\x00"
+        self._cut_short = d.truncation if line.name not in HEADERS else ""
         self._line = line
         self._place = line.place
         self._component, self._repetition, self._sub = d.component, d.repetition, d.subcomponent
         self._segment_reason = IGNORED_SEGMENTS.get(line.name)
         self._reason: str | None = None
 
+    def _present_wide(self, place: str, offset: int | None = None) -> None:
+        self._reading.tally.present(place, 2 * (offset or 0))
+
     def separator(self, raw: str, position: int) -> list[Value]:
         """MSH-1 (FHS-1, BHS-1) is the sign that parts the fields, so no sign stands before it."""
-        self._reason = self._segment_reason or _IGNORED_FIELDS["MSH", 1]
+        self._reason = self._segment_reason or _IGNORED_FIELDS.get(("MSH", 1))
         return [self._simple(f"{self._place}-1[1]", raw, position)]
 
     def field(self, number: int, raw: str, position: int) -> list[Value]:
@@ -202,6 +236,9 @@ class _Cutter:
             return None
         if self._reason:
             self._reading.tally.ignore(place, self._reason)
+        if self._cut_short and raw.endswith(self._cut_short):
+            self._reading.notice(place, CUT_SHORT)
+            raw = raw[:-1]
         if raw.isascii():
             # Most leaves are plain: the short way saves a third of the reading time.
             plain = self._mark not in raw and raw.isprintable()

@@ -7,6 +7,20 @@ from adapters.contract import Hospital, Resource
 from adapters.draft import Draft
 from adapters.hl7v2.read import Reading, Segment
 
+_CHOICES = (
+    "value",
+    "effective",
+    "deceased",
+    "multipleBirth",
+    "onset",
+    "abatement",
+    "occurrence",
+    "performed",
+    "medication",
+)
+
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -54,6 +68,8 @@ class Scene:
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add to the Bundle and remember that this message made it."""
+        if self.draft.has(resource_type, key):
+            _forget_choices(self.draft.add(resource_type, key, {}), elements)
         resource = self.draft.add(resource_type, key, elements)
         self._made.setdefault(resource_type, {})[resource["id"]] = resource
         return resource
@@ -71,6 +87,17 @@ class Scene:
 
     def system(self, name: str) -> str:
         return self.hospital.systems.get(name, "")
+
+
+def _forget_choices(before: Resource, said: Resource) -> None:
+    """Said twice in a message, the later choice wins: a resource holds one of deceasedBoolean and deceasedDateTime."""
+    chosen = tuple(
+        base for base in _CHOICES if any(n.lstrip("_").startswith(base) and said[n] not in _NOTHING for n in said)
+    )
+    if "component" in said or "value" in chosen or said.get("dataAbsentReason"):
+        chosen = (*chosen, "value", "component", "dataAbsentReason")
+    for name in [name for name in before if chosen and name.lstrip("_").startswith(chosen)]:
+        del before[name]
 
 
 def extension(url: str, **value: object) -> Resource:

@@ -3,6 +3,7 @@
 https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.html
 """
 
+import re
 from collections.abc import Callable
 
 from adapters.contract import Resource, Untranslatable
@@ -15,6 +16,10 @@ from adapters.hl7v2.times import clock
 Reader = Callable[[Scene, Value, str, Resource], Resource]
 
 NO_NUMBER = "OBX-5 is declared NM but is not a number"
+AS_TEXT = "declared NM and not one number for sure; the value is kept as text"
+# Digits with several decimal signs are damage, no answer: as text they would stand among the right results.
+_DAMAGED = re.compile(r"\s*[+-]?\d+(?:[.,]\d*){2,}\s*", re.ASCII)
+_GROUPED = re.compile(r"\s*[+-]?\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:[.,]\d+)?\s*", re.ASCII)
 TEXT = frozenset({"TX", "FT"})
 
 
@@ -48,12 +53,21 @@ def _kind(obx: Segment, unit: Resource) -> str:
 def _number(scene: Scene, value: Value, at: str, unit: Resource) -> Resource:
     read = number(value.peek())
     if read is None:
-        raise Untranslatable(NO_NUMBER, value.place.rsplit("[", 1)[0])
+        return _no_number(scene, value, at, unit)
     text = value.take(1, f"{at}valueQuantity.value")
     made: Resource = {"valueQuantity": quantity(read, unit)}
     if read.comma and not at.endswith("."):
         made["note"] = [{"text": f"OBX-5: {text}"}]
     return made
+
+
+def _no_number(scene: Scene, value: Value, at: str, unit: Resource) -> Resource:
+    """Words, a range or 1,234, which may be read in two ways, stay text with a notice. Raises on a damaged number."""
+    text = value.peek()
+    if _DAMAGED.fullmatch(text) and not _GROUPED.fullmatch(text):
+        raise Untranslatable(NO_NUMBER, value.place.rsplit("[", 1)[0])
+    value.notice(AS_TEXT)
+    return _text(scene, value, at, unit)
 
 
 def _structured(scene: Scene, value: Value, at: str, unit: Resource) -> Resource:

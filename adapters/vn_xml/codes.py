@@ -86,9 +86,10 @@ def quantity(number: Decimal, unit: str) -> Resource:
 def decimal_of(text: str) -> Decimal | None:
     """The number a text surely means, its digits kept; None where comma or dot could mean thousands."""
     try:
-        return Decimal(_with_point(text))
+        number = Decimal(_with_point(text))
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None  # Decimal reads NaN and Infinity, which no FHIR number is
 
 
 def _with_point(text: str) -> str:

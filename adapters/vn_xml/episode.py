@@ -12,6 +12,14 @@ from adapters.vn_xml.identifiers import staff_identity, staff_key
 from adapters.vn_xml.records import Dossier, Reading, Record
 from adapters.vn_xml.times import date_of, instant_of, time_of
 
+#: Types of which every table says a little: they outlive the rows that speak of them.
+SHARED = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Coverage", "RelatedPerson"})
+
+
+def own_key(hospital: Hospital) -> str:
+    """The key of the sending hospital's own Organization."""
+    return f"facility:{hospital.facility_code}"
+
 
 @dataclass(slots=True)
 class Episode:
@@ -26,6 +34,8 @@ class Episode:
     patient_key: str
     labels: set[str] = field(default_factory=set)
     made: dict[str, Resource] = field(default_factory=dict)
+    part: str = ""
+    parts: dict[str, dict[str, None]] = field(default_factory=dict)
     _row_keys: set[str] = field(default_factory=set)
 
     def target(self, resource_type: str, key: str) -> str:
@@ -36,9 +46,11 @@ class Episode:
         return self.draft.reference(resource_type, key, display)
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
-        """Add to the Bundle; what this episode made is remembered for its labels."""
+        """Add to the Bundle; what this episode made is remembered for its labels, and for which table it was made."""
         resource = self.draft.add(resource_type, key, elements)
         self.made[resource["id"]] = resource
+        if resource_type not in SHARED:
+            self.parts.setdefault(self.part, {})[f"{resource_type}/{resource['id']}"] = None
         return resource
 
     def patient(self) -> Resource:
@@ -54,8 +66,7 @@ class Episode:
         return {"type": "Organization", "identifier": {"system": self.hospital.systems["facility"], "value": code}}
 
     def own_facility(self) -> Resource:
-        code = self.hospital.facility_code
-        key = f"facility:{code}"
+        code, key = self.hospital.facility_code, own_key(self.hospital)
         if not self.draft.has("Organization", key):
             number = {"system": self.hospital.systems["facility"], "value": code}
             self.add("Organization", key, {"identifier": [number], "name": self.hospital.title})

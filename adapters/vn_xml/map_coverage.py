@@ -48,10 +48,12 @@ def _coverage(episode: Episode, card: str, at: dict[str, str]) -> None:
 
 
 def _validity(episode: Episode, at: dict[str, str], key: str) -> Resource:
-    period = {}
+    period: dict[str, str] = {}
     for name, edge in (("GT_THE_TU", "start"), ("GT_THE_DEN", "end")):
         day = date_of(at[name])
-        if day:
+        if day and day < period.get("start", "")[: len(day)]:
+            episode.head.note(name, "before GT_THE_TU; left unmapped")
+        elif day:
             period[edge] = day
             episode.head.take(name, f"{episode.target('Coverage', key)}#period.{edge}")
         elif at[name]:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/composition.html
 from adapters.contract import Resource
 from adapters.vn_xml.codes import ROLE_CODE
 from adapters.vn_xml.episode import Episode
-from adapters.vn_xml.identifiers import insurance_number
+from adapters.vn_xml.identifiers import insurance_card, insurance_number
 from adapters.vn_xml.map_patient import human_name, is_newborn
 from adapters.vn_xml.narrative import Document, Section, compose, diagnosis_links, sections
 from adapters.vn_xml.records import Record
@@ -30,11 +30,11 @@ def _discharge_letter(episode: Episode, record: Record, key: str) -> None:
     composition = compose(episode, record, DISCHARGE, key, child)
     target = episode.target("Composition", key)
     cited = [] if child else diagnosis_links(episode)
-    _signer_name(episode, record, target)
+    signer_name(episode, record, target)
     _archive_number(episode, record, composition, target)
     composition["section"] = sections(record, target, _discharge_sections(cited))
     repeats(episode, record, but=CHILDS_OWN if child else ())
-    _parents(episode, record, child or episode.patient_key)
+    parents(episode, record, child or episode.patient_key)
 
 
 def _discharge_sections(cited: list[Resource]) -> list[Section]:
@@ -52,6 +52,11 @@ def _discharge_sections(cited: list[Resource]) -> list[Section]:
             ),
         ),
         Section("Khoa ra viện và ghi chú", "", (("MA_KHOA_RV", "Khoa"), ("GHI_CHU", "Ghi chú"))),
+        Section(
+            "Nghỉ điều trị ngoại trú",
+            "",
+            (("SO_NGAY_NGHI", "Số ngày"), ("NGOAITRU_TUNGAY", "Từ ngày"), ("NGOAITRU_DENNGAY", "Đến ngày")),
+        ),
     ]
 
 
@@ -70,10 +75,27 @@ def _child(episode: Episode, record: Record) -> str:
     return card
 
 
-def _signer_name(episode: Episode, record: Record, target: str) -> None:
+def signer_name(episode: Episode, record: Record, target: str) -> None:
+    """The name that stands beside the signer's code."""
     name = record.text("TEN_BS")
     if name and record.text("MA_BS"):
         episode.practitioner(record.many("MA_BS")[0], record.take("TEN_BS", f"{target}#author[0].display"))
+
+
+def temporary_card(episode: Episode, record: Record) -> None:
+    """The card of a newborn or an organ donor, in a document about the patient of the episode."""
+    card = record.text("MA_THE_TAM")
+    if not card:
+        return
+    record.take("MA_THE_TAM", f"{episode.target('Patient', episode.patient_key)}#identifier")
+    add_number(episode, insurance_card(episode.hospital, card, temporary=True))
+
+
+def add_number(episode: Episode, number: Resource) -> None:
+    """One more identifier of the patient, unless the head row gave it."""
+    known: list[Resource] = episode.add("Patient", episode.patient_key, {}).setdefault("identifier", [])
+    if all(row["value"] != number["value"] for row in known):
+        known.append(number)
 
 
 def _archive_number(episode: Episode, record: Record, composition: Resource, target: str) -> None:
@@ -89,11 +111,9 @@ def summaries(episode: Episode) -> None:
         composition = compose(episode, record, SUMMARY, key)
         target = episode.target("Composition", key)
         composition["section"] = sections(record, target, _summary_sections(episode))
-        card = record.text("MA_THE_TAM")
-        if card and is_newborn(episode):
-            record.take("MA_THE_TAM", f"{episode.target('Patient', episode.patient_key)}#identifier")
+        temporary_card(episode, record)
         repeats(episode, record)
-        _parents(episode, record, episode.patient_key)
+        parents(episode, record, episode.patient_key)
 
 
 def _summary_sections(episode: Episode) -> list[Section]:
@@ -112,7 +132,8 @@ def _summary_sections(episode: Episode) -> list[Section]:
     ]
 
 
-def _parents(episode: Episode, record: Record, child: str) -> None:
+def parents(episode: Episode, record: Record, child: str) -> None:
+    """Mother, father and guardian that a document names."""
     for role, name, number in (("MTH", "HO_TEN_ME", "MA_ME"), ("FTH", "HO_TEN_CHA", "MA_CHA")):
         _relative(episode, record, child, (role, name, number))
     _relative(episode, record, child, ("GUARD", "NGUOI_GIAM_HO", ""))

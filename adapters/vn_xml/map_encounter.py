@@ -25,7 +25,7 @@ def encounter(episode: Episode, diagnoses: list[Resource]) -> None:
     own_class = _class(record, target)
     elements: Resource = {
         "identifier": _identifiers(episode, take),
-        "status": "finished" if record.text("NGAY_RA") else "unknown",
+        "status": _status(record),
         "class": own_class,
         "classHistory": _admitted(episode, record, target),
         "type": _types(episode, record, target),
@@ -49,6 +49,14 @@ def _identifiers(episode: Episode, take: Take) -> list[Resource]:
     found = [{"system": systems["episode"], "value": take("MA_LK", "identifier[0].value")}]
     number = take("MA_HSBA", "identifier[1].value")
     return [*found, {"system": systems["visit"], "value": number}] if number else found
+
+
+def _status(record: Record) -> str:
+    """A check-in says that the patient is there, or already admitted; the rest is written when the visit is over."""
+    if record.table == "XML0":
+        admitted = "in-progress" if record.text("NGAY_VAO_NOI_TRU") else "arrived"
+        return admitted if record.text("NGAY_VAO") else "planned"
+    return "finished" if record.text("NGAY_RA") else "unknown"
 
 
 def _class(record: Record, target: str) -> Resource:

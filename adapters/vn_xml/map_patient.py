@@ -101,7 +101,7 @@ def is_newborn(episode: Episode) -> bool:
 
 
 def _temporary_card(episode: Episode) -> str:
-    rows = [row for table in ("XML7", "XML8") for row in episode.dossier.rows(table)]
+    rows = [row for table in ("XML7", "XML8", "XML11") for row in episode.dossier.rows(table)]
     return next((row.text("MA_THE_TAM") for row in rows if row.text("MA_THE_TAM")), "")
 
 

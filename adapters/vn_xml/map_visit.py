@@ -108,17 +108,19 @@ def _treatment(episode: Episode) -> None:
 
 
 def _revisits(episode: Episode) -> None:
-    """NGAY_TAI_KHAM; a re-visit slip (XML14) says the same with an hour and a doctor, and wins."""
-    if episode.dossier.rows("XML14"):
-        episode.head.ignore("NGAY_TAI_KHAM", "repeats the re-visit slip XML14, which is mapped")
-        return
+    """Each day of NGAY_TAI_KHAM; a re-visit slip (XML14) says its day with an hour and a doctor, and wins for it."""
+    slips = {
+        date_of(row.text("NGAY_HEN_KL")[:8]): f"{episode.key}|XML14|{index}"
+        for index, row in enumerate(episode.dossier.rows("XML14"), 1)
+    }
     for text in episode.head.many("NGAY_TAI_KHAM"):
-        day = date_of(text)
-        key = f"{episode.key}|revisit|{text}"
+        day = date_of(text[:8])
+        key = slips.get(day) or f"{episode.key}|revisit|{text}"
         if day:
             episode.head.take("NGAY_TAI_KHAM", f"{episode.target('Appointment', key)}#requestedPeriod[0].start")
+        if day and day not in slips:
             episode.add("Appointment", key, revisit(episode, day))
-        elif text:
+        elif text and not day:
             episode.head.note("NGAY_TAI_KHAM", "not a date of the form yyyyMMdd")
 
 

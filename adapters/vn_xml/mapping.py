@@ -1,14 +1,20 @@
 """Dossiers to one transaction Bundle: which tables make an episode, who heads it, what is labelled secret."""
 
-from adapters.contract import Hospital, Resource, Untranslatable
+from collections.abc import Callable
+
+from adapters.contract import Hospital, Resource, Unit, Untranslatable
 from adapters.draft import Draft
-from adapters.vn_xml.episode import Episode
+from adapters.vn_xml.episode import Episode, own_key
+from adapters.vn_xml.map_assessment import assessment_key, assessments
 from adapters.vn_xml.map_births import births
+from adapters.vn_xml.map_certificates import certificates
+from adapters.vn_xml.map_checkin import check_ins, fullest_first
 from adapters.vn_xml.map_conditions import conditions
 from adapters.vn_xml.map_coverage import coverages
 from adapters.vn_xml.map_documents import discharge_letters, summaries
 from adapters.vn_xml.map_encounter import encounter
 from adapters.vn_xml.map_medications import medications
+from adapters.vn_xml.map_panels import care_panels
 from adapters.vn_xml.map_patient import patient
 from adapters.vn_xml.map_progress import progress
 from adapters.vn_xml.map_referral import Evidence, referrals
@@ -20,8 +26,25 @@ from adapters.vn_xml.records import Dossier, Reading, Record
 from adapters.vn_xml.sensitivity import restrict
 
 #: Tables that can tell about patient and visit, best first.
-HEADS = ("XML1", "XML13", "XML14", "XML8", "XML7", "XML9", "XML5", "XML2", "XML3", "XML4")
-LISTED = ("XML0", "XML6", "XML10", "XML11", "XML12", "XML15")
+HEADS = (
+    "XML1", "XML13", "XML14", "XML8", "XML7", "XML0", "XML15", "XML9", "XML6", "XML11", "XML5", "XML2", "XML3", "XML4",
+    "XML10", "XML12",
+)  # fmt: skip
+#: Tables that may come alone as the list of many people.
+LISTS = frozenset({"XML0", "XML6", "XML12", "XML15"})
+#: The tables of one claim: a file with XML1 states all of them, so one that is no longer there was withdrawn.
+CLAIM = ("XML1", "XML2", "XML3", "XML4", "XML5")
+
+Writers = tuple[tuple[str, Callable[[Episode], None]], ...]
+#: Documents of the episode, and what comes after the referral or stands beside it, each with what writes it.
+DOCUMENTS: Writers = (("XML9", births), ("XML7", discharge_letters), ("XML8", summaries))
+BESIDE: Writers = (
+    ("XML14", revisits),
+    ("XML0", check_ins),
+    ("XML10", certificates),
+    ("XML6", care_panels),
+    ("XML12", assessments),
+)
 
 #: Types whose words may tell a secret diagnosis even where no code does.
 NARRATIVE = frozenset({"Encounter", "Composition", "ClinicalImpression", "CarePlan", "Appointment"})
@@ -30,11 +53,11 @@ NARRATIVE = frozenset({"Encounter", "Composition", "ClinicalImpression", "CarePl
 def translate_dossiers(hospital: Hospital, dossiers: list[Dossier], reading: Reading) -> Resource:
     """One Bundle for all dossiers. Raises Untranslatable when none has a key."""
     draft = Draft(hospital.name)
+    dossiers = [part for dossier in dossiers for part in _split(dossier)]
     keyed = [dossier for dossier in dossiers if _key(dossier)]
     if not keyed:
         raise Untranslatable("no MA_LK: nothing says which episode of care this is", dossiers[0].place or "/")
     for dossier in dossiers:
-        _tell_listed(dossier, reading)
         if dossier in keyed:
             _dossier(hospital, draft, dossier, reading)
         else:
@@ -42,36 +65,48 @@ def translate_dossiers(hospital: Hospital, dossiers: list[Dossier], reading: Rea
     return draft.bundle()
 
 
+def _split(dossier: Dossier) -> list[Dossier]:
+    """A list of check-ins, HIV or tuberculosis rows, or assessments holds many people: a dossier each."""
+    if not dossier.tables or not dossier.tables.keys() <= LISTS:
+        return [dossier]
+    people: dict[str, dict[str, list[Record]]] = {}
+    for table, rows in dossier.tables.items():
+        for row in rows:
+            whose = assessment_key(row) if table == "XML12" else row.text("MA_LK")
+            people.setdefault(whose, {}).setdefault(table, []).append(row)
+    return [Dossier(dossier.place, tables, dossier.envelope) for tables in people.values()]
+
+
 def _key(dossier: Dossier) -> str:
-    head = dossier.first(*HEADS, *LISTED)
-    return head.text("MA_LK") if head else ""
-
-
-def _tell_listed(dossier: Dossier, reading: Reading) -> None:
-    for table in LISTED:
-        for record in dossier.rows(table)[:1]:
-            secret = table == "XML6"
-            text = "secret category: HIV table is not exchanged" if secret else f"{table} is listed, not mapped"
-            reading.note(record.place, text)
+    head = dossier.first(*HEADS)
+    if head is None:
+        return ""
+    return assessment_key(head) if head.table == "XML12" else head.text("MA_LK")
 
 
 def _dossier(hospital: Hospital, draft: Draft, dossier: Dossier, reading: Reading) -> None:
-    head = dossier.first(*HEADS)
-    if head is None:
-        return
-    key = head.text("MA_LK")
+    key = _key(dossier)
     tables = {table: _of_episode(rows, key) for table, rows in dossier.tables.items()}
+    tables["XML0"] = fullest_first(tables.get("XML0", []))
     own = Dossier(dossier.place, tables, dossier.envelope)
+    head = own.first(*HEADS)
+    assert head is not None  # it gave the key
     if head.table != "XML1":
         reading.note(head.place, f"no XML1; patient and visit are read from {head.table}")
     _tell_extra_heads(own)
     patient_key = head.text("MA_BN") or f"episode:{key}"
     episode = Episode(hospital, draft, reading, own, key, head, patient_key)
+    episode.part = head.table
+    if head.table in ("XML9", "XML12"):
+        dossier.envelope.take("MACSKCB", f"{episode.target('Organization', own_key(hospital))}#identifier[0].value")
     if head.table == "XML9":
         births(episode)
+    elif head.table == "XML12":
+        assessments(episode)
     else:
         _episode(episode)
     _restrict(episode)
+    _state(episode)
 
 
 def _of_episode(rows: list[Record], key: str) -> list[Record]:
@@ -91,19 +126,44 @@ def _tell_extra_heads(dossier: Dossier) -> None:
 
 
 def _episode(episode: Episode) -> None:
+    episode.part = episode.head.table
     patient(episode)
     coverages(episode)
     encounter(episode, conditions(episode))
     visit_details(episode)
+    evidence = _clinical(episode)
+    _write(episode, DOCUMENTS)
+    episode.part = "XML13"
+    referrals(episode, evidence)
+    _write(episode, BESIDE)
+
+
+def _write(episode: Episode, tables: Writers) -> None:
+    for table, write in tables:
+        episode.part = table
+        write(episode)
+
+
+def _clinical(episode: Episode) -> Evidence:
+    """The detailed tables, which the referral cites."""
+    episode.part = "XML3"
     found = services(episode)
+    episode.part = "XML2"
     medicated = medications(episode, found.requests)
+    episode.part = "XML4"
     measured = results(episode, found)
-    signs = progress(episode)
-    births(episode)
-    discharge_letters(episode)
-    summaries(episode)
-    referrals(episode, Evidence(signs, measured, medicated, found.procedures))
-    revisits(episode)
+    episode.part = "XML5"
+    return Evidence(progress(episode), measured, medicated, found.procedures)
+
+
+def _state(episode: Episode) -> None:
+    """Say which tables of the episode this file states completely."""
+    stated = {table for table, rows in episode.dossier.tables.items() if rows}
+    if episode.head.table == "XML1":
+        stated |= set(CLAIM)
+    for table in sorted(stated):
+        made = tuple(episode.parts.get(table, ()))
+        episode.reading.units.append(Unit(f"MA_LK|{episode.key}", table, made))
 
 
 def _restrict(episode: Episode) -> None:

@@ -27,7 +27,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a kind of document is called and which fields sign it."""
+    """What a kind of document is called and which fields sign it; ``loinc`` is empty where no code fits."""
 
     loinc: str
     loinc_display: str
@@ -73,7 +73,9 @@ def compose(episode: Episode, record: Record, document: Document, key: str, chil
     elements: Resource = {
         "status": "final",
         "type": {
-            "coding": [{"system": LOINC, "code": document.loinc, "display": document.loinc_display}],
+            "coding": [{"system": LOINC, "code": document.loinc, "display": document.loinc_display}]
+            if document.loinc
+            else [],
             "text": document.title,
         },
         "subject": episode.link("Patient", child) if child else episode.patient(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from adapters.contract import Notice
+from adapters.contract import Notice, Unit
 from adapters.tally import Tally
 
 Take = Callable[[str, str], str]
@@ -11,10 +11,11 @@ Take = Callable[[str, str], str]
 
 @dataclass(slots=True)
 class Reading:
-    """What is written down while one message is read: the ledger and the notices."""
+    """What is written down while one message is read: the ledger, the notices and what it states whole."""
 
     tally: Tally = field(default_factory=Tally)
     notices: list[Notice] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
 
     def note(self, where: str, text: str) -> None:
         """Tell the sender about a place, in words that hold no patient data; the same thing is said once."""

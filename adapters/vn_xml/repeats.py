@@ -10,7 +10,8 @@ SHARED = (
     "HO_TEN", "SO_CCCD", "NGAY_SINH", "GIOI_TINH", "MA_QUOCTICH", "MA_DANTOC", "MA_NGHE_NGHIEP", "DIA_CHI",
     "MA_THE_BHYT", "GT_THE_DEN", "NGAY_VAO", "NGAY_VAO_NOI_TRU", "NGAY_RA", "CHAN_DOAN_VAO", "CHAN_DOAN_RV",
     "MA_BENH_CHINH", "MA_BENH_KT", "MA_BENH_YHCT", "MA_LOAI_RV", "MA_DOITUONG_KCB", "MA_LOAI_KCB", "KET_QUA_DTRI",
-    "MA_CSKCB", "MA_NOI_DI", "MA_NOI_DEN",
+    "MA_CSKCB", "MA_NOI_DI", "MA_NOI_DEN", "MA_BN", "MA_DKBD", "GT_THE_TU", "LY_DO_VNT", "MA_LY_DO_VNT",
+    "MATINH_CU_TRU", "MAHUYEN_CU_TRU", "MAXA_CU_TRU",
 )  # fmt: skip
 
 #: The name in a document, and the name that XML1 has for the same thing.

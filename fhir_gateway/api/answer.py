@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#return
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import Send
@@ -53,6 +54,7 @@ def etag(version: Version) -> str:
     return f'W/"{version.number}"'
 
 
+@lru_cache(maxsize=4096)
 def http_date(moment: datetime) -> str:
     return formatdate(moment.timestamp(), usegmt=True)
 

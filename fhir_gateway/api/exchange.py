@@ -19,6 +19,7 @@ from fhir_gateway.exchange.delivery import SEALED
 from fhir_gateway.exchange.inbox import Receipt, receipt_of
 from fhir_gateway.exchange.people import Separation, separate
 from fhir_gateway.exchange.reception import Handed, Reception
+from fhir_gateway.exchange.slips import gather
 from fhir_gateway.exchange.worker import Bell
 from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Conflict, Forbidden, Malformed, UnsupportedMedia
@@ -46,12 +47,8 @@ class ExchangeDoors:
         """Every path of the exchange."""
         table: list[tuple[str, dict[str, tuple[str, Act]]]] = [
             ("/ingest/{hospital}", {"POST": ("ingest", self.ingest), "GET": ("read", self.receipts)}),
-            ("/ingest/{hospital}/{receipt}", {"GET": ("read", self.receipt)}),
-            ("/ingest/{hospital}/{receipt}/retry", {"POST": ("ingest", self.retry)}),
-            ("/ingest/{hospital}/{receipt}/ledger", {"GET": ("read", self.ledger)}),
-            ("/ingest/{hospital}/{receipt}/original", {"GET": ("read", self.original)}),
             ("/exchange/cases/{task}", {"GET": ("read", self.case)}),
-            ("/exchange/cases/{task}/{move}", {"POST": ("move", self.move)}),
+            ("/exchange/cases/{task}/{move}", {"POST": ("move", self.move), "GET": ("read", self.form)}),
             ("/exchange/teleconsults", {"POST": ("create", self.teleconsult)}),
             ("/exchange/deliveries", {"POST": ("deliver", self.deliver), "GET": ("read", self.deliveries)}),
             ("/exchange/persons/{person}/unlink", {"POST": ("update", self.unlink)}),
@@ -66,8 +63,10 @@ class ExchangeDoors:
         request = asked.request
         wait = _flag(asked, "wait")
         media_type = request.headers.get("content-type", DEFAULT_MEDIA_TYPE)
+        hospital = self._hospital(asked)
+        await self.reception.backlog.admit(hospital)
         content = await body(request, self.reception.inbox.limit)
-        handed = Handed(asked.path("hospital"), media_type, content, asked.visit.request, asked.visit.address)
+        handed = Handed(hospital, media_type, content, asked.visit.request, asked.visit.address)
         seconds = self.wait_seconds if wait else 0.0
         receipt, repeated = await self.reception.accept(asked.visit.caller, handed, seconds)
         location = ("location", f"/ingest/{receipt.key}")
@@ -86,39 +85,19 @@ class ExchangeDoors:
         following = rows[-1][0] if len(rows) == LIST_LIMIT else None
         return _json({"receipts": listed, "after": following})
 
-    async def receipt(self, services: Services, asked: Asked) -> Answer:
-        """``GET /ingest/{hospital}/{receipt}``: received, stored or quarantined, with everything known."""
-        found = await self.reception.inbox.receipt(self._hospital(asked), asked.path("receipt"))
-        await _audited(services, asked)
-        return _json(found.content())
-
-    async def ledger(self, services: Services, asked: Asked) -> Answer:
-        """``GET /ingest/{hospital}/{receipt}/ledger``: the account of every source field."""
-        found = await self.reception.inbox.receipt(self._hospital(asked), asked.path("receipt"))
-        accounts = await self.reception.inbox.ledger(found.hospital, found.receipt)
-        await _audited(services, asked)
-        return _json({"receipt": found.receipt, "counts": dict(found.ledger), "accounts": accounts})
-
-    async def retry(self, services: Services, asked: Asked) -> Answer:
-        """``POST /ingest/{hospital}/{receipt}/retry``: translate a quarantined message again, as after a correction."""
-        letters, house = self.reception.inbox, self.reception.house
-        found = await letters.receipt(self._hospital(asked), asked.path("receipt"))
-        deed = Deed("ingest", asked.visit.caller, 202, asked.visit.address, query=asked.request.url.path.lstrip("/"))
-        again = await letters.retry(found, house.clock(), house.event(deed))
-        self.reception.bell.ring()
-        return _json(again.content(), 202)
-
-    async def original(self, services: Services, asked: Asked) -> Answer:
-        """``GET /ingest/{hospital}/{receipt}/original``: the bytes exactly as they came."""
-        media_type, content = await self.reception.inbox.original(self._hospital(asked), asked.path("receipt"))
-        await _audited(services, asked)
-        return Answer(200, bytes(content), media_type=media_type)
-
     async def case(self, services: Services, asked: Asked) -> Answer:
         """``GET /exchange/cases/{task}``: the Task and the moves open to the caller."""
         seen = await casework.view(self.reception.house, asked.visit.caller, asked.path("task"))
         await _audited(services, asked, f"Task/{asked.path('task')}")
         return _json(seen.plain())
+
+    async def form(self, services: Services, asked: Asked) -> Answer:
+        """``GET /exchange/cases/{task}/{form}``: the case as xml13, xml14, or either as the printed form (.pdf)."""
+        media_type, content = await gather.slip(
+            self.reception.house, asked.visit.caller, asked.path("task"), asked.path("move")
+        )
+        await _audited(services, asked, f"Task/{asked.path('task')}")
+        return Answer(200, content, media_type=media_type)
 
     async def move(self, services: Services, asked: Asked) -> Answer:
         """``POST /exchange/cases/{task}/{move}`` with the inputs the move must bring."""
@@ -190,7 +169,7 @@ class ExchangeDoors:
 
 
 def _final_status(receipt: Receipt) -> int:
-    return 200 if receipt.state is inbox.State.STORED else 422
+    return {inbox.State.STORED: 200, inbox.State.DIVIDED: 202}.get(receipt.state, 422)
 
 
 def _flag(asked: Asked, name: str) -> bool:

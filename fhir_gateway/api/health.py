@@ -26,11 +26,20 @@ async def ready(services: Services, asked: Asked) -> Answer:
     told = await services.desk.store.upkeep()
     state = "building" if told.missing else "current" if told.current else "refreshing"
     indexes = {"status": state, "missing": told.missing, "refreshed": told.refreshed, "records": told.records}
-    return Answer(200, orjson.dumps({"status": "ready", "database": "ok", "indexes": indexes}), media_type=JSON)
+    content = {"status": "ready", "database": "ok", "indexes": indexes, "silent_feeds": _silent(services)}
+    return Answer(200, orjson.dumps(content), media_type=JSON)
+
+
+def _silent(services: Services) -> int:
+    """How many feeds are silent beyond their habit, as of the last look; who they are, only those may see who ask."""
+    feeds = services.feeds.current.values() if services.feeds is not None else ()
+    return sum(1 for feed in feeds if feed.silence)
 
 
 async def metrics(services: Services, asked: Asked) -> Answer:
     """Counters in Prometheus' text format."""
     if asked.visit.caller.role not in WATCHERS:
         raise Forbidden(f"the role {asked.visit.caller.role} may not read the counters")
+    if services.feeds is not None:
+        await services.feeds.fresh()
     return Answer(200, services.traffic.exposition(), media_type=EXPOSITION)

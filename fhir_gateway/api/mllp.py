@@ -1,174 +1,228 @@
-"""The MLLP listener: HL7 v2 over TCP, each message answered by an ACK once it is durable.
+"""The MLLP listener: HL7 v2 over TCP, each message acknowledged once it is durable.
 
 http://www.hl7.org/implement/standards/product_brief.cfm?product_id=55 (Transport Specification: MLLP, Release 2)
 
 A listener belongs to one hospital, as an interface port in a hospital network does; TLS adds the certificate.
-The answer waits for the outcome: AA, or AE with the place. A hospital whose file says ``acknowledgement = "enhanced"``
-under [quirks] gets the commit acknowledgement (CA) at once instead: senders fill MSH-15 without meaning it.
+``acknowledgement`` under [quirks] of the hospital's file says how it is answered: ``original`` waits for the outcome
+(AA, or AE with the place), ``enhanced`` gives the commit acknowledgement (CA) at once and no other, ``as-asked``
+follows MSH-15 and MSH-16 of each message: the application acknowledgement then comes later on the same connection.
 """
 
 import asyncio
-import re
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ssl import SSLContext
 
 import structlog
 
-from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.api.acknowledgement import (
+    ACKNOWLEDGEMENTS,
+    Header,
+    Verdict,
+    Wanted,
+    acknowledgement,
+    applied,
+    committed,
+    header_of,
+    is_due,
+    refused,
+    wanted,
+)
+from fhir_gateway.api.certificates import Spoken, reason_of
+from fhir_gateway.exchange.inbox import Receipt
 from fhir_gateway.exchange.reception import Handed, Reception
-from fhir_gateway.problem import Problem
+from fhir_gateway.problem import Problem, TooLarge
 from fhir_gateway.security.caller import Caller
 
 log = structlog.get_logger()
 START, END = b"\x0b", b"\x1c\r"
 MEDIA_TYPE = "application/hl7-v2"
 FRAMING_BYTES = 16
-PLACE = re.compile(r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>\d+)\])?(?:-(?P<field>\d+))?")
+HANDSHAKE_SECONDS = 15.0
+# A sender that never waits for its application acknowledgements is not read further than this.
+MOST_UNANSWERED = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What an acknowledgement needs of a message's MSH; empty strings where the message has none."""
+@dataclass(slots=True)
+class Line:
+    """One connection: where it comes from, and the application acknowledgements that are still to be sent on it."""
 
-    separator: str
-    encoding: str
-    fields: tuple[str, ...]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    owed: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def field(self, position: int) -> str:
-        """MSH-``position`` (MSH-1 is the separator itself)."""
-        return self.fields[position - 1] if len(self.fields) >= position else ""
+    @property
+    def address(self) -> str:
+        return str((self.writer.get_extra_info("peername") or ("",))[0])
 
+    async def say(self, content: bytes) -> None:
+        self.writer.write(START + content + END)
+        await self.writer.drain()
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The code of an acknowledgement, its text, and for an error the places."""
-
-    code: str
-    text: str
-    faults: tuple[Mapping[str, str], ...] = ()
+    async def close(self) -> None:
+        for task in self.owed:
+            task.cancel()
+        self.writer.close()
+        with suppress(OSError, asyncio.CancelledError):
+            await self.writer.wait_closed()
 
 
 class Listener:
-    """One MLLP port of one hospital."""
+    """One MLLP port of one hospital; ``spoken`` says which certificates speak for it."""
 
-    def __init__(self, reception: Reception, caller: Caller, hospital: str, wait_seconds: float) -> None:
+    def __init__(
+        self, reception: Reception, caller: Caller, hospital: str, wait_seconds: float, spoken: Spoken | None = None
+    ) -> None:
         self._reception = reception
         self._caller = caller
         self._hospital = hospital
         self._wait = wait_seconds
-        self._connections: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._spoken = spoken
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._socket: socket.socket | None = None
 
     async def start(self, host: str, port: int, tls: SSLContext | None) -> int:
         """Listen; returns the port, which the system chose where 0 was asked."""
-        limit = self._reception.inbox.limit + FRAMING_BYTES
-        self._server = await asyncio.start_server(self._connected, host, port, limit=limit, ssl=tls)
-        return int(self._server.sockets[0].getsockname()[1])
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host.strip("[]"), port), family=family, backlog=128)
+        self._socket.setblocking(False)
+        self._begin(self._accept(self._socket, tls))
+        return int(self._socket.getsockname()[1])
 
     async def stop(self) -> None:
         """Close the port; a message being answered is answered by its sender's next try."""
-        if self._server is not None:
-            self._server.close()
-        for connection in list(self._connections):
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            await self._converse(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._connections.discard(task)
-            writer.close()
-            with suppress(ConnectionError, asyncio.CancelledError):
-                await writer.wait_closed()
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = str((writer.get_extra_info("peername") or ("",))[0])
+    async def _accept(self, listening: socket.socket, tls: SSLContext | None) -> None:
+        """Not by asyncio's own server: it keeps to itself why a handshake failed."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                frame = await reader.readuntil(END)
-            except asyncio.LimitOverrunError:
-                text = f"the message is longer than {self._reception.inbox.limit} bytes"
-                refusal = Verdict("AR", text, ({"where": "MSH", "text": text},))
-                writer.write(START + acknowledgement(header_of(b""), refusal, self._now()) + END)
-                await writer.drain()
-                return
-            body = _between(frame)
-            writer.write(START + await self._answer(body, address) + END)
-            await writer.drain()
+                connection, _ = await loop.sock_accept(listening)
+            except OSError as fault:
+                log.warning("mllp cannot accept", hospital=self._hospital, reason=fault.strerror)
+                await asyncio.sleep(1)
+                continue
+            self._begin(self._connected(connection, tls))
 
-    async def _answer(self, body: bytes, address: str) -> bytes:
+    async def _connected(self, connection: socket.socket, tls: SSLContext | None) -> None:
+        line = await self._line(connection, tls)
+        if line is None:
+            return
+        try:
+            await self._converse(line)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            await line.close()
+
+    async def _line(self, connection: socket.socket, tls: SSLContext | None) -> Line | None:
+        """The conversation's two ends, once the other side has shown who it is; None where it has not."""
+        loop, peer = asyncio.get_running_loop(), _peer(connection)
+        reader = asyncio.StreamReader(limit=self._reception.inbox.limit + FRAMING_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        seconds = HANDSHAKE_SECONDS if tls else None
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=seconds
+            )
+        except (ssl.SSLError, OSError) as fault:
+            return self._turned_away(peer, reason_of(fault))
+        line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+        stranger = self._spoken.objection(transport) if tls and self._spoken else ""
+        if stranger:
+            await line.close()
+            return self._turned_away(peer, stranger)
+        return line
+
+    def _turned_away(self, peer: str, reason: str) -> None:
+        log.warning("mllp connection refused", hospital=self._hospital, address=peer, reason=reason)
+
+    async def _converse(self, line: Line) -> None:
+        while True:
+            # Back-pressure: what is not read waits at the sender.
+            await self._reception.room(self._hospital)
+            while len(line.owed) >= MOST_UNANSWERED:
+                await asyncio.wait(line.owed, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                frame = await line.reader.readuntil(END)
+            except asyncio.LimitOverrunError:
+                limit = TooLarge(f"the message is longer than {self._reception.inbox.limit} bytes", "MSH")
+                await line.say(acknowledgement(header_of(b""), refused(limit, enhanced=False), self._now()))
+                return
+            await self._take(line, _between(frame))
+
+    async def _take(self, line: Line, body: bytes) -> None:
         header = header_of(body)
         hospital = self._reception.house.directory.hospital(self._hospital)
-        enhanced = hospital.quirks.get("acknowledgement") == "enhanced"
-        handed = Handed(self._hospital, MEDIA_TYPE, body, header.field(10), address)
+        asked = wanted(hospital.quirks.get("acknowledgement", ""), header)
+        if asked.enhanced and header.kind in ACKNOWLEDGEMENTS:
+            # Two sides that acknowledge acknowledgements never stop.
+            log.info("acknowledgement received", hospital=self._hospital)
+            return
+        handed = Handed(self._hospital, MEDIA_TYPE, body, header.field(10), line.address)
         try:
-            receipt, _ = await self._reception.accept(self._caller, handed, 0.0 if enhanced else self._wait)
-            verdict = Verdict("CA", f"receipt {receipt.receipt}") if enhanced else _verdict(receipt)
+            seconds = 0.0 if asked.enhanced else self._wait
+            receipt, _ = await self._reception.accept_patiently(self._caller, handed, seconds)
         except Problem as problem:
-            code = "AE" if problem.status >= 500 else "AR"
-            faults = tuple({"where": i.where or "MSH", "text": i.text} for i in problem.issues)
-            verdict = Verdict(code.replace("A", "C", 1) if enhanced else code, problem.text, faults)
             log.warning("message not taken", hospital=self._hospital, status=problem.status)
-        return acknowledgement(header, verdict, self._now())
+            await self._not_taken(line, (header, asked), problem)
+            return
+        if asked.enhanced:
+            await self._tell(line, (header, asked), committed(receipt))
+            self._owe(line, (header, asked), receipt)
+        else:
+            await self._tell(line, (header, asked), applied(receipt))
+
+    async def _tell(self, line: Line, to: tuple[Header, Wanted], verdict: Verdict) -> bool:
+        """Send an acknowledgement if it is due; whether it was."""
+        header, asked = to
+        condition = asked.accept if verdict.code.startswith("C") else asked.application
+        due = is_due(condition, verdict)
+        if due:
+            await line.say(acknowledgement(header, verdict, self._now(), asked.enhanced))
+        return due
+
+    async def _not_taken(self, line: Line, to: tuple[Header, Wanted], problem: Problem) -> None:
+        """Where no commit acknowledgement is wanted, the application's may still say it."""
+        if not await self._tell(line, to, refused(problem, to[1].enhanced)):
+            await self._tell(line, to, refused(problem, enhanced=False))
+
+    def _owe(self, line: Line, to: tuple[Header, Wanted], receipt: Receipt) -> None:
+        """The application acknowledgement follows on the same connection, when the outcome is known."""
+        if to[1].application != "NE":
+            task = asyncio.create_task(self._follow(line, to, receipt))
+            line.owed.add(task)
+            task.add_done_callback(line.owed.discard)
+
+    async def _follow(self, line: Line, to: tuple[Header, Wanted], receipt: Receipt) -> None:
+        with suppress(Problem, OSError):
+            await self._tell(line, to, applied(await self._reception.outcome(receipt)))
 
     def _now(self) -> datetime:
         return self._reception.house.clock()
+
+
+def _peer(connection: socket.socket) -> str:
+    with suppress(OSError):
+        return str(connection.getpeername()[0])
+    return ""
 
 
 def _between(frame: bytes) -> bytes:
     """The message of a frame: what stands before the start block is noise on the line."""
     noise, start, body = frame[: -len(END)].rpartition(START)
     return body if start else noise.lstrip(b"\r\n")
-
-
-def _verdict(receipt: Receipt) -> Verdict:
-    if receipt.state is State.QUARANTINED:
-        first = receipt.problems[0]
-        return Verdict("AE", f"{first['where']}: {first['text']} (receipt {receipt.receipt})", receipt.problems)
-    return Verdict("AA", f"receipt {receipt.receipt} {receipt.state}")
-
-
-def header_of(body: bytes) -> Header:
-    """The MSH fields of a message, tolerant of anything: an acknowledgement must always be possible."""
-    first = re.split(rb"[\r\n]", body.lstrip(), maxsplit=1)[0].decode("utf-8", "replace")
-    if not first.startswith("MSH") or len(first) < 8:
-        return Header("|", "^~\\&", ())
-    separator = first[3]
-    return Header(separator, first[4:].split(separator, 1)[0], (separator, *first[4:].split(separator)))
-
-
-def acknowledgement(header: Header, verdict: Verdict, now: datetime) -> bytes:
-    """MSH, MSA and an ERR for each fault, in the sender's own separators, UTF-8."""
-    s, component = header.separator, header.encoding[:1] or "^"
-    trigger = [*header.field(9).split(component), ""][1]
-    kind = component.join(part for part in ("ACK", trigger, "ACK" if trigger else "") if part)
-    msh = ["MSH", header.encoding, header.field(5), header.field(6), header.field(3), header.field(4)]
-    msh += [now.strftime("%Y%m%d%H%M%S+0000"), "", kind, f"ACK{now.strftime('%Y%m%d%H%M%S%f')}"]
-    msh += [header.field(11) or "P", header.field(12) or "2.5", "", "", "", "", "", "UNICODE UTF-8"]
-    msa = ["MSA", verdict.code, header.field(10), _plain(verdict.text, header)]
-    errors = [_error(header, fault) for fault in verdict.faults]
-    return ("\r".join([s.join(msh), s.join(msa), *errors]) + "\r").encode()
-
-
-def _error(header: Header, fault: Mapping[str, str]) -> str:
-    """ERR: location in ERR-2, code of table 0357 in ERR-3, severity, words for people in ERR-8."""
-    component = header.encoding[:1] or "^"
-    place = PLACE.match(fault["where"])
-    location = (place["segment"], place["occurrence"] or "1", place["field"] or "") if place else (fault["where"][:20],)
-    code = ("102", "Data type error") if place and place["field"] else ("100", "Segment sequence error")
-    row = ["ERR", "", component.join(location).rstrip(component), component.join((*code, "HL70357")), "E", "", "", ""]
-    return header.separator.join([*row, _plain(f"{fault['where']}: {fault['text']}", header)])
-
-
-def _plain(text: str, header: Header) -> str:
-    """Words without the message's own separators or line ends."""
-    return "".join(" " if c in (header.separator, *header.encoding, "\r", "\n") else c for c in text)

@@ -26,6 +26,9 @@ BULK_OPERATIONS = {
     "Group": ({"name": "export", "definition": f"{BULK}group-export"},),
 }
 
+# Wired in ``api/source``, which knows the messages.
+SOURCE_OPERATION = {"name": "source", "definition": "urn:vn:quang-ninh:fhir-gateway:operation:source"}
+
 Act = Callable[[Services, Asked], Awaitable[Answer]]
 
 
@@ -139,6 +142,7 @@ def of_type(type_: str) -> Iterator[dict[str, str]]:
             continue
         if operation.at("type", type_) or operation.at("instance", type_):
             yield {"name": operation.name, "definition": operation.definition}
+    yield SOURCE_OPERATION
     yield from BULK_OPERATIONS.get(type_, ())
 
 

@@ -21,6 +21,8 @@ from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.find import CURSOR, Page
 from fhir_gateway.records.ground import EVERYTHING, Ground
 
+_PLAIN = ":/|,$"
+
 
 async def search(services: Services, asked: Asked) -> Answer:
     """GET [base]/[type]?..., [base]?..., [base]/[compartment]/[id]/[type]?..."""
@@ -74,12 +76,12 @@ def _entries(desk: Desk, page: Page, subset: Subset) -> Iterator[Entry]:
 
 def _links(desk: Desk, page: Page, position: str, shown: Pairs) -> list[tuple[str, str]]:
     """The self link shows what was understood, which with lenient handling may be less than was asked."""
-    base, used = f"{desk.base_url}/{page.path}".rstrip("/"), [*page.query.used, *shown]
+    base, used = f"{desk.base_url}/{page.path}".rstrip("/"), urlencode([*page.query.used, *shown], safe=_PLAIN)
     around = [("next", page.following), ("previous", page.preceding)]
     known = [("self", position), ("first", ""), *((relation, there) for relation, there in around if there)]
     return [(relation, _url(base, used, there)) for relation, there in known]
 
 
-def _url(base: str, used: Pairs, position: str) -> str:
-    query = urlencode([*used, (CURSOR, position)] if position else used, safe=":/|,$")
+def _url(base: str, used: str, position: str) -> str:
+    query = "&".join(part for part in (used, urlencode({CURSOR: position}) if position else "") if part)
     return f"{base}?{query}" if query else base

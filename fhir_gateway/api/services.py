@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from fhir_gateway.api.traffic import Traffic
+from fhir_gateway.exchange.feeds import Feeds
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.security.tokens import TokenDesk
 
@@ -32,3 +33,4 @@ class Services:
     tokens: TokenDesk
     limits: Limits = Limits()
     traffic: Traffic = field(default_factory=Traffic)
+    feeds: Feeds | None = None

@@ -26,14 +26,19 @@ class Traffic:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
+    _known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.requests = _requests(self.registry)
         self.seconds = _seconds(self.registry)
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
-        self.requests.labels(route, method, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        known = self._known.get((route, method, status))
+        if known is None:
+            known = self.requests.labels(route, method, str(status)), self.seconds.labels(route)
+            self._known[route, method, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fhir_gateway.exchange import cases, parts
+from fhir_gateway.exchange import answers, cases, parts
 from fhir_gateway.exchange.directory import Partner
 from fhir_gateway.exchange.house import House
 from fhir_gateway.fhir import validation
@@ -89,7 +89,9 @@ async def arrival(house: House, letter: Letter) -> Commit | None:
         "arrived": instant(now),
         "signers": [*signers, letter.signature.name],
     }
-    return Commit(changes=changes, claims=claims, notes=(Note(SHELF, letter.identity, content),))
+    told = answers.owed(house, letter.event, task, now)
+    notes = (Note(SHELF, letter.identity, content), *(note for one in told for note in one.notes))
+    return Commit(changes=changes, claims=claims, notes=notes, jobs=tuple(one.job for one in told))
 
 
 def _check_move(house: House, letter: Letter, task: Resource, current: Resource | None) -> None:

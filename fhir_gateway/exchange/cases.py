@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fhir_gateway.exchange import outbox, parts
+from fhir_gateway.exchange import answers, outbox, parts
 from fhir_gateway.exchange.directory import Directory, Partner
 from fhir_gateway.exchange.dossier import Dossier
 from fhir_gateway.exchange.house import House
@@ -199,7 +199,8 @@ def _effect(house: House, event: str, package: list[Resource], document: Dossier
     readers = [party for code in facilities(task) if (party := house.directory.party_of(code))]
     grants = tuple(Grant(ref, reader) for ref in shared for reader in dict.fromkeys(readers))
     deliveries = tuple(outbox.delivery(house, p.name, event, package, now) for p in _elsewhere(house, task))
-    return Effect(tuple(package), tuple(inside), grants, deliveries)
+    told = answers.owed(house, event, task, now)
+    return Effect(tuple(package), tuple(inside), grants, (*deliveries, *told))
 
 
 def _elsewhere(house: House, task: Mapping[str, Any]) -> list[Partner]:

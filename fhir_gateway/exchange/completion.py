@@ -3,10 +3,10 @@
 https://hl7.org/fhir/R4/patient-operation-merge.html - what a replaced record looks like
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapters.contract import Hospital
+from adapters.contract import LINK_ENDED, Hospital
 from fhir_gateway.exchange import parts
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.reference import rewrite
@@ -16,33 +16,74 @@ from fhir_gateway.store.port import Store, Version
 # What many messages speak of, each saying only a part: a later message completes them and never blanks what it omits.
 SHARED = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location", "Coverage", "RelatedPerson"})
 MERGED_LISTS = frozenset({"identifier", "link"})
+OPPOSITE = {"replaces": "replaced-by", "replaced-by": "replaces"}
+# What the gateway itself writes into ``meta`` of each version.
+WRITTEN = frozenset({"versionId", "lastUpdated", "source"})
 CHOICES = ("deceased", "multipleBirth")
+BEGINNINGS, BEGUN = frozenset({"planned", "arrived"}), frozenset({"in-progress", "onleave", "finished"})
 
 
 async def completed(
     store: Store, hospital: Hospital, bundle: Resource, receipt: str
 ) -> tuple[dict[str, Resource], Mapping[str, Version]]:
     """The message's resources by ``Type/id``, shared ones completed with what is stored, and the current versions."""
+    resources = told(bundle)
+    current = await store.currents([reference(resource) for resource in resources])
+    return await folded_into(store, hospital, (resources, receipt), current)
+
+
+def told(bundle: Resource) -> list[Resource]:
+    """What a message says, linked by ``Type/id``."""
     entries = bundle["entry"]
     local = {entry["fullUrl"]: reference(entry["resource"]) for entry in entries}
-    resources = [rewrite(entry["resource"], local) for entry in entries]
-    current = await store.currents([reference(resource) for resource in resources])
+    return [rewrite(entry["resource"], local) for entry in entries]
+
+
+async def folded_into(
+    store: Store, hospital: Hospital, message: tuple[list[Resource], str], current: Mapping[str, Version]
+) -> tuple[dict[str, Resource], Mapping[str, Version]]:
+    """What a message says (and its receipt) upon the versions ``current``, which may be those of an earlier day."""
+    resources, receipt = message
     resources, more = await _under_one_patient(store, hospital, resources, current)
     current = {**current, **more}
     folded = [_fold(resource, current.get(reference(resource))) for resource in resources]
     return {reference(resource): _sourced(resource, receipt) for resource in folded}, current
 
 
-def _fold(resource: Resource, current: Version | None) -> Resource:
+def _fold(given: Resource, current: Version | None) -> Resource:
+    resource, ended = _taken_back(given)
     if resource["resourceType"] not in SHARED or current is None or current.deleted:
         return resource
     stored = decode_resource(current.body)
-    said_now = {name: value for name, value in resource.items() if not _says_nothing(name, value)}
+    said_now = {
+        name: value
+        for name, value in resource.items()
+        if not _says_nothing(name, value) and not _is_behind(name, value, stored)
+    }
     merged = {**_not_contradicted(stored, said_now), **said_now}
     for name in sorted(MERGED_LISTS & stored.keys() & resource.keys()):
-        said = [_identity(row) for row in resource[name]]
-        merged[name] = [*resource[name], *(row for row in stored[name] if _identity(row) not in said)]
-    return merged
+        rows = [row_identity(row) for row in resource[name]]
+        kept = [row for row in stored[name] if row_identity(row) not in rows and not _turned(row, resource[name])]
+        merged[name] = [*resource[name], *kept]
+    if ended:
+        merged["link"] = [row for row in merged.get("link", ()) if row["other"].get("reference") not in ended]
+    return {name: value for name, value in merged.items() if value != []}
+
+
+def _turned(row: Resource, said: Iterable[Resource]) -> bool:
+    """Whether a stored link says the opposite of one said now: who replaces the other is not replaced by it."""
+    opposite = OPPOSITE.get(row.get("type", "")) if "other" in row else None
+    return opposite is not None and (row["other"].get("reference", ""), opposite) in [row_identity(new) for new in said]
+
+
+def _taken_back(resource: Resource) -> tuple[Resource, list[str]]:
+    """The resource without its marks of links that end, and whom they led to: all that a message may remove here."""
+    marks = [mark for mark in resource.get("extension", ()) if mark.get("url") == LINK_ENDED]
+    if not marks:
+        return resource, []
+    kept = [mark for mark in resource["extension"] if mark not in marks]
+    said = {name: value for name, value in {**resource, "extension": kept}.items() if value != []}
+    return said, [mark["valueReference"]["reference"] for mark in marks]
 
 
 def _not_contradicted(stored: Resource, said: Resource) -> Resource:
@@ -52,6 +93,11 @@ def _not_contradicted(stored: Resource, said: Resource) -> Resource:
     return {n: v for n, v in stored.items() if n not in changed and not n.startswith(tuple(given))}
 
 
+def _is_behind(name: str, value: Any, stored: Resource) -> bool:
+    """A check-in that comes after the stay it announced: a visit that began does not go back to its door."""
+    return name == "status" and value in BEGINNINGS and stored.get("status") in BEGUN
+
+
 def _says_nothing(name: str, value: Any) -> bool:
     """An element FHIR requires, given by a message that does not know: a late result must not reopen a stay."""
     if name == "class" and isinstance(value, dict):  # of an Encounter; a Coverage has a list of that name
@@ -59,7 +105,7 @@ def _says_nothing(name: str, value: Any) -> bool:
     return name == "status" and value == "unknown"
 
 
-def _identity(row: Resource) -> tuple[str, ...]:
+def row_identity(row: Resource) -> tuple[str, ...]:
     """What makes two rows of ``identifier`` or ``link`` the same row."""
     if "other" in row:
         return row["other"].get("reference", ""), row.get("type", "")
@@ -67,11 +113,19 @@ def _identity(row: Resource) -> tuple[str, ...]:
 
 
 def says_more(resource: Resource, current: Version | None) -> bool:
-    """Whether a shared resource brings anything new: without this each message would rewrite its facility."""
-    if resource["resourceType"] not in SHARED or current is None or current.deleted:
+    """Whether a resource brings anything new: without this each message would rewrite its facility."""
+    if current is None or current.deleted:
         return True
-    stored = decode_resource(current.body)
-    return {**stored, "meta": None} != {**resource, "meta": None}
+    return not is_same(decode_resource(current.body), resource)
+
+
+def is_same(one: Resource, other: Resource) -> bool:
+    """Whether two versions say the same, whoever wrote them and when."""
+    return {**one, "meta": _said(one)} == {**other, "meta": _said(other)}
+
+
+def _said(resource: Resource) -> Resource:
+    return {name: value for name, value in resource.get("meta", {}).items() if name not in WRITTEN}
 
 
 async def _under_one_patient(

@@ -3,8 +3,9 @@
 https://hl7.org/fhir/smart-app-launch/backend-services.html
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 
 from fhir_gateway.exchange.directory import Partner, gateway_client
 from fhir_gateway.exchange.house import House
-from fhir_gateway.problem import Problem
+from fhir_gateway.problem import NotFound, Problem, Unavailable, Unprocessable
 from fhir_gateway.security.assertion import assertion
 from fhir_gateway.security.seal import encrypt, sign
 from fhir_gateway.security.tokens import ASSERTION_TYPE
@@ -20,7 +21,10 @@ from fhir_gateway.security.tokens import ASSERTION_TYPE
 SEALED = "application/jose"
 # What a partner answers when it has understood and will not take it; everything else is worth another try.
 FINAL = frozenset({400, 409, 412, 413, 415, 422})
+# What a gateway answers to a message that it will never take as it is.
+REFUSED = frozenset({400, 413, 415, 422})
 TIMEOUT_SECONDS = 30.0
+SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.05, 1.0
 
 
 class Undelivered(Problem):
@@ -56,6 +60,48 @@ class MessageSender:
         if "receipt" not in answer:
             raise Undelivered(_reason(reply), "message")
         return answer
+
+
+class RemoteCounter:
+    """A gateway's HTTP door, for a folder that is watched beside it; ``address`` and ``token`` are asked for anew."""
+
+    def __init__(self, address: Callable[[], str], token: Callable[[], str]) -> None:
+        self._address, self._token = address, token
+        self._client = httpx.AsyncClient(timeout=2 * TIMEOUT_SECONDS)
+        self._headers: dict[str, str] = {}
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def keep(self, hospital: str, papers: Sequence[tuple[str, bytes]]) -> list[Mapping[str, Any]]:
+        """Hand them in one after the other. Raises Unavailable when nobody answers or it must be tried again."""
+        return [await self._asked("POST", f"/ingest/{hospital}", paper) for paper in papers]
+
+    async def outcome(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask until the message is stored or quarantined. Raises Unavailable when nobody answers."""
+        pause, found = SHORTEST_LOOK_SECONDS, told
+        while found["state"] == "received":
+            found = await self._asked("GET", f"/ingest/{told['hospital']}/{told['receipt']}", None)
+            await asyncio.sleep(pause if found["state"] == "received" else 0)
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+        return {**found, "repeated": told["repeated"]}
+
+    async def _asked(self, method: str, path: str, paper: tuple[str, bytes] | None) -> Mapping[str, Any]:
+        media_type, content = paper or ("", b"")
+        own = {"Content-Type": media_type} if paper else {}
+        try:
+            url = self._address()
+            self._headers = self._headers or {"Authorization": f"Bearer {self._token()}"}
+            reply = await self._client.request(method, url + path, content=content, headers={**self._headers, **own})
+        except (httpx.HTTPError, NotFound) as fault:
+            raise Unavailable(f"the gateway does not answer: {type(fault).__name__}", "url") from fault
+        if reply.is_success:
+            answer: Mapping[str, Any] = reply.json()
+            return answer
+        if reply.status_code in REFUSED:
+            raise Unprocessable(_reason(reply), "message")
+        self._headers = {}
+        raise Unavailable(_reason(reply), "message")
 
 
 class Courier:

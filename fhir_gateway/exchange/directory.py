@@ -11,7 +11,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from adapters.contract import Coding, Hospital
+from adapters.contract import Hospital
+from fhir_gateway.exchange.attestation import signing_of, trusting
+from fhir_gateway.exchange.code_tables import code_tables
+from fhir_gateway.exchange.doors import Doors, doors_of
 from fhir_gateway.problem import NotFound, Problem
 
 
@@ -47,6 +50,7 @@ class Directory:
     own_facility: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     systems: Mapping[str, str] = field(default_factory=dict)
+    doors: Mapping[str, Doors] = field(default_factory=dict)
 
     def hospital(self, name: str) -> Hospital:
         """Raises NotFound, naming the hospitals there are."""
@@ -86,10 +90,13 @@ class Directory:
         return self.titles.get(party or "", facility)
 
 
-def load(own: str, own_facility: str | None, hospitals: Path | None, partners: Path) -> Directory:
+def load(
+    own: str, own_facility: str | None, hospitals: Path | None, partners: Path, trust: Path | None = None
+) -> Directory:
     """Read the hospital files (the province's three without a folder) and partner files (ours, then the folder's).
 
-    A hospital that works through a partner's gateway does not send here.
+    ``trust`` holds a folder of certificates (PEM) for each hospital whose signatures they vouch for. A hospital that
+    works through a partner's gateway does not send here.
     """
     shipped = files("adapters.hospitals")
     defaults = _toml(shipped / "defaults.toml")["systems"]
@@ -99,12 +106,21 @@ def load(own: str, own_facility: str | None, hospitals: Path | None, partners: P
     itself = gateways.pop(own, None)
     facility = own_facility or (itself.facilities[0] if itself and itself.facilities else "")
     away = {code for partner in gateways.values() for code in partner.facilities}
-    here = {name: hospital for name, hospital in known.items() if hospital.facility_code not in away}
-    return Directory(own, here, gateways, facility, titles, defaults)
+    here = {name: trusting(hospital, trust) for name, hospital in known.items() if hospital.facility_code not in away}
+    doors = _doors(hospitals if hospitals is not None else shipped)
+    return Directory(
+        own, here, gateways, facility, titles, defaults, {name: doors[name] for name in here if name in doors}
+    )
+
+
+def _doors(folder: Traversable) -> dict[str, Doors]:
+    start = folder if isinstance(folder, Path) else Path()
+    tables = [(_toml(f), f.name) for f in _toml_files(folder) if f.name != "defaults.toml"]
+    return {table["name"]: doors_of(table, name, start.resolve()) for table, name in tables}
 
 
 def _hospitals(folder: Traversable, defaults: Mapping[str, str]) -> dict[str, Hospital]:
-    found = [_hospital(_toml(f), defaults, f.name) for f in _toml_files(folder) if f.name != "defaults.toml"]
+    found = [_hospital(_toml(f), defaults, (folder, f.name)) for f in _toml_files(folder) if f.name != "defaults.toml"]
     return {hospital.name: hospital for hospital in found}
 
 
@@ -121,7 +137,8 @@ def _toml(file: Traversable) -> dict[str, Any]:
         raise Problem(f"{file.name}: {fault}", file.name) from fault
 
 
-def _hospital(table: Mapping[str, Any], defaults: Mapping[str, str], file: str) -> Hospital:
+def _hospital(table: Mapping[str, Any], defaults: Mapping[str, str], place: tuple[Traversable, str]) -> Hospital:
+    folder, file = place
     missing = [key for key in ("name", "title", "facility_code", "adapters") if key not in table]
     if missing:
         raise Problem(f"{file}: the hospital file lacks {', '.join(missing)}", file)
@@ -132,11 +149,20 @@ def _hospital(table: Mapping[str, Any], defaults: Mapping[str, str], file: str) 
         adapters=tuple(table["adapters"]),
         offset=table.get("offset", "+07:00"),
         systems={**defaults, **_own_systems(table["name"]), **table.get("systems", {})},
-        codes={
-            name: {local: Coding(**row) for local, row in rows.items()} for name, rows in table.get("codes", {}).items()
-        },
+        codes=code_tables(table, folder, file),
         quirks=table.get("quirks", {}),
+        outbound=_outbound(table.get("outbound", {}), file),
+        tables=table.get("tables", {}),
+        signing=signing_of(table, folder, file),
     )
+
+
+def _outbound(table: Mapping[str, str], file: str) -> Mapping[str, str]:
+    """``[outbound]``: where the hospital's own system reads what became of its cases, and in which encoding."""
+    address = table.get("v2", "")
+    if address and address != "fetch" and not address.startswith(("mllp://", "mllps://")):
+        raise Problem(f'{file}: [outbound] v2 is "fetch", "mllp://host:port" or "mllps://host:port"', file)
+    return table
 
 
 def _own_systems(name: str) -> dict[str, str]:

@@ -8,23 +8,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.contract import Hospital
-from fhir_gateway.exchange import cases, inbox, parts
+from fhir_gateway.exchange import attestation, cases, division, inbox, parts, provenances, replacement
 from fhir_gateway.exchange.completion import completed, says_more
-from fhir_gateway.exchange.dossier import Resolve, assemble, author_of
+from fhir_gateway.exchange.dossier import Dossier, Resolve, assemble, author_of
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Receipt, State
-from fhir_gateway.exchange.translation import Translated
+from fhir_gateway.exchange.translation import Translated, followed
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.reference import references
 from fhir_gateway.fhir.resource import Resource, reference
 from fhir_gateway.identity.link import Linking, link
 from fhir_gateway.problem import Issue
 from fhir_gateway.records.revision import revision
+from fhir_gateway.security import secrecy
 from fhir_gateway.store.port import Change, Commit, Job, Note, Store
 
 ALREADY_SENT = {
     "where": "ServiceRequest",
     "text": "this referral was opened before: what changed is stored here and not sent; cancel it and refer again",
+}
+KEPT_HOME = {
+    "where": "ServiceRequest",
+    "text": "the original file holds secret records that are no part of the referral: it is not sent along",
 }
 
 
@@ -61,25 +66,33 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
     """Everything a good message brings about. The caller commits it, and files anew on a Conflict."""
     hospital = house.directory.hospital(receipt.hospital)
     now = house.clock()
-    assert translated.translation is not None
-    known, current = await completed(house.store, hospital, translated.translation.bundle, receipt.key)
+    said = translated.translation
+    assert said is not None
+    known, current = await completed(house.store, hospital, said.bundle, receipt.key)
+    translated = followed(translated, known)
     linking = await link(house.store, house.systems, _patients(known))
-    source = parts.message_provenance(
-        receipt.key, receipt.sha256, receipt.received, _facility(hospital), [*known, *_person_references(linking)]
-    )
+    mapped = replace(receipt, mapping=translated.mapping, signature=_signature(translated))
+    told = provenances.of_message(mapped, house.name, _facility(hospital), [*known, *_person_references(linking)])
+    source = attestation.on_provenance(told[0], translated.verdict, _facility(hospital), receipt.received)
+    told = (source, told[1])
     opened, notices = await _openings(house, hospital, known, (receipt, body))
-    fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), source]
+    fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), *told]
     changes = [revision(r, reference(r), current.get(reference(r)), now, (hospital.name,)) for r in fresh]
     changes += [revision(p, reference(p), version, now, (hospital.name,)) for p, version in linking.persons]
-    stored = _stored(receipt, translated, [*known, reference(source)], notices, now)
+    apart, kept_back = await division.set_apart(house.store, receipt, translated.apart, now)
+    withdrawn = await replacement.replaced(house.store, receipt, said.units, known, now)
+    kept_back = [*kept_back, *withdrawn.notices]
+    stored = _stored(mapped, translated, [*known, *map(reference, told)], [*notices, *kept_back], now)
     changes += await changes_for(house.store, _new_in_cases(opened, known), (hospital.name,), now)
     return Filed(
         Commit(
-            changes=tuple(changes),
+            changes=(*changes, *withdrawn.changes),
             claims=linking.claims,
             grants=tuple(grant for effect in opened for grant in effect.grants),
             notes=(
                 *_receipt_notes(receipt, stored, translated),
+                *apart,
+                *withdrawn.notes,
                 *(n for e in opened for d in e.deliveries for n in d.notes),
             ),
             jobs=_jobs(opened),
@@ -87,6 +100,11 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
         ),
         stored,
     )
+
+
+def divided(receipt: Receipt, translated: Translated, now: datetime) -> Filed:
+    """A message too long for one commit lives on as its pieces, each a message of its own."""
+    return Filed(*division.divided(receipt, translated.adapter, translated.pieces, now))
 
 
 def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterable[Issue], now: datetime) -> Filed:
@@ -98,11 +116,17 @@ def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterabl
         state=State.QUARANTINED,
         settled=now.isoformat(timespec="milliseconds"),
         adapter=translated.adapter if translated else "",
+        mapping=translated.mapping if translated else "",
+        signature=_signature(translated) if translated else {},
         ledger=counted,
         problems=problems,
     )
     notes = _receipt_notes(receipt, held, translated if counted else None)
     return Filed(Commit(notes=notes, settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), held)
+
+
+def _signature(translated: Translated) -> dict[str, str]:
+    return translated.verdict.content() if translated.verdict else {}
 
 
 def _patients(known: Mapping[str, Resource]) -> dict[str, Resource]:
@@ -139,6 +163,8 @@ async def _openings(
         # A resource completed from the store cites what earlier messages brought: diagnoses, a merged patient.
         within = {**known, **await cited(house.store, known, hospital.name)}
         opened.append(_opened(house, hospital, (request, written, receiver), within, message))
+        if all(resource["resourceType"] != "DocumentReference" for resource in opened[-1].resources):
+            notices.append(KEPT_HOME)
     return opened, notices
 
 
@@ -154,8 +180,20 @@ def _opened(
     resolve: Resolve = known.get
     author = author_of(written, resolve, hospital.facility_code)
     dossier = assemble(house, request["id"], written, author, resolve)
-    originals = parts.original(body, receipt.media_type, receipt.key, request["subject"])
+    secret = _keeps_secrets(receipt, dossier, known)
+    originals = () if secret else parts.original(body, receipt.media_type, receipt.key, request["subject"])
     return cases.open_case(house, request, (hospital.facility_code, receiver), dossier, originals)
+
+
+def _keeps_secrets(receipt: Receipt, dossier: Dossier, known: Mapping[str, Resource]) -> bool:
+    """Whether the message holds more that is secret than its referral tells, such as an HIV table beside it."""
+    told = {reference(resource) for resource in dossier.contents}
+    own = f"{parts.RECEIPT}:{receipt.key}"
+    return any(
+        secrecy.is_restricted(resource) and resource.get("meta", {}).get("source") == own
+        for ref, resource in known.items()
+        if ref not in told
+    )
 
 
 def _composition_of(request: Resource, known: Mapping[str, Resource]) -> Resource | None:
@@ -199,4 +237,4 @@ def _stored(
 
 def _receipt_notes(before: Receipt, after: Receipt, translated: Translated | None) -> tuple[Note, ...]:
     settled = Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)})
-    return (settled, inbox.ledger_note(before, translated.accounts)) if translated else (settled,)
+    return (settled, inbox.ledger_note(before, translated.accounts, translated.mapping)) if translated else (settled,)

@@ -3,9 +3,9 @@
 Acknowledged means durable: ``receive`` returns after the commit that holds the original and the work owed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -19,21 +19,36 @@ from fhir_gateway.store.port import Commit, Job, Note, Store
 SHELF = "inbox"
 ORIGINALS = "originals"
 LEDGERS = "ledgers"
+REPEATS = "repeats"
 TRANSLATE = "translate"
 LEDGER_LEVEL = 1
+# Not "now": a clock that is set back would let the message wait until then.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+LISTS = ("resources", "notices", "problems", "remapped")
 
 
 class State(StrEnum):
-    """Where a message is."""
+    """Where a message is.
+
+    One that was corrected by hand is kept, and another stands in its place; one that was divided lives on as pieces.
+    """
 
     RECEIVED = "received"
     STORED = "stored"
     QUARANTINED = "quarantined"
+    CORRECTED = "corrected"
+    DIVIDED = "divided"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a message: what it is, where it is, what became of it. Times are ISO 8601 in UTC."""
+    """The answer to a message: what it is, where it is, what became of it. Times are ISO 8601 in UTC.
+
+    ``mapping`` is the version it was translated under, ``remapped`` are the times it was translated anew.
+    ``corrects`` and ``corrected_by`` are receipt numbers, and so is ``whole``: of the message it was a piece of, at
+    ``place``. ``pieces`` is how many a message was divided into. ``sequence`` is the sender's own count (MSH-13).
+    ``signature`` is what the facility's signature is worth, empty where nobody looked.
+    """
 
     hospital: str
     receipt: str
@@ -48,6 +63,15 @@ class Receipt:
     ledger: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, str], ...] = ()
     problems: tuple[Mapping[str, str], ...] = ()
+    mapping: str = ""
+    remapped: tuple[str, ...] = ()
+    corrects: str = ""
+    corrected_by: str = ""
+    whole: str = ""
+    place: str = ""
+    pieces: int = 0
+    sequence: str = ""
+    signature: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -56,17 +80,23 @@ class Receipt:
     def content(self) -> dict[str, Any]:
         """The receipt as plain values, for the store and for JSON."""
         plain = {name: getattr(self, name) for name in self.__slots__}
+        plain["hour"] = hour(self.hospital, self.received)
         return {**plain, "state": str(self.state)} | {
             name: [dict(row) if isinstance(row, Mapping) else row for row in plain[name]]
-            for name in ("resources", "notices", "problems")
+            for name in LISTS
         }
 
 
 def receipt_of(content: Mapping[str, Any]) -> Receipt:
     """The Receipt a stored note holds."""
-    lists = {name: tuple(content[name]) for name in ("resources", "notices", "problems")}
+    lists = {name: tuple(content.get(name, ())) for name in LISTS}
     named = {name: content[name] for name in Receipt.__slots__ if name in content}
     return Receipt(**{**named, **lists, "state": State(content["state"])})
+
+
+def hour(hospital: str, received: str) -> str:
+    """What the arrivals of an hour (in UTC) are found by: ``bai-chay/2026-11-23T05``."""
+    return f"{hospital}/{received[:13]}"
 
 
 def number(body: bytes) -> tuple[str, str]:
@@ -89,17 +119,45 @@ class Inbox:
 
         Raises BadRequest for an empty message and TooLarge beyond the limit.
         """
-        self._check(body)
+        self.check(body)
         receipt, digest = number(body)
         fresh = Receipt(hospital, receipt, digest, media_type, len(body), now.isoformat(timespec="milliseconds"))
         try:
-            await self.store.commit(_arrival(fresh, body, now, event))
+            await self.store.commit(arrival(fresh, body, now, event))
         except Conflict:
-            await self.store.append([event])
+            await self.store.commit(Commit(notes=(_repeat(fresh, event),), events=(event,)))
             return await self.receipt(hospital, receipt), True
         return fresh, False
 
-    def _check(self, body: bytes) -> None:
+    async def receive_all(
+        self,
+        hospital: str,
+        papers: Sequence[tuple[str, bytes]],
+        now: datetime,
+        event: Callable[[Sequence[str]], Event],
+    ) -> list[tuple[Receipt, bool]]:
+        """Keep several messages (media type and bytes) in one commit, in their order; as ``receive`` where one repeats.
+
+        ``event`` gives the audit event of receipt numbers.
+        """
+        fresh: dict[str, Commit] = {}
+        receipts = []
+        for media_type, body in papers:
+            self.check(body)
+            short, digest = number(body)
+            moment = now.isoformat(timespec="milliseconds")
+            receipt = Receipt(hospital, short, digest, media_type, len(body), moment)
+            receipts.append((receipt, short in fresh))
+            fresh.setdefault(short, arrival(receipt, body, now, None))
+        try:
+            await self.store.commit(together(fresh.values(), event(list(fresh))))
+        except Conflict:
+            each = [(*paper, now, event([number(paper[1])[0]])) for paper in papers]
+            return [await self.receive(hospital, *paper) for paper in each]
+        return receipts
+
+    def check(self, body: bytes) -> None:
+        """Raises BadRequest for an empty message and TooLarge beyond the limit."""
         if not body.strip():
             raise BadRequest("the message is empty", "body")
         if len(body) > self.limit:
@@ -114,9 +172,11 @@ class Inbox:
 
     async def retry(self, receipt: Receipt, now: datetime, event: Event) -> Receipt:
         """Owe the translation of a quarantined message again. Raises Conflict when it is not in quarantine."""
+        if receipt.state is not State.QUARANTINED:
+            raise Conflict(f"only a quarantined message can be tried again; this one is {receipt.state}", "receipt")
         again = replace(receipt, state=State.RECEIVED, settled="", problems=(), notices=())
         note = Note(SHELF, receipt.key, again.content(), expected={"state": str(State.QUARANTINED)})
-        await self.store.commit(Commit(notes=(note,), jobs=(_job(again, now),), events=(event,)))
+        await self.store.commit(Commit(notes=(note,), jobs=(_job(again),), events=(event,)))
         return again
 
     async def original(self, hospital: str, receipt: str) -> tuple[str, bytes]:
@@ -132,23 +192,41 @@ class Inbox:
         return list(decode(decompress(content["accounts"]))) if content else []
 
 
-def ledger_note(before: Receipt, accounts: list[dict[str, Any]]) -> Note:
+def _repeat(receipt: Receipt, event: Event) -> Note:
+    """That the same bytes came again, so that each time can be counted."""
+    when = hour(receipt.hospital, receipt.received)
+    content = {"receipt": receipt.receipt, "received": receipt.received, "hour": when}
+    return Note(REPEATS, f"{receipt.key}/{event.id}", content)
+
+
+def ledger_note(before: Receipt, accounts: list[dict[str, Any]], mapping: str = "") -> Note:
     """The ledger as it is kept: one compressed text, a quarter of the cost of so many small documents.
 
     A message that is tried again replaces the ledger of its first try.
     """
-    content = {"accounts": compress(encode(accounts), LEDGER_LEVEL)}
+    content = {"accounts": compress(encode(accounts), LEDGER_LEVEL), "mapping": mapping}
     return Note(LEDGERS, before.key, content, expected={} if before.ledger else None)
 
 
-def _arrival(receipt: Receipt, body: bytes, now: datetime, event: Event) -> Commit:
-    original = {"media_type": receipt.media_type, "body": body, "received": receipt.received}
+def together(commits: Iterable[Commit], event: Event) -> Commit:
+    """What several arrivals ask for, as one; one event names them all."""
+    parts = list(commits)
     return Commit(
-        notes=(Note(SHELF, receipt.key, receipt.content()), Note(ORIGINALS, receipt.key, original)),
-        jobs=(_job(receipt, now),),
+        notes=tuple(note for part in parts for note in part.notes),
+        jobs=tuple(job for part in parts for job in part.jobs),
         events=(event,),
     )
 
 
-def _job(receipt: Receipt, now: datetime) -> Job:
-    return Job(f"{TRANSLATE}/{receipt.key}", TRANSLATE, receipt.hospital, now, {"receipt": receipt.receipt})
+def arrival(receipt: Receipt, body: bytes, now: datetime, event: Event | None) -> Commit:
+    """All that makes a message kept: its receipt, its bytes, the translation owed, the event."""
+    original = {"media_type": receipt.media_type, "body": body, "received": receipt.received}
+    return Commit(
+        notes=(Note(SHELF, receipt.key, receipt.content()), Note(ORIGINALS, receipt.key, original)),
+        jobs=(_job(receipt),),
+        events=(event,) if event else (),
+    )
+
+
+def _job(receipt: Receipt) -> Job:
+    return Job(f"{TRANSLATE}/{receipt.key}", TRANSLATE, receipt.hospital, AT_ONCE, {"receipt": receipt.receipt})

@@ -122,24 +122,6 @@ def original(body: bytes, media_type: str, receipt: str, subject: Resource) -> t
     return reference, binary
 
 
-def message_provenance(receipt: str, digest: str, recorded: str, source: Resource, targets: Iterable[str]) -> Resource:
-    """Where resources came from: the hospital as source, the kept message as evidence."""
-    role = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-    return {
-        "resourceType": "Provenance",
-        "id": part_id("provenance", receipt),
-        "target": [{"reference": target} for target in targets],
-        "recorded": recorded,
-        "agent": [{"type": coded("author", (role, "author", "Author")), "who": source}],
-        "entity": [
-            {
-                "role": "source",
-                "what": {"identifier": {"system": RECEIPT, "value": receipt}, "display": f"urn:sha256:{digest}"},
-            }
-        ],
-    }
-
-
 def decision(key: str, recorded: str, client: str, made: tuple[str, Sequence[str]]) -> Resource:
     """A person's decision about records: ``made`` is the reason in words and what it is about."""
     reason, targets = made

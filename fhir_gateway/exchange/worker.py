@@ -8,19 +8,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from adapters.contract import Message
+from adapters.contract import Message, Sequenced
 from fhir_gateway.exchange import filing, outbox
+from fhir_gateway.exchange.aside import aside
 from fhir_gateway.exchange.delivery import Courier, Undelivered
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox, Receipt, State
 from fhir_gateway.exchange.translation import Adapters, Translated, translate
-from fhir_gateway.problem import Conflict, Issue, Problem, TooLarge, Unavailable
+from fhir_gateway.problem import Conflict, Issue, Problem, TooLarge, Unavailable, Unprocessable
 from fhir_gateway.records.desk import attempts
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
@@ -29,7 +30,12 @@ from fhir_gateway.store.port import Commit, Job
 log = structlog.get_logger()
 BATCH = 16
 IDLE_SECONDS = 1.0
-MESSAGE_ATTEMPTS = 5
+BUSY_SECONDS = 0.2
+MOST_LANES = 32
+MESSAGE_ATTEMPTS = 4
+TROUBLE_ATTEMPTS = 30
+STATUS = {State.STORED: 201, State.DIVIDED: 202}
+Do = Callable[[Job], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -49,8 +55,12 @@ class Bell:
 
 @dataclass(slots=True)
 class Settled:
-    """Lets those who asked for the final state of a message wait for it, in this process."""
+    """Lets those who asked for the final state of a message wait for it, in this process.
 
+    ``ended`` hears the hospital of each message that was settled here.
+    """
+
+    ended: Callable[[str], None] | None = None
     _waiting: dict[str, asyncio.Future[Receipt]] = field(default_factory=dict)
 
     def expect(self, key: str) -> asyncio.Future[Receipt]:
@@ -58,9 +68,15 @@ class Settled:
         return self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
 
     def announce(self, receipt: Receipt) -> None:
+        if self.ended is not None:
+            self.ended(receipt.hospital)
         future = self._waiting.pop(receipt.key, None)
         if future is not None and not future.done():
             future.set_result(receipt)
+
+    def forget(self, key: str) -> None:
+        """Nobody waits for it any longer; who still does looks in the store."""
+        self._waiting.pop(key, None)
 
     async def wait(self, key: str, seconds: float) -> Receipt | None:
         """The settled receipt, or None when it takes longer."""
@@ -70,38 +86,108 @@ class Settled:
         return None
 
 
-async def work(queue: str, house: House, seconds: float, bell: Bell, do: Callable[[Job], Awaitable[bool]]) -> None:
-    """Lease batches of ``queue`` for ever; jobs of one group in order, groups side by side."""
+async def work(queue: str, house: House, seconds: float, bell: Bell, do: Do) -> None:
+    """Lease batches of ``queue`` for ever; jobs of one group in order, groups side by side.
+
+    A group that hangs keeps no other waiting: what the others have to do is leased meanwhile.
+    """
     owner = str(uuid4())
-    while True:
+    lanes = Lanes(do)
+    try:
+        while True:
+            jobs = await _leased(queue, house, owner, seconds)
+            lanes.begin(jobs)
+            # A full batch may be of one group alone: the oldest of the others are behind it, not among it.
+            if len(jobs) < BATCH or lanes.full:
+                await lanes.pause(bell)
+    finally:
+        await lanes.stop()
+
+
+async def _leased(queue: str, house: House, owner: str, seconds: float) -> list[Job]:
+    try:
+        return await house.store.lease(queue, owner, BATCH, seconds)
+    except Problem as trouble:
+        log.warning("lease failed", queue=queue, trouble=trouble.text)
+        return []
+
+
+@dataclass(slots=True)
+class Lanes:
+    """The groups at work in this process, each in a task of its own."""
+
+    do: Do
+    _todo: dict[str, dict[str, Job]] = field(default_factory=dict)
+    _current: dict[str, str] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return len(self._tasks) >= MOST_LANES
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Take up leased jobs. The lease of a long one ends: its group comes again then, and goes on where it is."""
+        fresh = [job for job in jobs if self._current.get(_lane(job)) != job.id]
+        for job in fresh:
+            self._todo.setdefault(_lane(job), {}).setdefault(job.id, job)
+        for lane in {_lane(job) for job in fresh} - self._tasks.keys():
+            self._tasks[lane] = asyncio.create_task(self._in_order(lane))
+
+    async def pause(self, bell: Bell) -> None:
+        """Until a lane is done, the bell rings, or a second is over.
+
+        While a lane is busy the bell mostly rings for work behind it: then it does not count at once.
+        """
+        ring = asyncio.create_task(bell.wait(IDLE_SECONDS))
+        ended, _ = await asyncio.wait({ring, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+        ring.cancel()
+        if self._tasks and ended == {ring}:
+            await asyncio.sleep(BUSY_SECONDS)
+
+    async def stop(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _in_order(self, lane: str) -> None:
+        """Stop where a job was put off: the rest of its group must not overtake it."""
         try:
-            jobs = await house.store.lease(queue, owner, BATCH, seconds)
+            todo = self._todo[lane]
+            while todo and await self._done(lane, todo.pop(next(iter(todo)))):
+                pass
+        finally:
+            self._current.pop(lane, None)
+            del self._todo[lane], self._tasks[lane]
+
+    async def _done(self, lane: str, job: Job) -> bool:
+        self._current[lane] = job.id
+        try:
+            return await self.do(job)
         except Problem as trouble:
-            log.warning("lease failed", queue=queue, trouble=trouble.text)
-            jobs = []
-        if not jobs:
-            await bell.wait(IDLE_SECONDS)
-            continue
-        groups = [list(group) for _, group in groupby(sorted(jobs, key=lambda job: job.group), lambda job: job.group)]
-        await asyncio.gather(*(_in_order(group, do) for group in groups))
+            log.warning("job failed", queue=job.queue, trouble=trouble.text)
+        except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
+            log.error("job failed", queue=job.queue, fault=type(fault).__name__)
+        return False
 
 
-async def _in_order(jobs: Sequence[Job], do: Callable[[Job], Awaitable[bool]]) -> None:
-    """Stop where a job was put off: the rest of its group must not overtake it."""
-    for job in jobs:
-        if not await do(job):
-            return
+def _lane(job: Job) -> str:
+    """Jobs of a group are done in order; a job without one stands for itself."""
+    return job.group or job.id
 
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Turns one kept message into records, or into a quarantined receipt that says where and why."""
+    """Turns one kept message into records, or into a quarantined receipt that says where and why.
+
+    ``longest_seconds`` is how long a translation may take.
+    """
 
     house: House
     inbox: Inbox
     adapters: Adapters
     outgoing: Bell
     settled: Settled
+    longest_seconds: float = 60.0
 
     async def do(self, job: Job) -> bool:
         """Settle one message; False when it is put off, for reasons outside the message."""
@@ -114,7 +200,7 @@ class Translator:
             else:
                 await self.house.store.settle(job.id)
         except (Unavailable, Conflict) as trouble:
-            return await _later(self.house, job, trouble.text, timedelta(seconds=1))
+            return await self._put_off(job, trouble)
         except Problem as refusal:
             return await self._hold(hospital, number, refusal.issues)
         except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
@@ -124,6 +210,10 @@ class Translator:
 
     async def _settle(self, receipt: Receipt) -> Receipt:
         translated, body = await self._translated(receipt)
+        receipt = self._counted(receipt, translated, body)
+        if translated.pieces:
+            pieces = filing.divided(receipt, translated, self._now())
+            return await self._commit(receipt, pieces)
         if translated.faults:
             return await self._commit(receipt, filing.quarantined(receipt, translated, translated.faults, self._now()))
         async for _ in attempts():
@@ -132,16 +222,34 @@ class Translator:
                 return await self._commit(receipt, filed)
         raise Conflict("other writers were faster every time")
 
+    def _counted(self, receipt: Receipt, translated: Translated, body: bytes) -> Receipt:
+        """With the sender's own count of its messages, where it counts."""
+        adapter = self.adapters.get(translated.adapter)
+        return replace(receipt, sequence=adapter.sequence(body)) if isinstance(adapter, Sequenced) else receipt
+
     async def _translated(self, receipt: Receipt) -> tuple[Translated, bytes]:
         media_type, body = await self.inbox.original(receipt.hospital, receipt.receipt)
         hospital = self.house.directory.hospital(receipt.hospital)
         message = Message(hospital, media_type, body, datetime.fromisoformat(receipt.received))
-        return await asyncio.to_thread(translate, self.adapters, message), body
+        return await self._aside(message, receipt.key), body
+
+    async def _aside(self, message: Message, key: str) -> Translated:
+        """A translation is a pure function: what fails, or does not end, fails every time and is not tried again."""
+        try:
+            return await aside(partial(translate, self.adapters, message), self.longest_seconds)
+        except MemoryError:
+            raise
+        except TimeoutError as fault:
+            log.error("translation does not end", receipt=key, seconds=self.longest_seconds)
+            raise _broken(f"its translation takes longer than {self.longest_seconds:g} s") from fault
+        except Exception as fault:
+            log.error("translation failed", receipt=key, fault=type(fault).__name__)
+            raise _broken(f"the adapter failed on it: {type(fault).__name__}") from fault
 
     async def _commit(self, receipt: Receipt, filed: filing.Filed) -> Receipt:
         caller = Caller(receipt.hospital, "hospital", receipt.hospital)
         patients = tuple(ref for ref in filed.receipt.resources if ref.startswith("Patient/"))
-        act = Act("transaction", caller, 201 if filed.receipt.state is State.STORED else 422,
+        act = Act("transaction", caller, STATUS.get(filed.receipt.state, 422),
                   entities=filed.receipt.resources, patients=patients, request=receipt.key)  # fmt: skip
         try:
             await self.house.store.commit(replace(filed.commit, events=(self.house.event(act),)))
@@ -151,10 +259,19 @@ class Translator:
             return held.receipt
         return filed.receipt
 
+    async def _put_off(self, job: Job, trouble: Problem) -> bool:
+        """Try again soon; only a database that answers counts the tries.
+
+        So a message that fails in this way every time is found out, and does not hold up its hospital for ever.
+        """
+        if job.attempts + 1 < TROUBLE_ATTEMPTS:
+            return await _later(self.house, job, trouble.text, timedelta(seconds=min(1.0, 0.1 * 2**job.attempts)))
+        return await self._hold(job.group, str(job.content["receipt"]), trouble.issues)
+
     async def _give_up(self, job: Job, fault: Exception) -> bool:
         """A message that breaks the gateway itself is quarantined after some tries, never tried for ever."""
         if job.attempts + 1 < MESSAGE_ATTEMPTS:
-            return await _later(self.house, job, type(fault).__name__, timedelta(seconds=2**job.attempts))
+            return await _later(self.house, job, type(fault).__name__, timedelta(seconds=0.5 * 2**job.attempts))
         text = f"the gateway itself failed on this message ({type(fault).__name__}); it can be tried again"
         return await self._hold(job.group, str(job.content["receipt"]), (Issue(text, "message", "exception"),))
 
@@ -216,6 +333,11 @@ class Dispatcher:
                 request=summary["delivery"],
             )
         )
+
+
+def _broken(reason: str) -> Unprocessable:
+    text = f"the gateway itself fails on this message: {reason}; it is kept and can be tried again"
+    return Unprocessable(text, issues=(Issue(text, "message", "exception"),))
 
 
 async def _later(house: House, job: Job, trouble: str, delay: timedelta) -> bool:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/bundle.html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from fhir_gateway.fhir.codec import encode
@@ -91,12 +92,17 @@ def _entry(entry: Entry) -> bytes:
     if entry.body:
         parts.append(b'"resource":' + entry.body)
     if entry.mode:
-        parts.append(b'"search":' + encode({"mode": entry.mode}))
+        parts.append(_mode(entry.mode))
     if entry.request:
         parts.append(b'"request":' + encode({"method": entry.request[0], "url": entry.request[1]}))
     if entry.response:
         parts.append(b'"response":' + _response(entry.response))
     return b"{" + b",".join(parts) + b"}"
+
+
+@cache
+def _mode(mode: str) -> bytes:
+    return b'"search":' + encode({"mode": mode})
 
 
 def _response(response: Response) -> bytes:

@@ -4,13 +4,13 @@ https://hl7.org/fhir/R4/references.html#contained
 """
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 
 from fhir_gateway.fhir.reference import links
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
-Scope = ChainMap[str, str]
+Scope = MutableMapping[str, str]
 
 
 def scope(resource: Resource, outer: Scope) -> Scope:
@@ -18,7 +18,7 @@ def scope(resource: Resource, outer: Scope) -> Scope:
     own = {f"#{item.get('id')}": str(item["resourceType"]) for item in _contained(resource)}
     if resource["resourceType"] == "Bundle":
         own |= dict(_entries(resource))
-    return outer.new_child(own) if own else outer
+    return ChainMap(own, outer) if own and outer else own or outer
 
 
 def _entries(bundle: Resource) -> Iterator[tuple[str, str]]:

@@ -61,27 +61,36 @@ def children(kind: str, element: Mapping[str, Any]) -> Iterator[tuple[str, str, 
             yield name, kind_of(child, value), value
 
 
-Node = tuple[str, str, dict[str, Any]]
+# Where an element stands: what it lies in, its member, its position in a list. Spelt out only where there is a fault.
+Place = tuple["Place | None", str, int | None]
+Node = tuple[Place, str, dict[str, Any]]
 
 
-def nodes(path: str, kind: str, element: dict[str, Any]) -> list[Node]:
-    """(path, kind, element) of an element and all objects below it; a resource inside is listed, not entered."""
+def spelt(place: Place) -> str:
+    """The place as FHIRPath: ``Patient.name[0]``."""
+    outer, name, position = place
+    own = name if position is None else f"{name}[{position}]"
+    return own if outer is None else f"{spelt(outer)}.{own}"
+
+
+def nodes(place: Place, kind: str, element: dict[str, Any]) -> list[Node]:
+    """(place, kind, element) of an element and all objects below it; a resource inside is listed, not entered."""
     found: list[Node] = []
-    _walk(path, kind, element, found)
+    _walk(place, kind, element, found)
     return found
 
 
-def _walk(path: str, kind: str, element: dict[str, Any], found: list[Node]) -> None:
-    found.append((path, kind, element))
+def _walk(place: Place, kind: str, element: dict[str, Any], found: list[Node]) -> None:
+    found.append((place, kind, element))
     known = _objects(kind)
     for name, value in element.items():
         if type(value) is dict:
             if name in known:
-                _walk(f"{path}.{name}", known[name], value, found)
+                _walk((place, name, None), known[name], value, found)
         elif type(value) is list and name in known:
             for position, item in enumerate(value):
                 if type(item) is dict:
-                    _walk(f"{path}.{name}[{position}]", known[name], item, found)
+                    _walk((place, name, position), known[name], item, found)
 
 
 @cache

@@ -6,10 +6,12 @@ https://hl7.org/fhir/R4/references.html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from operator import is_
 from typing import Any, Literal
 
 from fhir_gateway.fhir.definitions import resource_types
-from fhir_gateway.fhir.elements import children, kind_of, members
+from fhir_gateway.fhir.elements import children, is_primitive, kind_of, members
 from fhir_gateway.fhir.resource import Resource, is_id
 
 Form = Literal["relative", "absolute", "urn", "contained", "conditional", "unknown"]
@@ -43,6 +45,7 @@ class Target:
         return f"{self.type}/{self.id}"
 
 
+@lru_cache(maxsize=8192)
 def parse(text: str) -> Target:
     """The parts of a link; form ``unknown`` when it is none that FHIR describes."""
     if text.startswith("#"):
@@ -91,9 +94,10 @@ def _links(path: str, kind: str, element: Any) -> Iterator[Link]:
 
 
 def rewrite(resource: Resource, mapping: Mapping[str, str]) -> Resource:
-    """A copy whose links found in ``mapping`` point to its values: references, uris, narrative links.
+    """The resource with links found in ``mapping`` pointing to its values: references, uris, narrative links.
 
-    Strings of other datatypes (``Identifier.value``) stay, and so does a Bundle, which is a scope of its own.
+    Strings of other datatypes (``Identifier.value``) stay, and so does a Bundle, which is a scope of its own. What has
+    no such link is not copied.
     """
     if not mapping:
         return resource
@@ -101,11 +105,13 @@ def rewrite(resource: Resource, mapping: Mapping[str, str]) -> Resource:
 
 
 def _rewritten(kind: str, value: Any, mapping: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        return [_rewritten(kind, item, mapping) for item in value]
-    if isinstance(value, dict):
+    """The same object where nothing in it changes."""
+    if type(value) is dict:
         return _rewritten_element(kind_of(kind, value), value, mapping)
-    if not isinstance(value, str):
+    if type(value) is list:
+        items = [_rewritten(kind, item, mapping) for item in value]
+        return value if all(map(is_, items, value)) else items
+    if type(value) is not str:
         return value
     if kind in _LINKING:
         return _pointed(value, mapping)
@@ -115,18 +121,29 @@ def _rewritten(kind: str, value: Any, mapping: Mapping[str, str]) -> Any:
 def _rewritten_element(kind: str, element: Resource, mapping: Mapping[str, str]) -> Resource:
     if kind == "Bundle":
         return element
-    known = members(kind)
-    copy = {name: _rewritten(known[name], item, mapping) if name in known else item for name, item in element.items()}
+    leading = _leading(kind)
+    changed: Resource = {}
+    for name, item in element.items():
+        if name in leading and (pointed := _rewritten(leading[name], item, mapping)) is not item:
+            changed[name] = pointed
     if kind == "Reference" and isinstance(target := element.get("reference"), str):
-        copy["reference"] = _pointed(target, mapping)
-    return copy
+        changed["reference"] = _pointed(target, mapping)
+    return {**element, **changed} if changed else element
+
+
+@cache
+def _leading(kind: str) -> Mapping[str, str]:
+    """The members that may hold a link: the linking datatypes, narrative, and every object."""
+    found = members(kind).items()
+    return {name: child for name, child in found if not is_primitive(child) or child in _LINKING or child == "xhtml"}
 
 
 def _pointed(target: str, mapping: Mapping[str, str]) -> str:
-    if target in mapping:
-        return mapping[target]
-    head, mark, fragment = target.partition("#")
-    return f"{mapping[head]}#{fragment}" if mark and head in mapping else target
+    found = mapping.get(target)
+    if found is not None or "#" not in target:
+        return found or target
+    head, _, fragment = target.partition("#")
+    return f"{mapping[head]}#{fragment}" if head in mapping else target
 
 
 def _narrative(div: str, mapping: Mapping[str, str]) -> str:

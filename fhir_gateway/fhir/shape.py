@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from fhir_gateway.fhir.definitions import resource_types, types, valuesets
-from fhir_gateway.fhir.elements import choice, is_primitive, members
+from fhir_gateway.fhir.elements import Place, choice, is_primitive, members, spelt
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.problem import Issue
 
@@ -83,43 +83,55 @@ def _spelled(elements: Mapping[str, Element], fact: str) -> Iterator[tuple[str, 
             yield choice(name, "Reference"), facts
 
 
-def faults(path: str, kind: str, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
+def faults(place: Place, kind: str, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
     """What one element, of a class that exists, does against its class's demands; ``scope`` types local links."""
     demands = shape(kind)
     for name in demands.required:
         if name not in element and f"_{name}" not in element:
-            yield Issue(f"{name} is required", f"{path}.{name}", "required")
+            yield Issue(f"{name} is required", spelt((place, name, None)), "required")
     for group in demands.choices:
-        yield from _choice_faults(path, group, element)
-    if demands.targets:
-        yield from _target_faults(path, demands.targets, element, scope)
+        if group.is_required or not group.halves.keys().isdisjoint(element):
+            yield from _choice_faults(place, group, element)
+    yield from _member_faults(place, demands, element, scope)
+    if len(element) == 1 and "id" in element and kind != "Element" and not demands.is_resource:
+        yield Issue("an element needs a value or children besides its id (ele-1)", spelt(place), "invariant")
+
+
+def _member_faults(place: Place, demands: Shape, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
+    for name, allowed in demands.targets.items():
+        if name in element:
+            yield from _target_faults((place, name, None), allowed, element[name], scope)
     for name, binding in demands.codes.items():
         if name in element:
-            yield from _code_faults(f"{path}.{name}", binding, element[name])
+            yield from _code_faults((place, name, None), binding, element[name])
     for name in demands.pairs:
         if name in element:
-            yield from _pair_faults(f"{path}.{name}", element[name], element.get(f"_{name}"))
-    if len(element) == 1 and "id" in element and kind != "Element" and not demands.is_resource:
-        yield Issue("an element needs a value or children besides its id (ele-1)", path, "invariant")
+            yield from _pair_faults((place, name, None), element[name], element.get(f"_{name}"))
 
 
-def _choice_faults(path: str, group: Choice, element: Element) -> Iterator[Issue]:
+def _choice_faults(place: Place, group: Choice, element: Element) -> Iterator[Issue]:
     present = group.halves.keys() & element.keys()
+    where = (place, group.name[:-3], None)
     if not present:
         if group.is_required:
-            yield Issue(f"{group.name} is required", f"{path}.{group.name[:-3]}", "required")
+            yield Issue(f"{group.name} is required", spelt(where), "required")
         return
     if len(present) > 1 and len(chosen := sorted({group.halves[name] for name in present})) > 1:
-        yield Issue(f"only one of {', '.join(chosen)} may be present", f"{path}.{group.name[:-3]}", "structure")
+        yield Issue(f"only one of {', '.join(chosen)} may be present", spelt(where), "structure")
 
 
-def _target_faults(path: str, targets: Targets, element: Element, scope: Mapping[str, str]) -> Iterator[Issue]:
-    for name, allowed in targets.items():
-        value = element.get(name)
-        for position, item in enumerate(value if isinstance(value, list) else (value,)):
-            if isinstance(item, dict) and (found := target_type(item, scope)) and found not in allowed:
-                where = f"{path}.{name}[{position}]" if isinstance(value, list) else f"{path}.{name}"
-                yield Issue(f"refers to {found}; allowed: {', '.join(sorted(allowed))}", where, "structure")
+def _listed(place: Place, value: Any) -> list[tuple[Place, Any]]:
+    """Each item of a list at its own place; a single value at its member's."""
+    if not isinstance(value, list):
+        return [(place, value)]
+    outer, name, _ = place
+    return [((outer, name, position), item) for position, item in enumerate(value)]
+
+
+def _target_faults(place: Place, allowed: frozenset[str], value: Any, scope: Mapping[str, str]) -> Iterator[Issue]:
+    for where, item in _listed(place, value):
+        if isinstance(item, dict) and (found := target_type(item, scope)) and found not in allowed:
+            yield Issue(f"refers to {found}; allowed: {', '.join(sorted(allowed))}", spelt(where), "structure")
 
 
 def target_type(element: Element, scope: Mapping[str, str]) -> str:
@@ -130,13 +142,11 @@ def target_type(element: Element, scope: Mapping[str, str]) -> str:
     return found or (stated if isinstance(stated, str) and stated in resource_types() else "")
 
 
-def _code_faults(path: str, binding: str, concepts: Any) -> Iterator[Issue]:
+def _code_faults(place: Place, binding: str, concepts: Any) -> Iterator[Issue]:
     allowed = valuesets()[binding]
-    for position, concept in enumerate(concepts if isinstance(concepts, list) else [concepts]):
-        if not isinstance(concept, dict) or any(_is_among(allowed, item) for item in _codings(concept)):
-            continue
-        where = f"{path}[{position}]" if isinstance(concepts, list) else path
-        yield Issue(f"no coding is a code of {binding}", where, "code-invalid")
+    for where, concept in _listed(place, concepts):
+        if isinstance(concept, dict) and not any(_is_among(allowed, item) for item in _codings(concept)):
+            yield Issue(f"no coding is a code of {binding}", spelt(where), "code-invalid")
 
 
 def _codings(concept: Element) -> list[Any]:
@@ -148,11 +158,11 @@ def _is_among(allowed: Mapping[str, list[str]], coding: Any) -> bool:
     return isinstance(coding, dict) and coding.get("code") in allowed.get(str(coding.get("system")), [])
 
 
-def _pair_faults(path: str, values: Any, halves: Any) -> Iterator[Issue]:
+def _pair_faults(place: Place, values: Any, halves: Any) -> Iterator[Issue]:
     """A null in a list of primitives stands only where ``_name`` has an extension instead."""
     if not isinstance(values, list) or None not in values:
         return
     others = halves if isinstance(halves, list) else []
-    for position, value in enumerate(values):
+    for position, (where, value) in enumerate(_listed(place, values)):
         if value is None and (position >= len(others) or others[position] is None):
-            yield Issue("null has no extension beside it", f"{path}[{position}]", "structure")
+            yield Issue("null has no extension beside it", spelt(where), "structure")

@@ -6,7 +6,6 @@ Datatypes, members and codes by JSON Schema (in Rust), then what a schema cannot
 ``narrative``, ``containment``. A resource inside another is checked by its own type's rules, at its own path.
 """
 
-from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,11 +14,12 @@ from typing import Any
 
 import jsonschema_rs
 
-from fhir_gateway.fhir import containment, invariants, narrative, shape, wording
+from fhir_gateway.fhir import containment, narrative, shape, wording
 from fhir_gateway.fhir.codec import DEPTH_LIMIT, plain
 from fhir_gateway.fhir.containment import Scope
 from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types
-from fhir_gateway.fhir.elements import nodes
+from fhir_gateway.fhir.elements import Place, nodes, spelt
+from fhir_gateway.fhir.invariants import RULES, broken_rules
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
 from fhir_gateway.fhir.schema import schema
@@ -28,7 +28,8 @@ from fhir_gateway.problem import Invalid, Issue
 ISSUE_LIMIT = 200
 ELEMENT_LIMIT = 20_000
 
-_RULED = invariants.RULES.keys() | {"Reference", "Narrative"}
+_NESTED = (dict, list)
+_RULED = RULES.keys() | {"Reference", "Narrative"}
 
 
 def check(resource: Resource) -> None:
@@ -45,14 +46,15 @@ def validate(resource: Any) -> tuple[Issue, ...]:
     if not _is_shallow(resource):
         return (Issue(f"values are nested deeper than {DEPTH_LIMIT}", None, "structure"),)
     found: dict[Issue, None] = {}
-    for issue in _faults(_name(resource), resource, ChainMap()):
+    for issue in _faults((None, _name(resource), None), resource, {}):
         found[issue] = None
         if len(found) == ISSUE_LIMIT:
             break
     return tuple(found)
 
 
-def _faults(path: str, resource: Resource, outer: Scope) -> Iterator[Issue]:
+def _faults(place: Place, resource: Resource, outer: Scope) -> Iterator[Issue]:
+    path = spelt(place)
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or kind not in resource_types():
         yield _unknown_type(path, kind)
@@ -63,13 +65,13 @@ def _faults(path: str, resource: Resource, outer: Scope) -> Iterator[Issue]:
         yield from containment.faults(path, resource)
     scope = containment.scope(resource, outer)
     broken = _broken(schema_issues) if schema_issues else None
-    for where, child, element in nodes(path, kind, resource):
+    for where, child, element in nodes(place, kind, resource):
         if child == "Resource":
             yield from _faults(where, element, scope)
             continue
         if shape.is_demanding(child, element):
             yield from shape.faults(where, child, element, scope)
-        if child in _RULED and not (broken and broken.touches(where)):
+        if child in _RULED and not (broken and broken.touches(spelt(where))):
             yield from _rule_faults(where, child, element, scope)
 
 
@@ -148,30 +150,36 @@ def _prefixes(place: str) -> Iterator[str]:
             yield place[:position]
 
 
-def _rule_faults(where: str, kind: str, element: dict[str, Any], scope: Scope) -> Iterator[Issue]:
-    yield from invariants.faults(where, kind, element)
+def _rule_faults(place: Place, kind: str, element: dict[str, Any], scope: Scope) -> list[Issue]:
     if kind == "Reference":
-        yield from _reference_faults(where, element, scope)
-    elif kind == "Narrative" and "div" in element and (text := narrative.fault(element["div"])):
-        yield Issue(text, f"{where}.div", "invariant")
+        return _reference_faults(place, element, scope)
+    issues = [Issue(f"{rule.text} ({rule.key})", spelt(place), "invariant") for rule in broken_rules(kind, element)]
+    if kind == "Narrative" and "div" in element and (text := narrative.fault(element["div"])):
+        issues.append(Issue(text, f"{spelt(place)}.div", "invariant"))
+    return issues
 
 
-def _reference_faults(where: str, element: dict[str, Any], scope: Scope) -> Iterator[Issue]:
+def _reference_faults(place: Place, element: dict[str, Any], scope: Scope) -> list[Issue]:
     target = element.get("reference")
     if not target:
-        if not element.keys() & {"identifier", "display", "extension", "_reference"}:
-            yield Issue("reference, identifier or display is required", where, "required")
-    elif target[0] == "#" and target != "#" and target not in scope:
-        yield Issue("no contained resource has this id (ref-1)", f"{where}.reference", "invariant")
-    elif parse(target).form == "unknown":
+        if element.keys() & {"identifier", "display", "extension", "_reference"}:
+            return []
+        return [Issue("reference, identifier or display is required", spelt(place), "required")]
+    if target[0] == "#" and target != "#" and target not in scope:
+        text = "no contained resource has this id (ref-1)"
+        return [Issue(text, f"{spelt(place)}.reference", "invariant")]
+    if not target.startswith("urn:") and parse(target).form == "unknown":
         text = "is not Type/id of an R4 type, Type?query, #id, urn:uuid: or an absolute URL"
-        yield Issue(text, f"{where}.reference", "value")
+        return [Issue(text, f"{spelt(place)}.reference", "value")]
+    return []
 
 
-def _is_shallow(value: Any, levels: int = DEPTH_LIMIT + 1) -> bool:
-    if levels == 0:
-        return False
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, dict | list) and not _is_shallow(item, levels - 1):
-            return False
-    return True
+def _is_shallow(value: Any) -> bool:
+    """Looks level by level: what is nested deep must not nest our own calls."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT + 1):
+        below = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+        level = [item for item in below if isinstance(item, _NESTED)]
+        if not level:
+            return True
+    return False

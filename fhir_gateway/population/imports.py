@@ -167,7 +167,6 @@ class _Clerk:
         note = await self.intake.desk.store.note(PROGRESS, key)
         known = note is not None and note["stamp"] == stamp
         progress = _progress(note) if note is not None and known else Progress(name)
-        await self.rest()
         self._refused_bytes = max(self._refused_bytes, progress.refused_bytes)
         return _File(path, key, stamp, progress, note is None)
 
@@ -200,6 +199,7 @@ class _Clerk:
         async for _ in attempts():
             with suppress(Conflict):
                 return await self._stored(step, await self.intake.outcome(load))
+            self.intake.expects_new = False
         raise Conflict("other writers were faster every time; try again")
 
     async def _stored(self, step: _Step, outcome: Outcome) -> Progress:
@@ -213,7 +213,7 @@ class _Clerk:
         events = tuple(entry(desk, visit, IMPORT, written(part)) for part in parts)
         notes = (note, *desk.admission.notes(visit.caller, outcome.changes))
         await desk.store.commit(Commit(outcome.changes, outcome.claims, notes=notes, events=events))
-        file.progress, file.is_new, self._refused_bytes = after, False, size
+        file.progress, file.is_new, self._refused_bytes = after, False, max(size, self._refused_bytes)
         return after
 
     def _listed(self, name: str, refusals: Sequence[Refusal]) -> int:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.reference import parse, rewrite
@@ -19,10 +20,10 @@ from fhir_gateway.fhir.validation import validate
 from fhir_gateway.population.source import Entry, Parcel, Refusal, called
 from fhir_gateway.population.source import reference as named
 from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, PreconditionFailed, Problem
-from fhir_gateway.records.condition import matches, normal, pairs
+from fhir_gateway.records.condition import known_matches, matches, normal, pairs
 from fhir_gateway.records.desk import Author, Desk, give_way
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.records.revision import revision
+from fhir_gateway.records.revision import keys, revised, revision
 from fhir_gateway.records.step import Step
 from fhir_gateway.records.unalterable import must_be_alterable
 from fhir_gateway.security.access import may
@@ -31,6 +32,7 @@ from fhir_gateway.store.port import Change, Claim, Version
 IMPORT = "$import"
 KNOWN_CONDITIONS = 20_000
 URN = ("urn:uuid:", "urn:oid:")
+_HOLDERS = frozenset({dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Counts:
 class Item:
     """An entry that may be stored: the reference it gets, the claim that its condition makes.
 
-    ``met`` says that the condition found the resource already.
+    ``met`` says that the condition found the resource already; ``keys`` is what it will be found by, where it is likely
+    to be stored.
     """
 
     entry: Entry
@@ -67,6 +70,7 @@ class Item:
     reference: str
     claim: Claim | None = None
     met: bool = False
+    keys: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,24 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is stored of that which conditional entries are about: references, and owners of conditions."""
+    """What is stored of that which conditional entries are about: references, owners of conditions, what meets them."""
 
     there: frozenset[str] = frozenset()
     owners: Mapping[str, str] = field(default_factory=dict)
+    met: Mapping[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Intake:
-    """One import on behalf of one caller."""
+    """One import on behalf of one caller.
+
+    ``expects_new``: nothing was met lately that is stored already, so nothing is asked before it is written. The commit
+    itself finds out where that is wrong, and whoever asks for the outcome again gets it by asking.
+    """
 
     desk: Desk
     visit: Visit
+    expects_new: bool = True
     _authors: dict[str, Author] = field(default_factory=dict)
     _found: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
 
@@ -124,7 +134,18 @@ class Intake:
         refusals += [*doubles, *lost]
         if parcel.whole and refusals:
             return Load((), (*refusals, *_with_the_others(linked)))
-        return Load(tuple(linked), tuple(refusals), parcel.whole)
+        return Load(await self._keyed(linked), tuple(refusals), parcel.whole)
+
+    async def _keyed(self, items: Sequence[Item]) -> tuple[Item, ...]:
+        """The items with their keys: made here, so that the database need not wait for them."""
+        if not self.expects_new:
+            return tuple(items)
+        keyed = []
+        for place, item in enumerate(items):
+            await give_way(place)
+            identity = item.reference.partition("/")[2]
+            keyed.append(item if item.met else replace(item, keys=keys(item.resource, identity)))
+        return tuple(keyed)
 
     async def _checked(self, parcel: Parcel) -> tuple[list[Entry], list[Refusal]]:
         entries, refusals = [], list(parcel.refusals)
@@ -167,7 +188,19 @@ class Intake:
             return Ground()
         store = self.desk.store
         there = await store.currents([named(entry) for entry in asked.values()])
-        return Ground(frozenset(there), await store.claimed([self._key(entry) for entry in asked.values()]))
+        owners = await store.claimed([self._key(entry) for entry in asked.values()])
+        return Ground(frozenset(there), owners, await self._all_met(asked.values()))
+
+    async def _all_met(self, entries: Iterable[Entry]) -> dict[tuple[str, str], list[str]]:
+        """What meets each condition, by type and condition, where that can be asked for together."""
+        wanted: dict[str, list[str]] = {}
+        for entry in entries:
+            wanted.setdefault(entry.resource["resourceType"], []).append(_condition(entry))
+        found: dict[tuple[str, str], list[str]] = {}
+        for type_, conditions in wanted.items():
+            met = await known_matches(self.desk.store, type_, conditions, self._author(type_).reader)
+            found |= {(type_, condition): references for condition, references in met.items()}
+        return found
 
     def _key(self, entry: Entry) -> str:
         type_ = entry.resource["resourceType"]
@@ -177,7 +210,9 @@ class Intake:
         type_, reference = entry.resource["resourceType"], named(entry)
         if not entry.condition or reference in ground.there:
             return Item(entry, entry.resource, reference)
-        found = await matches(self.desk.store, type_, _condition(entry), self._author(type_).reader)
+        found = ground.met.get((type_, _condition(entry)))
+        if found is None:
+            found = await matches(self.desk.store, type_, _condition(entry), self._author(type_).reader)
         if len(found) > 1:
             raise PreconditionFailed("the condition matches more than one resource", "ifNoneExist")
         if found:
@@ -191,6 +226,7 @@ class Intake:
             if item.entry.condition and item.entry.full_url:
                 names |= called(item.entry, item.reference)
                 self._remember(item.entry.full_url, item.reference)
+        await self._foresee(items, names)
         linked: list[Item] = []
         refusals = []
         for place, item in enumerate(items):
@@ -200,6 +236,21 @@ class Intake:
             except Problem as problem:
                 refusals.append(Refusal(item.entry.number, problem.issues))
         return linked, refusals
+
+    async def _foresee(self, items: Sequence[Item], names: Mapping[str, str]) -> None:
+        """Look up conditional references together; what is not found so is asked for one by one."""
+        wanted: dict[tuple[str, str | None], dict[str, str]] = {}
+        for item in items:
+            reader = self._author(item.resource["resourceType"]).reader
+            for target in _open(item.resource):
+                asked = parse(target)
+                if asked.form == "conditional" and target not in names and target not in self._found:
+                    wanted.setdefault((asked.type, reader), {})[asked.query] = target
+        for (type_, reader), conditions in wanted.items():
+            found = await known_matches(self.desk.store, type_, conditions, reader)
+            for condition, met in found.items():
+                if len(met) == 1:
+                    self._remember(conditions[condition], met[0])
 
     async def _pointed(self, item: Item, names: dict[str, str]) -> Resource:
         """The resource with its links resolved. Raises where one leads nowhere or to several."""
@@ -230,11 +281,20 @@ class Intake:
         if there is not None and not author.owns(there):
             raise Forbidden("this id belongs to a record that you may not replace", item.resource["resourceType"])
         must_be_alterable(item.resource, there, None)
-        return revision(item.resource, item.reference, there, now, author.readers)
+        if item.keys is None:
+            return revision(item.resource, item.reference, there, now, author.readers)
+        version = revised(item.resource, item.reference, there, now, author.readers)
+        return Change(version, version.number - 1, item.keys)
+
+    async def _met(self, load: Load) -> dict[str, Version]:
+        """What is stored already of that which the load writes."""
+        found = await self.desk.store.currents(sorted(load.references))
+        self.expects_new = not found
+        return found
 
     async def outcome(self, load: Load) -> Outcome:
         """What there is to write now; to be asked again when another writer was faster."""
-        current = await self.desk.store.currents(sorted(load.references))
+        current = {} if self.expects_new else await self._met(load)
         now = self.desk.now()
         changes: list[Change] = []
         refusals = list(load.refusals)
@@ -290,19 +350,20 @@ def _refused(entry: Entry, text: str, code: str) -> Refusal:
     return Refusal(entry.number, (Issue(text, entry.resource["resourceType"], code),))
 
 
-def _open(resource: Resource) -> Iterator[str]:
+def _open(resource: Resource) -> list[str]:
     """Targets of references that are no address yet; a member of this name with text is a Reference's alone."""
-    waiting: list[object] = [resource]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            target = value.get("reference")
-            if isinstance(target, str) and ("?" in target or target.startswith(URN)):
-                yield target
-            if value.get("resourceType") != "Bundle":
-                waiting.extend(child for child in value.values() if type(child) in (dict, list))
-        elif isinstance(value, list):
-            waiting.extend(value)
+    found = []
+    waiting: list[Any] = [resource]
+    for value in waiting:
+        if type(value) is list:
+            waiting += [item for item in value if type(item) in _HOLDERS]
+            continue
+        target = value.get("reference")
+        if type(target) is str and ("?" in target or target.startswith(URN)):
+            found.append(target)
+        if value.get("resourceType") != "Bundle":
+            waiting += [item for item in value.values() if type(item) in _HOLDERS]
+    return found
 
 
 def _is_same(resource: Resource, current: Version) -> bool:

@@ -13,8 +13,9 @@ from fhir_gateway.problem import Issue, TooCostly
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.search.criteria import Compartment, Composite, Condition, Criterion, Ids, Near, Updated
 from fhir_gateway.search.query import Query
-from fhir_gateway.store.filter import costs_the_type, rank, sorts_by_value
+from fhir_gateway.store.filter import costs_the_type, sorts_by_value
 from fhir_gateway.store.port import Plan, Store
+from fhir_gateway.store.ranking import rank
 
 REMEMBERED_SECONDS = 60.0
 SELECTIVE = 5

@@ -6,12 +6,13 @@ https://profiles.ihe.net/ITI/BALP/
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.search.extract import index
-from fhir_gateway.security.audit import Act, event
+from fhir_gateway.records.trace import event
+from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
-from fhir_gateway.store.port import Change, Event, Version
+from fhir_gateway.store.port import Change, Draft, Event, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ _PATIENT = re.compile(rb'"reference":"(Patient/[A-Za-z0-9.-]{1,64})["/]')
 
 def entry(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> Event:
     """The AuditEvent of an interaction, to be committed with what it did."""
-    act = Act(
+    return event(_act(visit, interaction, touched, status), desk.now(), desk.name, str(uuid4()))
+
+
+def _act(visit: Visit, interaction: str, touched: Touched, status: int) -> Act:
+    return Act(
         interaction,
         visit.caller,
         status,
@@ -47,12 +52,17 @@ def entry(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING
         touched.query,
         visit.request,
     )
-    return event(act, desk.now(), desk.name, index)
 
 
 async def record(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> None:
     """Return when the AuditEvent is durable; only then may the answer leave."""
-    await desk.trail.record(entry(desk, visit, interaction, touched, status))
+    await desk.trail.enter(*draft(desk, visit, interaction, touched, status))
+
+
+def draft(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> Draft:
+    """As ``entry``, of an interaction whose event may share a page with others."""
+    act = _act(visit, interaction, touched, status)
+    return lambda name, moment: event(act, moment, desk.name, name), desk.now()
 
 
 def patients(versions: Collection[Version]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The next version of a resource: number, time, readers, JSON text and the keys it is found by."""
 
 from datetime import datetime
+from typing import Any
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource, stamp
@@ -15,13 +16,25 @@ def revision(
 
     The first of ``readers`` owns what is new.
     """
+    version = revised(resource, reference, current, now, readers)
+    return Change(version, version.number - 1, keys(resource, version.id))
+
+
+def revised(
+    resource: Resource, reference: str, current: Version | None, now: datetime, readers: tuple[str, ...]
+) -> Version:
+    """The next version alone, for who made the keys before."""
     type_, _, identity = reference.partition("/")
     number = current.number if current else 0
-    stamped = stamp(resource, identity, number + 1, now)
     kept = tuple(dict.fromkeys((*(current.readers if current else ()), *readers)))
     owner = current.owner if current else next(iter(readers), "")
-    version = Version(type_, identity, number + 1, now, encode(stamped), readers=kept, owner=owner)
-    return Change(version, number, index(stamped))
+    body = encode(stamp(resource, identity, number + 1, now))
+    return Version(type_, identity, number + 1, now, body, readers=kept, owner=owner)
+
+
+def keys(resource: Resource, identity: str) -> dict[str, Any]:
+    """What the resource is found by under this id; number and time of the version are no part of it."""
+    return index(resource if resource.get("id") == identity else {**resource, "id": identity})
 
 
 def deletion(current: Version, now: datetime) -> Change:

@@ -24,7 +24,8 @@ CLAIMING = frozenset({"POST", "PUT"})
 class Target:
     """``reference`` is None when a conditional delete matched nothing; ``met`` says that If-None-Exist did.
 
-    ``patched`` is the number of the version that a patch was applied to.
+    ``patched`` is the number of the version that a patch was applied to; ``fresh``: the id was made up here, so nothing
+    can be stored under it.
     """
 
     step: Step
@@ -32,6 +33,7 @@ class Target:
     met: bool = False
     claim: Claim | None = None
     patched: int | None = None
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ def _key(step: Step, author: Author) -> str:
 
 async def _target(store: Records, step: Step, author: Author, ground: _Ground) -> Target:
     if step.condition is None:
-        return Target(step, step.reference) if step.id else Target(step, f"{step.type}/{uuid4()}")
+        return Target(step, step.reference) if step.id else Target(step, f"{step.type}/{uuid4()}", fresh=True)
     found = await matches(store, step.type, step.condition, author.reader, ground.leaving)
     if len(found) > 1:
         raise PreconditionFailed("the condition matches more than one resource", _where(step))
@@ -91,7 +93,7 @@ def _claiming(step: Step, key: str, ground: _Ground) -> Target:
         return Target(step, claimed[key], met=True)
     given = step.resource.get("id") if step.resource and step.method == "PUT" else None
     claimed[key] = f"{step.type}/{given or uuid4()}"
-    return Target(step, claimed[key], claim=Claim(key, claimed[key], ground.owners.get(key)))
+    return Target(step, claimed[key], claim=Claim(key, claimed[key], ground.owners.get(key)), fresh=given is None)
 
 
 def _where(step: Step) -> str:

@@ -74,7 +74,7 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     chosen = await targets(store, [asked[place] for place in places], author)
     _must_differ(chosen)
     chosen = await linked(store, await patched(store, chosen, author), author)
-    current = await store.currents([target.reference for target in chosen if target.reference])
+    current = await store.currents([target.reference for target in chosen if target.reference and not target.fresh])
     draft = _Draft(author, now, current)
     results = {}
     for place, target in zip(places, chosen, strict=True):

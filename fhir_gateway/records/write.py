@@ -15,7 +15,7 @@ from fhir_gateway.problem import BadRequest, Conflict, TooCostly
 from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
-from fhir_gateway.records.journal import Touched, Visit, entry, written
+from fhir_gateway.records.journal import Touched, Visit, draft, written
 from fhir_gateway.records.step import READS, Step
 from fhir_gateway.records.transaction import Plan, Result, planned
 from fhir_gateway.search.query import parse
@@ -79,12 +79,12 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
 async def _committed(desk: Desk, visit: Visit, steps: Sequence[Step], author: Author, interaction: str) -> Plan:
     plan = await planned(desk.store, steps, author, desk.now())
     touched = written(plan.changes) if plan.changes else _found(plan)
-    event = entry(desk, visit, interaction, touched, plan.results[0].status if len(steps) == 1 else 200)
+    told = draft(desk, visit, interaction, touched, plan.results[0].status if len(steps) == 1 else 200)
     if plan.changes or plan.claims:
         notes = desk.admission.notes(visit.caller, plan.changes)
-        await desk.store.commit(Commit(plan.changes, plan.claims, notes=notes, events=(event,)))
+        await desk.store.commit(Commit(plan.changes, plan.claims, notes=notes, drafts=(told,)))
     else:
-        await desk.trail.record(event)
+        await desk.trail.enter(*told)
     return plan
 
 

@@ -26,6 +26,7 @@ for each entry. A search asks for every type it touches: the one it names, those
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fhir_gateway.problem import Forbidden
 from fhir_gateway.security.caller import SCOPE, Caller
@@ -130,6 +131,7 @@ RULES = (
 )
 
 
+@lru_cache(maxsize=4096)
 def may(caller: Caller, interaction: str, resource_type: str) -> Access:
     """How the caller may do this; Forbidden when no rule says so."""
     action = ACTIONS.get(interaction, "")

@@ -3,8 +3,8 @@
 https://hl7.org/fhir/R4/auditevent.html
 
 The shape follows IHE's Basic Audit Log Patterns (https://profiles.ihe.net/ITI/BALP/): references, never content;
-a search keeps its query, base64. All events waiting in a process go out as one insert (group commit), so the price is
-paid once a batch.
+a search keeps its query, base64. All events waiting in a process go out as one page (group commit), so the price is
+paid once a batch: they are recorded at the moment the page is, and called after it.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from fhir_gateway.fhir.resource import Resource, instant
 from fhir_gateway.problem import Problem, Unavailable
 from fhir_gateway.security.access import ACTIONS
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.gathering import Gathering
 
 TYPE = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 INTERACTION = "http://hl7.org/fhir/restful-interaction"
@@ -46,6 +47,10 @@ LETTERS = {
     "move": "U",
     "delete": "D",
 }
+PAGE_EVENTS = 100
+"""As many share a page; two digits number them."""
+PAGE_BYTES = 2_000_000
+"""A page that has grown beyond this takes no more: the database keeps 16 MB in one document."""
 RECORDS_SENT = frozenset("R")
 OWN_ACTIONS = frozenset({"move", "ingest", "deliver", "everything", "export", "import"})
 
@@ -96,48 +101,75 @@ class Appends(Protocol):
     async def append(self, events: Sequence[Event]) -> None: ...
 
 
+Make = Callable[[str, datetime], Event]
+"""Makes an event of the id and the time of recording that its page gives it."""
+
+
+Draft = tuple[Make, datetime]
+"""An event that gets its id from the page it comes to lie on, and the moment of what it tells."""
+Entry = Event | Draft
+Waiting = tuple[Entry, asyncio.Future[None]]
+
+
 class Trail:
     """The events of one process on their way into the store. Belongs to one event loop."""
 
     def __init__(self, store: Appends) -> None:
         self._store = store
-        self._waiting: list[tuple[Event, asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._gathering: Gathering[Waiting] = Gathering(self._write)
 
     async def record(self, *events: Event) -> None:
         """Return when the events are durable; Unavailable when they may not be, and then the answer must not leave."""
-        if not events:
-            return
+        if events:
+            await self._written(events)
+
+    async def enter(self, make: Make, moment: datetime) -> None:
+        """As ``record``, for what was done at ``moment``: its event shares a page with those that wait too."""
+        await self._written(((make, moment),))
+
+    async def _written(self, entries: Sequence[Entry]) -> None:
         written = asyncio.get_running_loop().create_future()
-        self._waiting += [(event, written) for event in events]
-        self._start()
+        self._gathering.join(*((entry, written) for entry in entries))
         # A client that hangs up cancels its own wait, never the batch its neighbours share.
         await written
 
-    def _start(self) -> None:
-        if self._waiting and (self._writer is None or self._writer.done()):
-            self._writer = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        batch, self._waiting = self._waiting, []
+    async def _write(self, batch: list[Waiting]) -> None:
         durable = False
         try:
-            await self._store.append([event for event, _ in batch])
+            await self._store.append(made([entry for entry, _ in batch]))
             durable = True
         except Problem:
             # Told to everybody who waits, below; an error that is no Problem is a fault and ends this task loudly.
             pass
         finally:
-            self._writer = None
             for written in {id(future): future for _, future in batch}.values():
                 _settle(written, durable)
-            self._start()
 
 
-def event(act: Act, recorded: datetime, gateway: str, index: Callable[[Resource], Mapping[str, Any]]) -> Event:
-    """The AuditEvent of an act, as the gateway called ``gateway`` saw it; ``index`` gives its search keys."""
+def made(entries: Sequence[Entry]) -> list[Event]:
+    """The events that came ready, and the others on pages, at the moment of the last of them."""
+    events = [entry for entry in entries if isinstance(entry, Event)]
+    drafts = [entry for entry in entries if not isinstance(entry, Event)]
+    moment = max((moment for _, moment in drafts), default=None)
+    page, number, size = uuid4(), 0, 0
+    for make, recorded in drafts:
+        if number == PAGE_EVENTS or size > PAGE_BYTES:
+            page, number, size = uuid4(), 0, 0
+        events.append(make(f"{page}.{number:02d}", moment or recorded))
+        number, size = number + 1, size + len(events[-1].body)
+    return events
+
+
+def event(
+    act: Act, recorded: datetime, gateway: str, index: Callable[[Resource], Mapping[str, Any]], name: str = ""
+) -> Event:
+    """The AuditEvent of an act, as the gateway called ``gateway`` saw it; ``index`` gives its search keys.
+
+    ``name`` is its id, where that is settled already.
+    """
     recorded = recorded.replace(microsecond=recorded.microsecond // 1000 * 1000)
     resource = audit_event(act, recorded, gateway)
+    resource["id"] = name or resource["id"]
     return Event(resource["id"], recorded, encode(resource), index(resource))
 
 
@@ -145,7 +177,7 @@ def audit_event(act: Act, recorded: datetime, gateway: str) -> Resource:
     """The act as a FHIR R4 AuditEvent."""
     letter = LETTERS.get(ACTIONS.get(act.interaction, ""), "E")
     time = instant(recorded)
-    resource = {
+    resource: Resource = {
         "resourceType": "AuditEvent",
         "id": str(uuid4()),
         "meta": {"versionId": "1", "lastUpdated": time},

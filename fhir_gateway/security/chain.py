@@ -123,7 +123,7 @@ async def verify(
         last, blocks, events = block, blocks + 1, events + len(block.events)
         missing = None if missing == _head(block) else missing
     strays = await ledger.stray_events(limit)
-    faults += [Fault(0, "an event claims a block that does not list it", stray) for stray in strays]
+    faults += [Fault(0, "an event is neither listed in its block nor waiting for one", stray) for stray in strays]
     faults += [Fault(0, "the chain does not contain the head that was kept")] if missing else []
     pending = len(await ledger.unsealed(limit))
     return Verification(blocks, events, pending, _head(last) if last else "", tuple(faults))

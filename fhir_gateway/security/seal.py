@@ -6,7 +6,7 @@ The bytes are signed as they are stored, never a canonical form: RFC 8785 would 
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,6 +81,23 @@ def verify(payload: bytes, signature: str, roots: Iterable[bytes], at: datetime)
     _check_time(signed, at)
     _check_chain(chain, roots, (signed, at))
     return _described(chain[0], signed)
+
+
+def vouched(chain: Sequence[bytes], roots: Iterable[bytes], at: datetime, *, check: bool = True) -> Signature:
+    """Whom a chain of certificates (DER) names, its own first; Unprocessable when no root vouches for it ``at`` a time.
+
+    A root may be the signer's own certificate. Without ``check`` the name is read and nothing is proved.
+    """
+    try:
+        certificates = [x509.load_der_x509_certificate(der) for der in chain]
+        first = certificates[0]
+    except (*BROKEN, IndexError) as error:
+        raise Unprocessable("the signer's certificate cannot be read", "signature") from error
+    pems = tuple(roots)
+    pinned = [known for pem in pems for known in x509.load_pem_x509_certificates(pem)] if check else []
+    if check and first not in pinned:
+        _check_chain(certificates, pems, (at,))
+    return _described(first, at)
 
 
 def encrypt(payload: bytes, receiver: Mapping[str, Any]) -> str:

@@ -79,6 +79,10 @@ class TokenDesk:
             raise BadRequest(f"no such client; there are {', '.join(sorted(self.clients))}", "client")
         return self._issued(name, (EVERY_SCOPE,))
 
+    def granted(self, name: str, scope: str) -> str:
+        """A token for a registered client that proved itself by a password."""
+        return self._issued(name, (scope,))
+
     def known_as(self, name: str) -> Caller:
         """The caller that a verified client certificate or a listener bound to a hospital stands for."""
         client = self.clients.get(name)

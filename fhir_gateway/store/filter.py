@@ -35,13 +35,17 @@ from fhir_gateway.search.criteria import (
 )
 from fhir_gateway.search.pending import Question
 from fhir_gateway.search.query import Query
+from fhir_gateway.store.pages import PAGE_FIELDS, page_of, unfolding
+from fhir_gateway.store.ranking import rank
 
 Stage = dict[str, Any]
 
 PORTION = 20
 
+AUDIT = "AuditEvent"
 _INDEX_FIELDS = ("keys", "spans", "tuples", "places", "patients")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(milliseconds=1)
 
 
 def portions(query: Query) -> list[Query]:
@@ -75,14 +79,36 @@ def stages(query: Query, reader: str | None) -> list[Stage]:
     """
     order = _order(query)
     computed = {name: _value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
+    way: Stage = {"$sort": {name: -1 if _falls(query, sort) else 1 for name, sort in order.items()}}
+    limit = max(query.size, 1)
+    # A page of the trail holds an event that counts, but the one where the position is need not hold another.
+    first = [way, {"$limit": limit + 1}] if _each_page_counts(query) else []
     return [
-        *_matches(query, reader),
+        *_matches(query, reader, first),
         *([{"$set": computed}] if computed else []),
         *_following(query, order),
-        {"$sort": {name: -1 if _falls(query, sort) else 1 for name, sort in order.items()}},
-        {"$limit": max(query.size, 1)},
-        {"$project": dict.fromkeys(_INDEX_FIELDS, 0)},
+        way,
+        {"$limit": limit},
+        {"$project": dict.fromkeys(_gone(query), 0)},
     ]
+
+
+def _gone(query: Query) -> tuple[str, ...]:
+    """What serves the search alone."""
+    return (*_INDEX_FIELDS, *PAGE_FIELDS) if query.type == AUDIT else _INDEX_FIELDS
+
+
+def _each_page_counts(query: Query) -> bool:
+    """Whether a page that the one condition finds has an event that meets it, and pages lie in the order asked for."""
+    if [sort.field for sort in query.order] not in _PAGED_ORDERS:
+        return False
+    return not query.criteria or (len(query.criteria) == 1 and _is_exact(query.criteria[0]))
+
+
+def _is_exact(criterion: Question) -> bool:
+    if isinstance(criterion, Condition):
+        return not criterion.absent and all(choice.exact for choice in criterion.choices)
+    return isinstance(criterion, Compartment)
 
 
 def reference_stages(query: Query, reader: str | None) -> list[Stage]:
@@ -124,14 +150,37 @@ def sorts_by_value(query: Query) -> bool:
     return any(sort.field in ("keys", "spans") for sort in query.order)
 
 
-def _matches(query: Query, reader: str | None) -> list[Stage]:
-    found: list[Stage] = []
-    for criterion in sorted(query.criteria, key=rank):
-        if type(criterion) not in _TRANSLATE:
-            raise NotSupported("a condition that leads to other records is offered in a search only")
-        found += _TRANSLATE[type(criterion)](criterion)
-    if not query.criteria or rank(min(query.criteria, key=rank)) > _INDEXED_RANK:
-        found = [*_all_of_type(query, reader), *found]
+def _matches(query: Query, reader: str | None, first: list[Stage] | None = None) -> list[Stage]:
+    """``first`` are stages for pages of the audit trail, before their events are looked at."""
+    matches = _conditions(query, reader)
+    return unfolding(matches, [*_pages_behind(query), *(first or [])]) if query.type == AUDIT else matches
+
+
+def _pages_behind(query: Query) -> list[Stage]:
+    """The pages that hold what lies behind the position, and that where the position is."""
+    fields = [sort.field for sort in query.order]
+    if not query.after or fields not in _PAGED_ORDERS:
+        return []
+    page: Stage = {"_id": {"$lte" if _falls(query, query.order[-1]) else "$gte": page_of(str(query.after[-1]))}}
+    if fields == ["id"]:
+        return [{"$match": page}]
+    moment = _stored(query.order[0], query.after[0])
+    later = {"updated": {"$lt" if _falls(query, query.order[0]) else "$gt": moment}}
+    return [{"$match": {"updated": _from(query, query.order[0], query.after[0])}}, {"$match": {"$or": [later, page]}}]
+
+
+_PAGED_ORDERS = (["id"], ["updated", "id"])
+
+
+def _conditions(query: Query, reader: str | None) -> list[Stage]:
+    criteria = sorted(query.criteria, key=rank)
+    if any(type(criterion) not in _TRANSLATE for criterion in criteria):
+        raise NotSupported("a condition that leads to other records is offered in a search only")
+    # One condition finds by the index; of the others only the exact check is left to do.
+    indexed = 1 if criteria and rank(criteria[0]) <= _INDEXED_RANK else 0
+    found: list[Stage] = [] if indexed else _all_of_type(query, reader)
+    for at, criterion in enumerate(criteria):
+        found += (_TRANSLATE if at < indexed else _CHECK)[type(criterion)](criterion)
     first = {"type": query.type, **found[0]} if "_id" not in found[0] else found[0]
     if set(first) == {"type", "keys"} and isinstance(first["keys"], str):
         first |= _after_id(query)
@@ -152,21 +201,6 @@ def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
 _INDEXED_RANK = 8
 
 
-def rank(criterion: Question) -> int:
-    """How few records the criterion leaves: 0 one, 9 nearly all."""
-    return _RANKS.get(type(criterion), lambda _: 9)(criterion)
-
-
-_RANKS: dict[type, Callable[[Any], int]] = {
-    Condition: lambda condition: 9 if condition.absent else condition.rank,
-    Composite: lambda composite: min(one.rank for one in composite.narrow),
-    Near: lambda _: 3,
-    Ids: lambda ids: 9 if ids.absent else 0,
-    Compartment: lambda _: 2,
-    Updated: lambda updated: 6 if _one_interval(updated) else 9,
-}
-
-
 def _condition(condition: Condition) -> list[Stage]:
     choices = condition.choices
     if all(choice.exact for choice in choices):
@@ -181,6 +215,12 @@ def _condition(condition: Condition) -> list[Stage]:
     tight = {"keys": {"$elemMatch": bounds}}
     rest = [] if checks == [tight] else checks if len(checks) == 1 else [{"$or": checks}]
     return [{"keys": bounds}, tight, *rest]
+
+
+def _check_condition(condition: Condition) -> list[Stage]:
+    if condition.absent or all(choice.exact for choice in condition.choices):
+        return _condition(condition)
+    return [_any([_check(choice) for choice in condition.choices])]
 
 
 def _any_of(choices: tuple[Choice, ...], *, absent: bool) -> Any:
@@ -219,7 +259,11 @@ def _one_span(span: Span, limits: tuple[Limit, ...]) -> Stage:
 def _composite(composite: Composite) -> list[Stage]:
     """First what an index answers, the most selective part first, then what one element has to hold."""
     narrow = [stage for one in sorted(composite.narrow, key=rank) for stage in _condition(one)]
-    return [*narrow, _any([check for choice in composite.choices for check in _together(choice)])]
+    return [*narrow, *_check_composite(composite)]
+
+
+def _check_composite(composite: Composite) -> list[Stage]:
+    return [_any([check for choice in composite.choices for check in _together(choice)])]
 
 
 def _together(choice: Together) -> list[Stage]:
@@ -239,7 +283,11 @@ def _near(near: Near) -> list[Stage]:
         "$gte": min(circle.start for circle in near.circles),
         "$lt": max(circle.stop for circle in near.circles),
     }
-    return [{"keys": bounds}, _any([{"$expr": _within(circle)} for circle in near.circles])]
+    return [{"keys": bounds}, *_check_near(near)]
+
+
+def _check_near(near: Near) -> list[Stage]:
+    return [_any([{"$expr": _within(circle)} for circle in near.circles])]
 
 
 def _within(circle: Circle) -> Stage:
@@ -265,10 +313,6 @@ def _updated(updated: Updated) -> list[Stage]:
     return moments if len(moments) == 1 else [{"$or": moments}]
 
 
-def _one_interval(updated: Updated) -> bool:
-    return len(updated.moments) == 1 and not updated.moments[0].outside
-
-
 def _moment(moment: Moment) -> Stage:
     start = {} if moment.start is None else {"$gte": moment.start}
     stop = {} if moment.stop is None else {"$lt": moment.stop}
@@ -284,6 +328,14 @@ _TRANSLATE: dict[type, Callable[[Any], list[Stage]]] = {
     Ids: _ids,
     Compartment: _compartment,
     Updated: _updated,
+}
+
+
+_CHECK: dict[type, Callable[[Any], list[Stage]]] = {
+    **_TRANSLATE,
+    Condition: _check_condition,
+    Composite: _check_composite,
+    Near: _check_near,
 }
 
 
@@ -332,7 +384,11 @@ def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
 
 
 def _from(query: Query, sort: Sort, value: str | float) -> Stage:
-    return {"$lte" if _falls(query, sort) else "$gte": _stored(sort, value)}
+    edge = _stored(sort, value)
+    if sort.field == "updated" and _falls(query, sort):
+        # The embedded engine's index leaves out what equals the edge of ``$lte`` where another field follows.
+        return {"$lt": edge + _TICK}
+    return {"$lte" if _falls(query, sort) else "$gte": edge}
 
 
 def _stored(sort: Sort, value: str | float) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from fhir_gateway.search.query import Query
 from fhir_gateway.security.audit import Block as Block  # noqa: PLC0414 - part of the store's own words
+from fhir_gateway.security.audit import Draft as Draft  # noqa: PLC0414
 from fhir_gateway.security.audit import Event as Event  # noqa: PLC0414
 
 
@@ -121,7 +122,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """All that happens together."""
+    """All that happens together. ``drafts`` are events that may share a page with those of other commits."""
 
     changes: tuple[Change, ...] = ()
     claims: tuple[Claim, ...] = ()
@@ -130,6 +131,7 @@ class Commit:
     events: tuple[Event, ...] = ()
     jobs: tuple[Job, ...] = ()
     settled: tuple[str, ...] = ()
+    drafts: tuple[Draft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +249,16 @@ class Jobs(Protocol):
         """Give back every lease of ``queue``: only for who knows that no other worker is alive."""
         ...
 
+    async def hasten(self, queue: str) -> None:
+        """Make ready what is leased or put off: for when the clock was set back, and its time would come too late."""
+        ...
+
     async def owed(self, queue: str, limit: int) -> list[Job]:
         """What is waiting, oldest first: for people to look at."""
+        ...
+
+    async def waiting(self, prefix: str, limit: int) -> int:
+        """How many jobs there are, leased or not, whose id begins so; no more than ``limit`` are counted."""
         ...
 
 
@@ -263,6 +273,13 @@ class Notes(Protocol):
         """Notes whose fields equal ``where``, in key order, after key ``after``."""
         ...
 
+    async def columns(self, shelf: str, where: tuple[str, Sequence[str]], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Of all notes in whose field ``where[0]`` one of ``where[1]`` stands the named fields alone, in no order.
+
+        ``a.b`` reaches into a field.
+        """
+        ...
+
     async def hold(self, name: str, owner: str, seconds: float) -> bool:
         """Take or renew a named lease; False while another owner holds it."""
         ...
@@ -273,10 +290,12 @@ class AuditTrail(Protocol):
 
     async def append(self, events: Sequence[Event]) -> None: ...
 
-    async def unsealed(self, limit: int) -> list[Event]: ...
+    async def unsealed(self, limit: int) -> list[Event]:
+        """The oldest that wait, about ``limit`` of them: those that were appended together come together."""
+        ...
 
     async def seal(self, block: Block) -> None:
-        """Store the block and mark its events, together. Raises Conflict when the number is taken."""
+        """Store the block; from then on its events are sealed. Raises Conflict when the number is taken."""
         ...
 
     async def last_block(self) -> Block | None: ...
@@ -288,7 +307,7 @@ class AuditTrail(Protocol):
     async def events(self, ids: Sequence[str]) -> dict[str, Event]: ...
 
     async def stray_events(self, limit: int) -> list[str]:
-        """Ids of events that claim a block which does not list them."""
+        """Ids of events that no block lists as theirs and that do not wait for one either."""
         ...
 
 

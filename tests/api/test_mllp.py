@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from fhir_gateway.api.mllp import END, START, Header, Listener, Verdict, acknowledgement, header_of
-from fhir_gateway.app import mllp_address, now
+from fhir_gateway.api.acknowledgement import Header, Verdict, acknowledgement, header_of
+from fhir_gateway.api.listeners import mllp_address
+from fhir_gateway.api.mllp import END, START, Listener
+from fhir_gateway.app import now
 from fhir_gateway.problem import BadRequest
 
 pytestmark = pytest.mark.anyio

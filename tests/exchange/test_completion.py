@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.contract import LINK_ENDED
 from fhir_gateway.exchange.completion import _fold, says_more
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.store.port import Version
@@ -28,6 +29,24 @@ def test_identifiers_and_links_are_united_each_once():
     mrn, card = {"system": "mrn", "value": "1"}, {"system": "bhyt", "value": "2"}
     known = stored(patient(identifier=[{**mrn, "use": "usual"}, card]))
     assert _fold(patient(identifier=[mrn]), known)["identifier"] == [mrn, card]
+
+
+def linked(other, kind):
+    return {"other": {"reference": f"Patient/{other}"}, "type": kind}
+
+
+def test_a_link_taken_back_goes_and_every_other_stays():
+    known = stored(patient(link=[linked("a", "seealso"), linked("b", "seealso")], extension=[{"url": "ethnicity"}]))
+    mark = {"url": LINK_ENDED, "valueReference": {"reference": "Patient/a"}}
+    folded = _fold(patient(active=True, extension=[mark]), known)
+    assert folded == patient(active=True, link=[linked("b", "seealso")], extension=[{"url": "ethnicity"}])
+    assert _fold(patient(extension=[mark]), None) == patient()
+
+
+def test_a_merge_the_other_way_round_takes_the_first_one_back():
+    known = stored(patient(active=False, link=[linked("a", "replaced-by"), linked("b", "replaces")]))
+    folded = _fold(patient(active=True, link=[linked("a", "replaces")]), known)
+    assert folded == patient(active=True, link=[linked("a", "replaces"), linked("b", "replaces")])
 
 
 def test_a_choice_given_now_drops_its_other_variant():

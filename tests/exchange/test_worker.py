@@ -1,6 +1,7 @@
 """The workers when things go wrong: faults of the gateway itself, partners away, work put off."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,10 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.directory import load
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox
-from fhir_gateway.exchange.worker import Bell, Settled, Translator, _in_order
+from fhir_gateway.exchange.worker import Bell, Lanes, Settled, Translator, work
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.keys import KeyRing
-from fhir_gateway.store.port import Job
+from fhir_gateway.store.port import Commit, Job
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,13 @@ class Breaking:
         raise KeyError("NGUYỄN VĂN HOÀ")
 
 
+class Hanging(Breaking):
+    """An adapter that never comes back, as a pattern that goes astray does."""
+
+    def translate(self, message):
+        time.sleep(5)
+
+
 async def kept(store, folder, body):
     """A gateway at rest with one message in its inbox, and the job it owes."""
     house = House(
@@ -42,21 +50,37 @@ async def kept(store, folder, body):
     return house, letters, job
 
 
-async def test_a_fault_of_the_gateway_is_tried_again_and_then_quarantined_without_its_content(store, tmp_path, capfd):
+async def test_a_message_that_breaks_its_adapter_is_quarantined_at_once_and_without_its_content(store, tmp_path, capfd):
     house, letters, job = await kept(store, tmp_path, b"MSH|^~\\&|fine")
     translator = Translator(house, letters, {"hl7v2": Breaking()}, Bell(), Settled())
-    number = job.content["receipt"]
-    assert await translator.do(job) is False
-    assert (await letters.receipt("qn-general", number)).state is inbox.State.RECEIVED
-    (owed,) = await store.owed(inbox.TRANSLATE, 9)
-    assert (owed.attempts, owed.trouble) == (1, "KeyError")
-    assert await translator.do(replace(job, attempts=4)) is True
-    receipt = await letters.receipt("qn-general", number)
+    assert await translator.do(job) is True
+    receipt = await letters.receipt("qn-general", job.content["receipt"])
     assert receipt.state is inbox.State.QUARANTINED
     assert receipt.problems[0]["code"] == "exception"
     assert await store.owed(inbox.TRANSLATE, 9) == []
     written = capfd.readouterr()
     assert "NGUYỄN" not in written.out + written.err + str(receipt)
+
+
+async def test_a_translation_that_does_not_end_is_quarantined_when_its_time_is_over(store, tmp_path):
+    house, letters, job = await kept(store, tmp_path, b"MSH|^~\\&|endless")
+    translator = Translator(house, letters, {"hl7v2": Hanging()}, Bell(), Settled(), longest_seconds=0.05)
+    assert await translator.do(job) is True
+    receipt = await letters.receipt("qn-general", job.content["receipt"])
+    assert "longer than 0.05 s" in receipt.problems[0]["text"]
+
+
+async def test_a_fault_behind_the_translation_is_tried_again_and_then_quarantined(store, tmp_path, message):
+    house, letters, job = await kept(store, tmp_path, message("hl7v2/admission-a01"))
+    lame = replace(house, directory=None)
+    translator = Translator(lame, letters, adapters(), Bell(), Settled())
+    number = job.content["receipt"]
+    assert await translator.do(job) is False
+    assert (await letters.receipt("qn-general", number)).state is inbox.State.RECEIVED
+    (owed,) = await store.owed(inbox.TRANSLATE, 9)
+    assert (owed.attempts, owed.trouble) == (1, "AttributeError")
+    assert await translator.do(replace(job, attempts=4)) is True
+    assert (await letters.receipt("qn-general", number)).state is inbox.State.QUARANTINED
 
 
 async def test_a_job_of_a_settled_message_is_forgotten(store, tmp_path):
@@ -76,8 +100,69 @@ async def test_work_put_off_is_not_overtaken_by_its_group():
         done.append(job.id)
         return job.id != "b"
 
-    await _in_order([Job(name, "q", "g", now()) for name in "abc"], do)
+    lanes = Lanes(do)
+    lanes.begin([Job(name, "q", "g", now()) for name in "abc"])
+    await lanes.pause(Bell())
     assert done == ["a", "b"]
+
+
+async def test_a_lane_that_fails_for_an_unforeseen_reason_leaves_the_others_at_work():
+    done = []
+
+    async def do(job):
+        if job.group == "broken":
+            raise KeyError
+        done.append(job.group)
+        return True
+
+    lanes = Lanes(do)
+    lanes.begin([Job(group, "q", group, now()) for group in ("broken", "whole")])
+    await lanes.pause(Bell())
+    await lanes.stop()
+    lanes.begin([Job("again", "q", "broken", now())])
+    await lanes.pause(Bell())
+    assert done == ["whole"]
+
+
+async def test_a_job_whose_lease_ended_while_it_was_at_work_is_not_begun_twice():
+    begun, gate = [], asyncio.Event()
+
+    async def do(job):
+        begun.append(job.id)
+        await gate.wait()
+        return True
+
+    lanes, jobs = Lanes(do), [Job(name, "q", "g", now()) for name in "ab"]
+    lanes.begin(jobs)
+    await asyncio.sleep(0)
+    lanes.begin(jobs)
+    gate.set()
+    await lanes.pause(Bell())
+    assert begun == ["a", "b"]
+
+
+async def test_a_group_that_hangs_keeps_no_other_group_waiting(store, tmp_path):
+    house = House(
+        "rest", "http://rest/fhir", store, load("rest", None, None, tmp_path), KeyRing(tmp_path / "keys", "rest"), now
+    )
+    stuck = [Job(f"a{number}", "q", "slow", now()) for number in range(40)]
+    later = [Job(f"b{number}", "q", "quick", now()) for number in range(3)]
+    await store.commit(Commit(jobs=(*stuck, *later)))
+    done, all_done = [], asyncio.Event()
+
+    async def do(job):
+        if job.group == "slow":
+            await asyncio.Event().wait()
+        done.append(job.id)
+        await store.settle(job.id)
+        if len(done) == len(later):
+            all_done.set()
+        return True
+
+    working = asyncio.create_task(work("q", house, 60, Bell(), do))
+    await asyncio.wait_for(all_done.wait(), 5)
+    working.cancel()
+    assert done == ["b0", "b1", "b2"]
 
 
 async def test_a_bell_wakes_who_waits():

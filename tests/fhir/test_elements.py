@@ -1,6 +1,6 @@
 """What each member of a resource is."""
 
-from fhir_gateway.fhir.elements import children, members, nodes
+from fhir_gateway.fhir.elements import children, members, nodes, spelt
 
 
 def test_choices_backbones_and_the_halves_of_primitives_are_members() -> None:
@@ -32,8 +32,14 @@ def test_children_are_told_with_their_paths() -> None:
 def test_a_resource_inside_is_listed_and_not_entered() -> None:
     inner = {"resourceType": "Patient", "name": [{"text": "A"}]}
     bundle = {"resourceType": "Bundle", "entry": [{"resource": inner}], "total": {"no": "object"}}
-    assert nodes("Bundle", "Bundle", bundle) == [
+    found = nodes((None, "Bundle", None), "Bundle", bundle)
+    assert [(spelt(place), kind, element) for place, kind, element in found] == [
         ("Bundle", "Bundle", bundle),
         ("Bundle.entry[0]", "Bundle.entry", {"resource": inner}),
         ("Bundle.entry[0].resource", "Resource", inner),
     ]
+
+
+def test_a_place_is_spelt_from_its_resource_down() -> None:
+    assert spelt(((None, "Patient", None), "name", 0)) == "Patient.name[0]"
+    assert spelt((((None, "Patient", None), "name", 0), "period", None)) == "Patient.name[0].period"

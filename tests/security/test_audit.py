@@ -3,14 +3,14 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.security.audit import Act, Event, Trail, audit_event, event
+from fhir_gateway.security.audit import PAGE_BYTES, Act, Event, Trail, audit_event, event
 from fhir_gateway.security.caller import Caller
 
 NOW = datetime(2026, 11, 23, 3, 4, 5, 678_999, tzinfo=UTC)
@@ -227,3 +227,31 @@ async def test_a_client_that_hangs_up_does_not_lose_its_neighbours_event() -> No
     await tasks[1]
     assert [e.id for e in disk.written] == ["gone", "here"]
     assert tasks[0].cancelled()
+
+
+@pytest.mark.anyio
+async def test_acts_at_once_share_pages_of_a_hundred_and_one_moment() -> None:
+    disk = Disk()
+    trail = Trail(disk)
+
+    def make(name: str, moment: datetime) -> Event:
+        return Event(name, moment, b"{}")
+
+    await asyncio.gather(*(trail.enter(make, NOW + timedelta(seconds=number)) for number in range(250)))
+    found: dict[str, list[str]] = {}
+    for one in disk.written:
+        page, _, number = one.id.rpartition(".")
+        found.setdefault(page, []).append(number)
+    assert [len(numbers) for numbers in found.values()] == [100, 100, 50]
+    assert all(numbers == sorted(numbers) for numbers in found.values())
+    assert {one.recorded for one in disk.written} == {NOW + timedelta(seconds=249)}
+
+
+@pytest.mark.anyio
+async def test_a_page_that_is_large_takes_no_more() -> None:
+    disk = Disk()
+    trail = Trail(disk)
+    large = b"x" * (PAGE_BYTES // 2 + 1)
+    await asyncio.gather(*(trail.enter(lambda name, moment: Event(name, moment, large), NOW) for _ in range(5)))
+    pages = [one.id.rpartition(".")[0] for one in disk.written]
+    assert [pages.count(page) for page in dict.fromkeys(pages)] == [2, 2, 1]

@@ -3,11 +3,8 @@
 https://hl7.org/fhir/R4/conformance-rules.html#constraints
 """
 
-from collections.abc import Iterator
-
 from fhir_gateway.fhir.invariants import clinical, datatypes, definitional, documents, workflow
 from fhir_gateway.fhir.invariants.rule import Element, Rule
-from fhir_gateway.problem import Issue
 
 RULES: dict[str, tuple[Rule, ...]] = {
     **clinical.RULES,
@@ -18,8 +15,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
 }
 
 
-def faults(path: str, kind: str, element: Element) -> Iterator[Issue]:
+def broken_rules(kind: str, element: Element) -> list[Rule]:
     """The rules that an element breaks whose own datatypes are right."""
-    for rule in RULES.get(kind, ()):
-        if not rule.holds(element):
-            yield Issue(f"{rule.text} ({rule.key})", path, "invariant")
+    return [rule for rule in RULES.get(kind, ()) if not rule.holds(element)]

@@ -25,12 +25,15 @@ class Rule:
 
 def has(element: Element, *names: str) -> bool:
     """Any of the members is there, with a value or with an extension in its place."""
-    return any(name in element or f"_{name}" in element for name in names)
+    return not element.keys().isdisjoint(names) or any(f"_{name}" in element for name in names)
 
 
 def chosen(element: Element, name: str) -> Any:
     """The value of a choice element: ``chosen(observation, "value")``; None when absent."""
-    return next((value for member, value in element.items() if is_choice(member, name)), None)
+    for member, value in element.items():
+        if name in member and is_choice(member, name):
+            return value
+    return None
 
 
 def is_choice(member: str, name: str) -> bool:

@@ -35,6 +35,8 @@ SMALL = 10_000
 ARRAYS = ("keys", "patients", "readers", "found")
 WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE = 112, 251, 11000
 TOO_LARGE = {10334, 17280}
+# Internal error, as the embedded engine says of a full disk, and MongoDB's own word for that.
+FAILING = {1, 14031}
 PORTION = 50
 
 # Milliseconds; the address may say otherwise.
@@ -54,6 +56,7 @@ OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
         IndexModel([("queue", ASCENDING), ("order", ASCENDING)], name="order"),
     ),
     "events": (IndexModel([("block", ASCENDING), ("updated", ASCENDING)], name="block"),),
+    "blocks": (IndexModel([("pages", ASCENDING)], name="pages"),),
 }
 
 
@@ -113,7 +116,9 @@ def _indexes(name: str) -> list[IndexModel]:
     own = list(OWN_INDEXES.get(name, ()))
     if name not in SEARCHED:
         return own
-    return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in INDEXES]
+    # Pages of the trail are found by their keys and times alone (``store.pages``).
+    wanted = [index for index in INDEXES if name != "events" or index.fields[0] == "type"]
+    return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in wanted]
 
 
 def narrowing(*matches: Document) -> list[Document]:
@@ -139,7 +144,7 @@ async def answering() -> AsyncIterator[None]:
 def meaning(error: Exception) -> Problem:
     if isinstance(error, DocumentTooLarge) or TOO_LARGE & _codes(error):
         return TooLarge("more than the 16 MB that the database keeps in one document")
-    if lost(error) or raced(error) or isinstance(error, (ExecutionTimeout, WTimeoutError)):
+    if lost(error) or raced(error) or FAILING & _codes(error) or isinstance(error, (ExecutionTimeout, WTimeoutError)):
         return Unavailable("the database does not answer; try again")
     return Problem(f"the database refused a request: {type(error).__name__}, code {getattr(error, 'code', None)}")
 

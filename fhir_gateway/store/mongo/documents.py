@@ -5,14 +5,16 @@ A current version lies in ``resources`` under ``Type/id`` beside the fields it i
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from fhir_gateway.store.mongo.connection import Document, milliseconds
+from fhir_gateway.store import pages
+from fhir_gateway.store.mongo.connection import Document, milliseconds, now
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
 
 VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "owner", "body")
 FOUND_LENGTH = 80
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def past(reference: str, number: int) -> str:
@@ -47,24 +49,30 @@ def to_version(document: Mapping[str, Any]) -> Version:
     )
 
 
-def event_document(event: Event) -> Document:
-    return {
-        **event.index,
-        "_id": f"AuditEvent/{event.id}",
-        "type": "AuditEvent",
-        "id": event.id,
-        "version": 1,
-        "updated": milliseconds(event.recorded),
-        "deleted": False,
-        "readers": [],
-        "owner": "",
-        "body": event.body,
-        "block": event.block,
-    }
+def event_name(event: str) -> str:
+    return f"AuditEvent/{event}"
 
 
-def to_event(document: Mapping[str, Any]) -> Event:
-    return Event(document["id"], document["updated"], document["body"], block=document["block"])
+def page_name(event: str) -> str:
+    """The page that the event with this id lies in."""
+    return event_name(pages.page_of(event))
+
+
+def page_documents(events: Iterable[Event]) -> list[Document]:
+    """The pages of these events, and before them a mark for each: a page without one would never be sealed."""
+    groups: dict[str, list[Event]] = {}
+    for event in events:
+        groups.setdefault(page_name(event.id), []).append(event)
+    made = [pages.folded(milliseconds(group[0].recorded), [*map(_in_page, group)]) for group in groups.values()]
+    return [*map(pages.mark, made), *made]
+
+
+def _in_page(event: Event) -> Document:
+    return {**event.index, "_id": event_name(event.id), "id": event.id, "body": event.body}
+
+
+def to_event(document: Mapping[str, Any], block: int | None = None) -> Event:
+    return Event(document["id"], document["updated"], document["body"], block=document.get("block", block))
 
 
 def note_name(shelf: str, key: str) -> str:
@@ -81,8 +89,8 @@ def note_document(note: Note, content: Mapping[str, Any]) -> Document:
 
 
 def found(shelf: str, content: Mapping[str, Any]) -> list[str]:
-    """What a note is found by: its shelf, and each field that is short enough to be looked for."""
-    short = {name: value for name, value in content.items() if isinstance(value, (str, bool, int))}
+    """What a note is found by: its shelf, and each field that says something and is short enough to be looked for."""
+    short = {name: value for name, value in content.items() if isinstance(value, (str, bool, int)) and value != ""}
     fields = (f"{shelf}/{name}={value!r}" for name, value in short.items())
     return [f"{shelf}/", *(field for field in fields if len(field) <= FOUND_LENGTH)]
 
@@ -95,7 +103,7 @@ def job_document(job: Job, order: int) -> Document:
         "group": job.group,
         "lane": f"{job.queue}/{job.group}" if job.group else f"{job.queue}//{job.id}",
         "due": milliseconds(job.due),
-        "ready": milliseconds(job.due),
+        "ready": AT_ONCE if job.due <= now() else milliseconds(job.due),
         "order": order,
         "content": dict(job.content),
         "attempts": job.attempts,
@@ -121,6 +129,7 @@ def block_document(block: Block) -> Document:
         "previous": block.previous,
         "root": block.root,
         "events": list(block.events),
+        "pages": list(dict.fromkeys(map(page_name, block.events))),
         "sealed": milliseconds(block.sealed),
         "signature": block.signature,
     }

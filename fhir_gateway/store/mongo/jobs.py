@@ -1,7 +1,8 @@
 """Work owed: leased in batches, the jobs of one group in the order they were written, in one pair of hands.
 
 A job is a candidate once its ``ready`` time has come. A leased job is not ready before its lease ends, a postponed one
-not before its next try; both are ``held`` in their lane, and nothing later in that lane is leased meanwhile.
+not before its next try; both are ``held`` in their lane, and nothing later in that lane is leased meanwhile. Whatever
+can be leased now is ready since 1970: so candidates come by age alone, also those whose lease has ended.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +13,11 @@ from itertools import takewhile
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from fhir_gateway.store.mongo.connection import Document, answering, milliseconds, narrowing, now
-from fhir_gateway.store.mongo.documents import to_job
+from fhir_gateway.store.mongo.documents import AT_ONCE, to_job
 from fhir_gateway.store.mongo.transact import Overtaken, Session, Work, transact
 from fhir_gateway.store.port import Job
 
+GIVEN_BACK = {"$set": {"ready": AT_ONCE}, "$unset": {"holder": "", "held": ""}}
 ROUNDS = 3
 """How often a lease looks past the groups that others hold before it is content with what it has."""
 
@@ -53,6 +55,9 @@ class JobKeeper:
         # One lease at a time in a queue: two that overlap meet on this document, and one of them starts again.
         await self._database.leases.update_one(
             {"_id": f"queue/{queue}"}, {"$inc": {"leases": 1}}, upsert=True, session=session
+        )
+        await self._database.jobs.update_many(
+            {"queue": queue, "ready": {"$gt": AT_ONCE, "$lte": now()}}, GIVEN_BACK, session=session
         )
         hunt = await self._hunt(queue, limit, session)
         for due, names in hunt.blocked.items():
@@ -107,14 +112,22 @@ class JobKeeper:
         await self._database.jobs.update_many(behind, change)
 
     async def release(self, queue: str) -> None:
-        change = {"$set": {"ready": now()}, "$unset": {"holder": "", "held": ""}}
         async with answering():
-            await self._database.jobs.update_many({"queue": queue, "holder": {"$exists": True}}, change)
+            await self._database.jobs.update_many({"queue": queue, "holder": {"$exists": True}}, GIVEN_BACK)
+
+    async def hasten(self, queue: str) -> None:
+        async with answering():
+            await self._database.jobs.update_many({"queue": queue, "ready": {"$gt": now()}}, GIVEN_BACK)
 
     async def owed(self, queue: str, limit: int) -> list[Job]:
         async with answering():
             cursor = self._database.jobs.find({"queue": queue}).sort("order", 1).limit(limit)
             return [to_job(document) async for document in cursor]
+
+    async def waiting(self, prefix: str, limit: int) -> int:
+        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        async with answering():
+            return await self._database.jobs.count_documents({"_id": {"$gte": prefix, "$lt": after}}, limit=limit)
 
 
 async def _never(_: bool) -> bool:

@@ -1,6 +1,6 @@
 """Small records on named shelves, and named leases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,9 @@ from pymongo.errors import DuplicateKeyError
 
 from fhir_gateway.store.mongo.connection import Document, answering, narrowing, now
 from fhir_gateway.store.mongo.documents import found, note_name
+
+# The embedded engine holds each note against each key: 0.1 ms a note for one key, 0.2 ms for 6, 0.4 ms for 24.
+TOGETHER = 6
 
 
 class NoteKeeper:
@@ -34,6 +37,17 @@ class NoteKeeper:
         async with answering():
             cursor = self._database.notes.aggregate([*wanted, *ends])
             return [(document["key"], document["content"]) async for document in cursor]
+
+    async def columns(self, shelf: str, where: tuple[str, Sequence[str]], names: Sequence[str]) -> list[dict[str, Any]]:
+        field, values = where
+        keys = [max(found(shelf, {field: value}), key=len) for value in values]
+        kept = {f"content.{name}": 1 for name in names}
+        rows: list[dict[str, Any]] = []
+        async with answering():
+            for start in range(0, len(keys), TOGETHER):
+                cursor = self._database.notes.find({"found": {"$in": keys[start : start + TOGETHER]}}, kept)
+                rows += [document.get("content", {}) async for document in cursor]
+        return rows
 
     async def hold(self, name: str, owner: str, seconds: float) -> bool:
         moment = now()

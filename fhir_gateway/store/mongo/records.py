@@ -3,49 +3,51 @@
 https://hl7.org/fhir/R4/http.html#read
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.search.query import Query
-from fhir_gateway.store import filter  # noqa: A004 - the room's own word
+from fhir_gateway.store import (
+    filter,  # noqa: A004 - the room's own word
+    pages,
+)
 from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
+from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.port import Plan, Version
 
 EVERY = 2**31 - 1
+AUDIT = "AuditEvent/"
 _FIELDS = dict.fromkeys(VERSION_FIELDS, 1)
+_PAGE_FIELDS = _FIELDS | dict.fromkeys(("events._id", "events.id", "events.body"), 1)
 
 
 class RecordReader:
     """The reading half of ``Records``."""
 
     _database: AsyncIOMotorDatabase[Document]
+    _looks: Looks
 
     def _home(self, kind: str) -> Collection:
         return self._database.events if kind == "AuditEvent" else self._database.resources
 
     async def current(self, reference: str) -> Version | None:
-        async with answering():
-            document = await self._home(reference.partition("/")[0]).find_one({"_id": reference}, _FIELDS)
-        return to_version(document) if document else None
+        return await self._looks.current(reference)
 
     async def currents(self, references: Sequence[str]) -> dict[str, Version]:
-        split: dict[bool, list[str]] = {}
-        for reference in dict.fromkeys(references):
-            split.setdefault(reference.startswith("AuditEvent/"), []).append(reference)
-        found: dict[str, Version] = {}
+        events = {reference for reference in references if reference.startswith(AUDIT)}
+        names = [reference for reference in dict.fromkeys(references) if reference not in events]
         async with answering():
-            for audit, names in split.items():
-                home = self._database.events if audit else self._database.resources
-                for part in portions(names):
-                    async for document in home.find({"_id": {"$in": part}}, _FIELDS):
-                        found[document["_id"]] = to_version(document)
-        return found
+            found = [page async for page in _all(self._database.resources, names, _FIELDS)]
+            if events:
+                paged = _all(self._database.events, list(dict.fromkeys(map(pages.page_of, events))), _PAGE_FIELDS)
+                found += [one async for page in paged for one in pages.opened(page) if one["_id"] in events]
+        return {document["_id"]: to_version(document) for document in found}
 
     async def version(self, reference: str, number: int) -> Version | None:
         # The current one first: a version that moves to the history in between is then met there.
@@ -71,13 +73,14 @@ class RecordReader:
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
         parts = filter.portions(query)
         async with answering():
-            pages = [await self._read(query, stages(part, reader)) for part in parts]
-        page = pages[0] if len(pages) == 1 else filter.merged(query, chain.from_iterable(pages))
+            read = [await self._read(query, stages(part, reader)) for part in parts]
+        page = read[0] if len(read) == 1 else filter.merged(query, chain.from_iterable(read))
         found = [to_version(document) for document in page]
         return found[::-1] if query.backwards else found
 
     async def _read(self, query: Query, pipeline: list[Document]) -> list[Document]:
-        return [document async for document in self._home(query.type).aggregate(pipeline)]
+        # In one piece: document by document the driver's way through its threads costs as much as the search.
+        return await self._home(query.type).aggregate(pipeline).to_list(None)
 
     async def references(self, query: Query, reader: str | None = None) -> list[str]:
         found: dict[str, None] = {}
@@ -117,3 +120,9 @@ class RecordReader:
         async with answering():
             cursor = self._database.claims.find({"_id": {"$in": list(dict.fromkeys(keys))}})
             return {document["_id"]: document["owner"] async for document in cursor}
+
+
+async def _all(home: Collection, names: Sequence[str], fields: Document) -> AsyncIterator[Document]:
+    for part in portions(names):
+        for document in await home.find({"_id": {"$in": part}}, fields).to_list(None):
+            yield document

@@ -12,6 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.store.mongo.connection import Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
+from fhir_gateway.store.pages import unfolding
 from fhir_gateway.store.port import Timeline, Version
 
 Span = tuple[datetime, datetime | None]
@@ -42,8 +43,7 @@ class TimelineReader:
 
     async def _within(self, wanted: Timeline, span: Span) -> list[Version]:
         # The current ones first: a version that is superseded in between is then met twice, never missed.
-        audit = "AuditEvent" in (wanted.type, (wanted.reference or "").partition("/")[0])
-        home = self._database.events if audit else self._database.resources
+        home = self._database.events if _is_audit(wanted) else self._database.resources
         found: dict[tuple[datetime, str, int], Version] = {}
         for collection, name in ((home, "_id"), (self._database.versions, "of")):
             async for document in collection.aggregate(stages(name, wanted, span)):
@@ -51,6 +51,10 @@ class TimelineReader:
                 found[version.updated, version.reference, version.number] = version
         order = _by_number if wanted.reference else _by_time
         return sorted(found.values(), key=order, reverse=True)[: wanted.limit]
+
+
+def _is_audit(wanted: Timeline) -> bool:
+    return "AuditEvent" in (wanted.type, (wanted.reference or "").partition("/")[0])
 
 
 def spans(wanted: Timeline, now: datetime) -> Iterator[Span]:
@@ -77,8 +81,9 @@ def _by_number(version: Version) -> tuple[Any, ...]:
 def stages(name: str, wanted: Timeline, span: Span) -> list[Document]:
     """The part of a timeline that lies in one collection; ``name`` is the field that holds the reference there."""
     order = {"version": -1} if wanted.reference else {"updated": -1, name: -1} | _third(name)
+    found = narrowing(*_conditions(name, wanted, span))
     return [
-        *narrowing(*_conditions(name, wanted, span)),
+        *(unfolding(found) if name == "_id" and _is_audit(wanted) else found),
         {"$sort": order},
         {"$limit": wanted.limit},
         {"$project": _FIELDS},

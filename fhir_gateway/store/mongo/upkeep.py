@@ -14,12 +14,14 @@ from pymongo import UpdateOne
 
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.search.extract import EDITION, FIELDS, index
+from fhir_gateway.store import pages
 from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, lacking, now
 from fhir_gateway.store.port import Upkeep
 
 BATCH = 200
 LEASE_SECONDS = 60.0
 NAME = "upkeep"
+_FIELDS = {"body": 1, "version": 1, "deleted": 1, "updated": 1, "events": 1}
 
 Index = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -64,7 +66,7 @@ class IndexKeeper:
         await self._tell(refreshed=0, records=records, edition="")
         for home in homes:
             batch: list[Document] = []
-            async for document in home.find({}, {"body": 1, "version": 1, "deleted": 1}, batch_size=BATCH):
+            async for document in home.find({}, _FIELDS, batch_size=BATCH):
                 batch.append(document)
                 if len(batch) == BATCH:
                     refreshed += await _refresh(home, batch)
@@ -80,7 +82,8 @@ class IndexKeeper:
 
 async def _refresh(home: Collection, batch: list[Document]) -> int:
     """New keys for records that are still what was read; whoever wrote another version gave it new keys."""
-    changes = [_change(document) for document in batch if not document["deleted"] and document["body"]]
+    changes = [_change(document) for document in batch if document.get("body") and not document["deleted"]]
+    changes += [_page_change(document) for document in batch if "events" in document]
     if changes:
         await home.bulk_write(changes, ordered=False)
     return len(batch)
@@ -90,3 +93,13 @@ def _change(document: Document) -> UpdateOne:
     fields = index(decode_resource(document["body"]))
     change = {"$set": fields} | ({"$unset": gone} if (gone := {f: "" for f in FIELDS if f not in fields}) else {})
     return UpdateOne({"_id": document["_id"], "version": document["version"]}, change)
+
+
+def _page_change(page: Document) -> UpdateOne:
+    """The same for a page of the audit trail."""
+    events = [
+        {**index(decode_resource(event["body"])), **{name: event[name] for name in ("_id", "id", "body")}}
+        for event in page["events"]
+    ]
+    made = pages.folded(page["updated"], events)
+    return UpdateOne({"_id": page["_id"]}, {"$set": {name: made[name] for name in ("keys", "common", "events")}})

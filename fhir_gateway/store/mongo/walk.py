@@ -9,8 +9,10 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from fhir_gateway.security.audit import PAGE_EVENTS
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
+from fhir_gateway.store.pages import unfolding
 from fhir_gateway.store.port import Stretch, Version
 
 WINDOW = 20_000
@@ -35,7 +37,7 @@ class Walker:
                 async for version in _read(home, {"updated": begin, "_id": {"$gt": last}}, stretch):
                     yield version
             async for first, until in _windows(home, stretch, begin):
-                async for version in _read(home, {"updated": {"$gt": first, "$lte": until}}, stretch):
+                async for version in _read(home, {"updated": _within(first, until)}, stretch):
                     yield version
 
     async def of_patient(self, patient: str, reader: str | None) -> AsyncGenerator[Version, None]:
@@ -54,7 +56,8 @@ async def _read(home: Collection, place: dict[str, Any], stretch: Stretch) -> As
         {} if stretch.reader is None else {"readers": stretch.reader},
         {"patients": {"$ne": []}} if stretch.of_patients else {},
     )
-    stages: list[Document] = [*wanted, {"$sort": {"updated": 1, "_id": 1}}, {"$project": _FIELDS}]
+    found = unfolding(wanted) if stretch.type == "AuditEvent" else wanted
+    stages: list[Document] = [*found, {"$sort": {"updated": 1, "_id": 1}}, {"$project": _FIELDS}]
     async for document in home.aggregate(stages, batchSize=BATCH):
         yield to_version(document)
 
@@ -64,7 +67,7 @@ async def _windows(home: Collection, stretch: Stretch, begin: datetime) -> Async
     ends = [(stretch.until, await _count(home, stretch.type, begin, stretch.until))]
     while ends:
         end, many = ends.pop()
-        if many > WINDOW and end - begin > _TICK:
+        if many > (WINDOW // PAGE_EVENTS if stretch.type == "AuditEvent" else WINDOW) and end - begin > _TICK:
             middle = begin + max(_TICK, (end - begin) / 2)
             middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)
             # Only the first half is counted: years without a record cost nothing then, and the rest is known.
@@ -77,4 +80,9 @@ async def _windows(home: Collection, stretch: Stretch, begin: datetime) -> Async
 
 
 async def _count(home: Collection, kind: str, begin: datetime, end: datetime) -> int:
-    return await home.count_documents({"type": kind, "updated": {"$gt": begin, "$lte": end}})
+    return await home.count_documents({"type": kind, "updated": _within(begin, end)})
+
+
+def _within(begin: datetime, end: datetime) -> dict[str, datetime]:
+    """After ``begin`` and not after ``end``: of ``$lte`` the embedded engine's index leaves out what equals it."""
+    return {"$gte": begin + _TICK, "$lt": end + _TICK}

@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/http.html#transactional-integrity
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from time import time_ns
 from uuid import uuid4
 
@@ -18,10 +17,11 @@ from fhir_gateway.problem import Claimed, Conflict, Problem
 from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds, portions
 from fhir_gateway.store.mongo.documents import (
     VERSION_FIELDS,
-    event_document,
     job_document,
     note_document,
     note_name,
+    page_documents,
+    page_name,
     past,
     same,
     version_document,
@@ -29,8 +29,13 @@ from fhir_gateway.store.mongo.documents import (
 from fhir_gateway.store.mongo.transact import Overtaken, Session
 from fhir_gateway.store.port import Change, Claim, Commit, Note
 
+STATEMENT = 50
+"""Documents of one insert: the embedded engine lets no other transaction on while it works on a statement of one."""
+
 _KEPT = dict.fromkeys((*VERSION_FIELDS, "commit"), 1)
-_ticks = count()
+# More than one commit has jobs.
+ORDER_STEP = 100_000
+_latest = [0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Writer:
     def single(self) -> bool:
         """Whether it is one statement on one document, whole without a transaction."""
         commit = self.commit
-        parts = (commit.changes, commit.claims, commit.grants, commit.notes, commit.events, commit.jobs, commit.settled)
+        pages = {page_name(event.id) for event in commit.events}
+        parts = (commit.changes, commit.claims, commit.grants, commit.notes, pages, commit.jobs, commit.settled)
         return sum(map(len, parts)) == 1 and not any(change.replaces for change in commit.changes)
 
     async def write(self, session: Session) -> None:
@@ -53,7 +59,7 @@ class Writer:
         await self._claims(session)
         await self._grants(session)
         await self._notes(session)
-        await self._insert("events", map(event_document, self.commit.events), session)
+        await self._insert("events", page_documents(self.commit.events), session)
         order = _order()
         jobs = (job_document(job, order + place) for place, job in enumerate(self.commit.jobs))
         await self._insert("jobs", jobs, session)
@@ -67,7 +73,7 @@ class Writer:
             names = {"resources": version.reference, "versions": past(version.reference, version.number)}
             return any([await self.database[place].find_one({"_id": name} | mark) for place, name in names.items()])
         for event in self.commit.events[:1]:
-            return bool(await self.database.events.find_one({"_id": f"AuditEvent/{event.id}"} | mark))
+            return bool(await self.database.events.find_one({"_id": page_name(event.id)} | mark))
         for note in self.commit.notes[:1]:
             return bool(await self.database.notes.find_one({"_id": note_name(note.shelf, note.key)} | mark))
         for job in self.commit.jobs[:1]:
@@ -77,7 +83,7 @@ class Writer:
 
     async def _insert(self, collection: str, documents: Iterable[Document], session: Session) -> None:
         marked = [document | {"commit": self.token} for document in documents]
-        await insert(self.database[collection], marked, session, Conflict("another writer was first"))
+        await insert(getattr(self.database, collection), marked, session, Conflict("another writer was first"))
 
     async def _changes(self, session: Session) -> None:
         changes = {change.version.reference: change for change in self.commit.changes}
@@ -170,13 +176,13 @@ class Writer:
 
 async def insert(collection: Collection, documents: Sequence[Document], session: Session, taken: Exception) -> None:
     """Insert all; raises ``taken`` when one of them is there already."""
-    if not documents:
-        return
     try:
-        if len(documents) == 1:
-            await collection.insert_one(documents[0], session=session)
-        else:
-            await collection.insert_many(documents, ordered=True, session=session)
+        for start in range(0, len(documents), STATEMENT):
+            part = documents[start : start + STATEMENT]
+            if len(part) == 1:
+                await collection.insert_one(part[0], session=session)
+            else:
+                await collection.insert_many(part, ordered=True, session=session)
     except (DuplicateKeyError, BulkWriteError) as error:
         if duplicate(error):
             raise taken from None
@@ -206,5 +212,9 @@ def _must(holds: bool, otherwise: Problem | Overtaken) -> None:
 
 
 def _order() -> int:
-    """Later calls get larger numbers, also within one tick of the clock; nanoseconds since 1970."""
-    return time_ns() + next(_ticks)
+    """Later calls get larger numbers, also within one tick of the clock, and after the clock was set back.
+
+    Nanoseconds since 1970, as long as it is not.
+    """
+    _latest[0] = max(time_ns(), _latest[0] + ORDER_STEP)
+    return _latest[0]

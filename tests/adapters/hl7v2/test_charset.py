@@ -1,8 +1,11 @@
 """Legacy Vietnamese encodings are seen; real Vietnamese and common signs are not taken for them."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.contract import Untranslatable
+from adapters.hl7v2 import charset
 from adapters.hl7v2.charset import codec_of, legacy_marks
 
 VIETNAMESE = [
@@ -24,6 +27,16 @@ def test_unicode_vietnamese_is_not_suspected(text: str) -> None:
 )
 def test_legacy_text_is_suspected(text: str) -> None:
     assert legacy_marks(text) >= 2
+
+
+# The letters that the marks are made of, and the most frequent ones around them.
+LETTERS = st.sampled_from([*map(chr, range(0x80, 0x100)), *"abceouyAEOUmnNT \n‘’ƒ„Œăđơư", *"®áÄÃÆ" * 4])
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(LETTERS, max_size=8).map("".join))
+def test_the_quick_look_misses_no_mark(text: str) -> None:
+    assert legacy_marks(text) == sum(len(marks.findall(text)) for marks in charset._MARKS)
 
 
 @pytest.mark.parametrize(

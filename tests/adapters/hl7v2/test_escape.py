@@ -56,6 +56,11 @@ def test_a_switch_of_character_set_reads_what_follows_in_that_set() -> None:
     assert escapes.plain("\\C2D4C\\¾à\\C2D41\\é") == "Ор" + "é"
 
 
+def test_a_switch_to_letters_of_several_bytes_is_followed() -> None:
+    assert Escapes(Delimiters(), "ascii").plain("\\M2442\\F|\\C2842\\x") == "日x"
+    assert Escapes(Delimiters(), "ascii").plain("\\M2499\\F|") == "\\M2499\\F|"
+
+
 def test_a_switch_to_an_unknown_set_is_kept_as_it_came() -> None:
     assert STANDARD.plain(r"\C2D5A\abc") == r"\C2D5A\abc"
 

@@ -37,6 +37,19 @@ def test_a_document_keeps_its_bytes_size_and_hash(translate: Translate, message:
     assert attachment["contentType"] == "application/pdf"
 
 
+def test_a_document_that_cannot_be_decoded_is_marked_missing_and_stops_nothing(
+    translate: Translate, message: Build
+) -> None:
+    rows = ("OBX|1|ED|PDF^Phim||^AP^PDF^Base64^JVB*||||||F", "OBX|2|NM|NA||139||||||F")
+    translation = translate(message("ORU^R01", PID, OBR, *rows))
+    [form] = report(translation)["presentedForm"]
+
+    assert "data" not in form
+    assert form["_data"]["extension"][0]["valueCode"] == "error"
+    assert [notice.where for notice in translation.notices] == ["OBX[1]-5[1].5"]
+    assert len(report(translation)["result"]) == 1
+
+
 def test_a_document_in_lines_and_in_hexadecimal_is_read(translate: Translate, message: Build) -> None:
     rows = ("OBX|1|ED|A||^TEXT^PLAIN^Base64^YWJj\nZGVm||||||F", "OBX|2|ED|B||^IM^JPEG^Hex^FFD8FF||||||F")
     forms = report(translate(message("ORU^R01", PID, OBR, *rows)))["presentedForm"]

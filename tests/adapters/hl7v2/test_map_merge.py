@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.contract import Translation
+from adapters.contract import LINK_ENDED, Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -21,7 +21,7 @@ def test_the_number_that_goes_is_closed_and_both_are_linked(translate: Translate
     assert prior["resource"]["identifier"][0]["value"] == "QN0003"
     assert prior["resource"]["link"] == [{"other": {"reference": survivor["fullUrl"]}, "type": "replaced-by"}]
     assert survivor["resource"]["link"] == [{"other": {"reference": prior["fullUrl"]}, "type": "replaces"}]
-    assert "active" not in survivor["resource"]
+    assert survivor["resource"]["active"] is True
 
 
 def test_a_number_is_never_merged_into_itself(translate: Translate, message: Build) -> None:
@@ -49,3 +49,15 @@ def test_linked_numbers_point_to_each_other_and_undone_to_none(translate: Transl
 
     assert [patient["link"][0]["type"] for patient in linked] == ["seealso", "seealso"]
     assert [(patient["active"], "link" in patient) for patient in undone] == [(True, False), (True, False)]
+    ended = [patient["extension"][-1] for patient in undone]
+    assert [row["url"] for row in ended] == [LINK_ENDED, LINK_ENDED]
+    assert [row["valueReference"]["reference"][9:] for row in ended] == [undone[1]["id"], undone[0]["id"]]
+
+
+def test_every_number_of_the_hospital_that_goes_is_closed(translate: Translate, message: Build) -> None:
+    mrg = "MRG|QN0003^^^22T01^MR~QN0004^^^22T01^MR~022861009001^^^BCA^NI"
+    entries = translate(message("ADT^A40", PID, mrg, "MRG|QN0005^^^22T01^MR")).bundle["entry"]
+
+    patients = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "Patient"]
+    assert [patient["active"] for patient in patients] == [True, False, False, False]
+    assert [row["type"] for row in patients[0]["link"]] == ["replaces"] * 3

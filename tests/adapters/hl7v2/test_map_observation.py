@@ -69,8 +69,23 @@ def test_a_comparator_stands_apart_from_its_number(observations: Observations) -
     assert str(made["valueQuantity"]["value"]) == "0.3"
 
 
-@pytest.mark.parametrize("sent", ["12,5,6", "abc", "1,234", "Âm tính"])
-def test_a_number_that_is_none_stops_the_message_without_repeating_it(observations: Observations, sent: str) -> None:
+@pytest.mark.parametrize("sent", ["abc", "1,234", "1,234,567.8", "Âm tính", "5-8"])
+def test_a_number_that_is_none_for_sure_stays_text_with_a_notice(
+    translate: Translate, message: Build, sent: str
+) -> None:
+    rows = ("OBX|1|NM|NA||139||||||F", f"OBX|2|NM|GLU||{sent}||||||F")
+    translation = translate(message("ORU^R01", PID, "OBR|1|P1|F1|SHM", *rows))
+
+    made = [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
+    assert value_of(made[1]) == sent
+    assert "valueQuantity" in made[0]
+    [told] = translation.notices
+    assert told.where == "OBX[2]-5[1]"
+    assert sent not in told.text
+
+
+@pytest.mark.parametrize("sent", ["12,5,6", "7.2.1", "1,2345,678"])
+def test_a_damaged_number_stops_the_message_without_repeating_it(observations: Observations, sent: str) -> None:
     with pytest.raises(Untranslatable) as refused:
         observations("OBX|1|NM|NA||139||||||F", f"OBX|2|NM|GLU||{sent}||||||F")
 

@@ -32,6 +32,14 @@ def test_a_child_with_a_name_of_its_own_keeps_it(translate: Translate, message: 
     assert "use" not in resources(translate(body), "Patient")[0]["name"][0]  # type: ignore[index]
 
 
+def test_a_newborn_whose_mother_is_a_number_alone_has_a_stand_in_name(translate: Translate, message: Build) -> None:
+    young = BABY.replace("20261104", "20261028") + "|" * 13 + "QN0002^^^22T01^MR"
+    grown = young.replace("20261028", "20260101")
+
+    names = [resources(translate(message("ADT^A01", pid, "PV1|1|I")), "Patient")[0]["name"] for pid in (young, grown)]
+    assert [name[0].get("use") for name in names] == ["temp", None]  # type: ignore[index]
+
+
 def test_the_mother_named_twice_is_one_person(translate: Translate, message: Build) -> None:
     body = message("ADT^A01", BABY + "|" * 13 + "QN0002^^^22T01^MR", "NK1|1|TRẦN^THỬ^THỊ|MTH^Mẹ", "PV1|1|I")
 

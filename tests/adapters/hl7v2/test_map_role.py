@@ -43,3 +43,11 @@ def test_a_guarantor_is_a_person_related_to_the_patient(translate: Translate, me
 
     assert person["relationship"][0]["coding"][0]["code"] == "GUAR"
     assert person["name"][0]["text"] == "NGUYỄN VĂN TÙNG"
+
+
+def test_a_doctor_named_twice_keeps_the_title_said_once(translate: Translate, message: Build) -> None:
+    pv1 = "PV1|1|I|||||BS1^PHẠM^AN^MINH^^BS.CKII||||||||||BS1^PHẠM^AN^MINH"
+    entries = translate(message("ADT^A01", PID, pv1)).bundle["entry"]
+
+    [doctor] = [e["resource"] for e in entries if e["resource"]["resourceType"] == "Practitioner"]
+    assert doctor["name"][0]["prefix"] == ["BS.CKII"]

@@ -64,7 +64,7 @@ def test_any_bytes_are_read_or_refused_with_a_place(rest: bytes, start: bytes) -
         (b"MSH|^^\\&|HIS\r", "MSH-2"),
         (BODY + BODY, "MSH[2]"),
         (b"\x0b" + BODY, "MSH"),
-        (b"\xff\xfeM\x00S\x00H\x00", "MSH-18"),
+        (b"\xff\xfeM\x00S\x00H\x00", "MSH-2"),
         (BODY.replace(b"QN1", b"\xd4"), "MSH-18"),
         (BODY.replace(b"|2.5.1", b"|2.5.1||||||EBCDIC"), "MSH-18"),
     ],

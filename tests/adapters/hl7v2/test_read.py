@@ -26,6 +26,15 @@ def joined(field: list[list[list[str]]]) -> str:
     return "~".join("^".join("&".join(component) for component in repetition) for repetition in field)
 
 
+def test_a_value_cut_short_says_so_where_the_sign_is_declared() -> None:
+    body = HEADER.replace(b"^~\\&", b"^~\\&#") + b"ZZZ|long te#|long \\P\\\r"
+    cut = Reading(parse(body))
+
+    assert [cut.segments[1].peek(1), cut.segments[1].peek(2)] == ["long te", "long #"]
+    assert [notice.where for notice in cut.notices] == ["ZZZ[1]-1[1]"]
+    assert reading("ZZZ|no te#").segments[1].peek(1) == "no te#"
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.lists(FIELD, min_size=1, max_size=4))
 def test_the_ledger_holds_each_leaf_that_says_something_at_its_first_byte(fields: list[list[list[list[str]]]]) -> None:

@@ -144,11 +144,8 @@ def test_billing_is_ignored_by_name_with_its_reason(fate, write, visit):
     assert told.reason.startswith("billing")
 
 
-def test_the_hiv_table_is_ignored_and_told(translate, write, visit):
-    translation = translate(write({"XML1": [visit], "XML6": [{"MA_LK": "LK1", "NGAYKD_HIV": "20200101"}]}))
-    (account,) = [account for account in translation.ledger if account.place.endswith("/NGAYKD_HIV")]
+def test_the_hiv_table_is_accounted_for_in_a_resource_of_its_own(fate, write, visit):
+    told = fate(write({"XML1": [visit], "XML6": [{"MA_LK": "LK1", "NGAYKD_HIV": "20200101"}]}), "/NGAYKD_HIV")
 
-    assert account.fate is Fate.IGNORED
-    assert account.reason == "secret category: HIV table is not exchanged"
-    assert any(notice.text == account.reason for notice in translation.notices)
-    assert "20200101" not in str(translation.bundle)
+    assert told.fate is Fate.MAPPED
+    assert all(target.startswith("Observation/") for target in told.targets)

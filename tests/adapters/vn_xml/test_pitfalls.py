@@ -421,11 +421,13 @@ def test_a_secret_reason_of_a_service_labels_service_and_visit(one, write, visit
     assert labels(one(body, "ServiceRequest")) == labels(one(body, "Encounter")) == {"PSY"}
 
 
-def test_hiv_fields_of_the_tuberculosis_table_are_ignored_as_secret(fate, write, visit):
-    body = write({"XML1": [visit], "XML15": [{"MA_LK": "LK1", "BDDT_ARV": "1", "LOAI_DTRI_LAO": "2"}]})
+def test_hiv_fields_of_the_tuberculosis_table_stand_apart_and_labelled(translate, write, visit, of_type):
+    body = write({"XML1": [visit], "XML15": [{"MA_LK": "LK1", "BDDT_ARV": "20260101", "LOAI_DTRI_LAO": "2"}]})
+    panels = {panel["code"]["text"]: panel for panel in of_type(translate(body), "Observation")}
 
-    assert fate(body, "/BDDT_ARV").reason.startswith("secret category")
-    assert fate(body, "/LOAI_DTRI_LAO").fate is Fate.UNMAPPED
+    assert labels(panels["Tình trạng HIV của người bệnh lao"]) == {"HIV"}
+    assert "meta" not in panels["Điều trị bệnh lao"]
+    assert len(panels["Điều trị bệnh lao"]["component"]) == 1
 
 
 # referrals

@@ -1,0 +1,128 @@
+"""Messages of many rows: a long one goes in as pieces, and a row that cannot be used spoils only itself.
+
+A row set apart becomes a message of its own in quarantine, with its own receipt: it is looked at, corrected and tried
+again as any other, while the rows beside it are stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from adapters.contract import Account, Fate, Piece, Resource, Translation
+from fhir_gateway.exchange import inbox
+from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.problem import Issue
+from fhir_gateway.store.port import Commit, Job, Note, Store
+
+# As many rows as become one commit: a few hundred resources, a second or two of work.
+MOST_ROWS = 100
+APART = "set apart in quarantine as a message of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A piece that could not be used, and why."""
+
+    piece: Piece
+    faults: tuple[Issue, ...]
+
+
+def joined(parts: Sequence[tuple[Piece, Translation | None]]) -> Translation:
+    """The translations of pieces as one, in order; the bytes of a piece that has none are accounted for as a whole."""
+    entries: dict[str, Resource] = {}
+    ledger: list[Account] = []
+    for piece, translation in parts:
+        if translation is None:
+            ledger.append(Account(piece.place, Fate.IGNORED, reason=APART, offset=None))
+            continue
+        for entry in translation.bundle["entry"]:
+            entries[entry["fullUrl"]] = _united(entries.get(entry["fullUrl"]), entry)
+        ledger += [_moved(account, piece.shift) for account in translation.ledger]
+    notices = tuple(notice for _, translation in parts if translation for notice in translation.notices)
+    bundle: Resource = {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
+    return Translation(bundle, tuple(ledger), notices)
+
+
+def _united(before: Resource | None, entry: Resource) -> Resource:
+    """One entry for a resource that several pieces speak of: what a later one says wins, what it omits stays."""
+    if before is None or before["resource"] == entry["resource"]:
+        return entry
+    said, known = entry["resource"], before["resource"]
+    # A row that knows a patient by number alone must not blank what another row said.
+    less = said.items() <= known.items() or len(said) < len(known)
+    return {**entry, "resource": {**said, **known} if less else {**known, **said}}
+
+
+def _moved(account: Account, shift: int) -> Account:
+    return account if account.offset is None else replace(account, offset=account.offset + shift)
+
+
+def piece_receipt(whole: Receipt, piece: Piece) -> Receipt:
+    """The receipt of a piece: the same again when the same whole is divided again."""
+    name = f"{whole.key}|{piece.place}|".encode()
+    return Receipt(
+        whole.hospital,
+        sha256(name + piece.body).hexdigest()[:32],
+        sha256(piece.body).hexdigest(),
+        piece.media_type,
+        len(piece.body),
+        whole.received,
+        whole=whole.receipt,
+        place=piece.place,
+    )
+
+
+def divided(receipt: Receipt, adapter: str, pieces: Sequence[Piece], now: datetime) -> tuple[Commit, Receipt]:
+    """The commit by which a long message becomes messages of their own, and its receipt afterwards."""
+    after = replace(
+        receipt,
+        state=State.DIVIDED,
+        settled=now.isoformat(timespec="milliseconds"),
+        adapter=adapter,
+        pieces=len(pieces),
+    )
+    receipts = [piece_receipt(receipt, piece) for piece in pieces]
+    notes = [note for row, piece in zip(receipts, pieces, strict=True) for note in _kept(row, piece)]
+    notes.append(Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)}))
+    jobs = [
+        Job(f"{inbox.TRANSLATE}/{row.key}", inbox.TRANSLATE, row.hospital, now, {"receipt": row.receipt})
+        for row in receipts
+    ]
+    return Commit(notes=tuple(notes), jobs=tuple(jobs), settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), after
+
+
+async def set_apart(
+    store: Store, whole: Receipt, rows: Sequence[Apart], now: datetime
+) -> tuple[list[Note], list[dict[str, str]]]:
+    """The notes that keep rows in quarantine, and what the receipt of the whole says of them."""
+    notes: list[Note] = []
+    told: list[dict[str, str]] = []
+    for row in rows:
+        held = _quarantined(piece_receipt(whole, row.piece), row.faults, now)
+        told.append({"where": held.problems[0]["where"], "text": _told(held)})
+        if await store.note(inbox.SHELF, held.key) is None:
+            notes += _kept(held, row.piece)
+    return notes, told
+
+
+def _quarantined(receipt: Receipt, faults: Sequence[Issue], now: datetime) -> Receipt:
+    problems: tuple[Mapping[str, str], ...] = tuple(
+        {"where": f.where or receipt.place, "text": f.text, "code": f.code} for f in faults
+    )
+    return replace(
+        receipt, state=State.QUARANTINED, settled=now.isoformat(timespec="milliseconds"), problems=problems
+    )
+
+
+def _told(held: Receipt) -> str:
+    return f"{held.place} is in quarantine as {held.receipt}: {held.problems[0]['text']}"
+
+
+def _kept(receipt: Receipt, piece: Piece) -> list[Note]:
+    original: dict[str, Any] = {"media_type": piece.media_type, "body": piece.body, "received": receipt.received}
+    return [
+        Note(inbox.SHELF, receipt.key, receipt.content()),
+        Note(inbox.ORIGINALS, receipt.key, original),
+    ]

@@ -1,0 +1,216 @@
+"""A mixed day, told to the last message."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from fhir_gateway.exchange import feeds as feeds_module
+from fhir_gateway.exchange.completeness import asked_day, day_of, signed, statement, verified
+from fhir_gateway.exchange.feeds import Feeds, communication
+from fhir_gateway.exchange.habit import Silence
+from fhir_gateway.exchange.inbox import SHELF, Receipt, State
+from fhir_gateway.fhir.validation import validate
+from fhir_gateway.problem import BadRequest, Unprocessable
+from fhir_gateway.store.port import Commit, Note
+
+pytestmark = pytest.mark.anyio
+NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+
+
+async def told(gateway, when=None):
+    house = gateway.house
+    hospital = house.directory.hospital("qn-general")
+    return await statement(house, hospital, asked_day(hospital, when or "", house.clock()))
+
+
+async def states_of(gateway):
+    rows = await gateway.store.notes(SHELF, {"hospital": "qn-general"}, "", 1000)
+    return Counter(content["state"] for _, content in rows), rows
+
+
+def numbered(message, number):
+    """The message with another control id and the sender's count (MSH-13)."""
+    fields = message.split(b"\r", 1)
+    head = fields[0].split(b"|")
+    head += [b""] * (13 - len(head))
+    head[9], head[12] = f"N{number}".encode(), str(number).encode()
+    return b"\r".join([b"|".join(head), *fields[1:]])
+
+
+async def test_the_totals_of_a_mixed_day_are_the_sum_of_the_receipts(pair, message):
+    province, _ = pair
+    good = re.sub(rb"\r?\n", b"\r", message("hl7v2/laboratory-oru"))
+    bad = re.sub(rb"\r?\n", b"\r", message("hl7v2/bad-no-pid"))
+    for number in (11, 12, 15):
+        assert (await province.ingest("qn-general", "application/hl7-v2", numbered(good, number))).status_code == 200
+    for _ in range(2):
+        await province.ingest("qn-general", "application/hl7-v2", numbered(good, 15))
+    held = (await province.ingest("qn-general", "application/hl7-v2", numbered(bad, 16))).json()
+    await province.ingest("qn-general", "application/hl7-v2", numbered(bad, 16))
+    first = await told(province.gateway)
+    states, rows = await states_of(province.gateway)
+    assert first["states"] == {state: states.get(state, 0) for state in first["states"]}
+    assert first["messages"] == len(rows) == sum(first["states"].values())
+    assert (first["received"], first["duplicates"]) == (4, 3)
+    assert first["quarantined"] == [
+        {"reason": held["problems"][0]["text"], "code": held["problems"][0]["code"], "messages": 1}
+    ]
+    assert [(s["first"], s["last"], s["gaps"]) for s in first["sequences"]] == [(11, 16, [[13, 14]])]
+    assert first["last_seen"] >= first["first_seen"] > ""
+
+    corrected = numbered(good, 17)
+    answer = await province.http.post(
+        f"/ingest/qn-general/{held['receipt']}/corrected",
+        content=corrected,
+        headers={**province.bearer("qn-general"), "Content-Type": "application/hl7-v2"},
+        params={"wait": "true"},
+    )
+    assert answer.status_code in (200, 202), answer.text
+    await province.gateway.settled.wait(f"qn-general/{answer.json()['receipt']}", 10)
+    after = await told(province.gateway)
+    assert (after["received"], after["corrections"], after["messages"]) == (4, 1, 5)
+    assert (after["states"]["corrected"], after["states"]["quarantined"], after["quarantined"]) == (1, 0, [])
+    assert sum(after["states"].values()) == after["messages"]
+
+
+async def test_a_quarantined_message_that_is_stored_later_moves_its_column(pair, message):
+    province, _ = pair
+    held = (await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/bad-no-pid"))).json()
+    assert (await told(province.gateway))["states"]["quarantined"] == 1
+    stored = {"state": str(State.STORED), "problems": []}
+    note = Note(SHELF, f"qn-general/{held['receipt']}", stored, expected={"state": str(State.QUARANTINED)})
+    await province.gateway.store.commit(Commit(notes=(note,)))
+    later = await told(province.gateway)
+    assert (later["states"]["quarantined"], later["states"]["stored"], later["quarantined"]) == (0, 1, [])
+
+
+async def test_pieces_and_rows_set_apart_add_up(pair):
+    """Two hundred and fifty rows in three pieces, one of them with a row of its own in quarantine."""
+    province, _ = pair
+    gateway = province.gateway
+    rows = {"rows": "patient", "columns": {"MA": "number", "SINH": {"field": "birth_date", "required": True}}}
+    hospital = replace(gateway.directory.hospital("qn-general"), tables={"patients": rows})
+    gateway.directory.hospitals["qn-general"] = hospital
+    lines = [f"{n},{'x' if n == 120 else f'19{n % 90 + 10}-01-{n % 28 + 1:02}'}" for n in range(250)]
+    body = "\n".join(["MA,SINH", *lines]).encode()
+    answer = await province.ingest("qn-general", "text/csv", body)
+    assert (answer.status_code, answer.json()["state"], answer.json()["pieces"]) == (202, "divided", 3)
+    for _ in range(200):
+        day = await told(gateway)
+        if not day["states"]["received"]:
+            break
+        await gateway.settled.wait("nobody", 0.05)
+    assert (day["received"], day["pieces"], day["messages"]) == (1, 4, 5)
+    expected = {"received": 0, "stored": 3, "quarantined": 1, "corrected": 0, "divided": 1}
+    assert day["states"] == expected
+    held = (await province.get("qn-general", "/ingest/qn-general?state=quarantined")).json()["receipts"][0]
+    assert held["problems"][0]["where"] == 'row 122, column "SINH"'
+    original = await province.get("qn-general", f"/ingest/qn-general/{held['receipt']}/original")
+    assert original.content == b"MA,SINH\n120,x"
+    patients = await province.search("qn-general", "Patient?_count=300&_elements=id")
+    assert len(patients) == 249
+
+
+def receipt(number, received, state=State.STORED, **more):
+    return Receipt("qn-general", f"{number:032x}", "0" * 64, "text/plain", 1, received, state, **more)
+
+
+async def keep(gateway, *receipts):
+    await gateway.store.commit(Commit(notes=tuple(Note(SHELF, row.key, row.content()) for row in receipts)))
+
+
+async def test_a_day_ends_at_midnight_in_the_hospitals_own_time(pair):
+    province, _ = pair
+    await keep(
+        province.gateway,
+        receipt(1, "2026-11-09T16:59:59.999+00:00"),
+        receipt(2, "2026-11-09T17:00:00.000+00:00"),
+        receipt(3, "2026-11-10T16:59:59.999+00:00", State.QUARANTINED),
+        receipt(4, "2026-11-10T17:00:00.000+00:00"),
+    )
+    before, day, after = [await told(province.gateway, f"2026-11-{n:02}") for n in (9, 10, 11)]
+    assert [one["messages"] for one in (before, day, after)] == [1, 2, 1]
+    assert day["from"] == "2026-11-10T00:00:00+07:00"
+    assert (day["first_seen"], day["last_seen"]) == ("2026-11-09T17:00:00.000+00:00", "2026-11-10T16:59:59.999+00:00")
+
+
+async def test_a_clock_that_jumps_moves_messages_and_loses_none(pair):
+    """Set back over midnight in the middle of a count: each message is in one day, and no number is missed."""
+    province, _ = pair
+    await keep(
+        province.gateway,
+        receipt(1, "2026-11-10T17:00:01.000+00:00", sequence="HIS#1"),
+        receipt(2, "2026-11-10T17:00:02.000+00:00", sequence="HIS#2"),
+        receipt(3, "2026-11-10T16:30:00.000+00:00", sequence="HIS#3"),
+        receipt(4, "2026-11-10T17:30:00.000+00:00", sequence="HIS#4"),
+    )
+    days = [await told(province.gateway, f"2026-11-{n}") for n in (10, 11)]
+    assert [day["messages"] for day in days] == [1, 3]
+    assert [sum(s["missing"] for s in day["sequences"]) for day in days] == [0, 0]
+
+
+async def test_a_day_without_any_tells_when_the_last_message_came(pair):
+    province, _ = pair
+    await keep(province.gateway, receipt(1, "2026-11-10T03:00:00.000+00:00"))
+    day = await told(province.gateway, "2026-11-14")
+    assert (day["messages"], day["first_seen"], day["last_seen"]) == (0, "", "2026-11-10T03:00:00.000+00:00")
+
+
+async def test_a_statement_is_signed_and_an_altered_one_is_found_out(pair):
+    province, _ = pair
+    house = province.gateway.house
+    made = signed(house, await told(province.gateway))
+    roots = [house.keys.authority]
+    assert verified(made, roots, house.clock()).signed <= house.clock()
+    with pytest.raises(Unprocessable, match="does not belong"):
+        verified({**made, "duplicates": 1}, roots, house.clock())
+    with pytest.raises(Unprocessable, match="not signed"):
+        verified({}, roots, house.clock())
+
+
+async def test_a_day_that_has_not_begun_is_refused(pair):
+    province, _ = pair
+    hospital = province.gateway.directory.hospital("qn-general")
+    assert asked_day(hospital, "", datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == day_of(hospital, date(2026, 11, 23))
+    for wrong in ("2026-11-24", "yesterday"):
+        with pytest.raises(BadRequest):
+            asked_day(hospital, wrong, NOON)
+
+
+def habitual(weeks):
+    """Ten messages each hour from eight to noon (local), every day, the last at ten on the 23rd."""
+    start = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+    for back in range(weeks * 7 + 1):
+        for minute in range(0, 120 if back == 0 else 240, 6):
+            yield (start - timedelta(days=back) + timedelta(minutes=minute)).isoformat(timespec="milliseconds")
+
+
+async def test_a_feed_that_falls_silent_is_told_once_and_is_told_back(pair, monkeypatch):
+    province, _ = pair
+    gateway, said = province.gateway, []
+    await keep(gateway, *(receipt(n, when) for n, when in enumerate(habitual(2))))
+    clock = [datetime(2026, 11, 23, 3, 30, tzinfo=UTC)]
+    house = replace(gateway.house, clock=lambda: clock[0])
+    monkeypatch.setattr(feeds_module.log, "warning", lambda text, **more: said.append((text, more["hospital"])))
+    watch = Feeds(house, timedelta(minutes=60), timedelta(seconds=60))
+    await watch.look()
+    assert watch.current["qn-general"].silence is None, "half an hour is shorter than any alarm"
+    clock[0] = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
+    for _ in range(3):
+        await watch.look()
+    assert said == [("the feed has fallen silent", "qn-general")]
+    assert watch.current["qn-general"].silence.missed > 5
+    alarms = await province.search("admin", "Communication?category=alert")
+    assert [alarm["payload"][0]["contentString"].count("No message") for alarm in alarms] == [1]
+    await keep(gateway, receipt(99_999, "2026-11-23T04:29:00.000+00:00"))
+    await watch.look()
+    assert watch.current["qn-general"].silence is None
+
+
+async def test_what_is_said_of_a_silence_is_valid(pair):
+    province, _ = pair
+    hospital = province.gateway.directory.hospital("qn-general")
+    assert validate(communication(hospital, Silence(NOON, 7.5, 0), NOON)) == ()
