@@ -27,6 +27,8 @@ class Chart:
     patient_ids: frozenset[tuple[str, str]] = frozenset()
     encounter: Link | None = None
     stay: tuple[str, str] = ("", "")
+    problems: dict[str, Link] = field(default_factory=dict)
+    indications: list[tuple[Link, str]] = field(default_factory=list)
     notices: dict[Notice, None] = field(default_factory=dict)
     _keys: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
 

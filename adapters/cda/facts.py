@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.cda import times
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import time
+from adapters.cda.datatypes import known_concept, time, words
 from adapters.cda.identifiers import identifiers, number_of
 from adapters.cda.map_staff import PERSON, PROVIDER, party
 from adapters.cda.node import NOTHING, Node
@@ -19,6 +19,10 @@ TRACKING = "the record of following up a concern, which the guide leaves out: th
 OBSERVING = "the status of the act of observing; the status of what was observed is mapped"
 
 _SHELL = ("id", "code", "statusCode", "text")
+_COMMENT = "2.16.840.1.113883.10.20.22.4.64"
+_COMMENT_CODE = "48767-8"
+_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+_SPEAKER = PERSON | frozenset({"Organization"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,18 @@ def is_negated(statement: Node, spot: Spot, path: str = "") -> bool:
 
 
 def author(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> Resource:
-    """The person who wrote the statement: its first author, else that of the concern around it."""
-    writer = statement.first("author", "assignedAuthor") or concern.first("author", "assignedAuthor")
-    return party(writer, spot.at(path), PERSON)
+    """The person who wrote the statement last, its own authors before those of the concern around it."""
+    writers = statement.all("author") or concern.all("author")
+    if not writers:
+        return {}
+    last = max(enumerate(writers), key=lambda one: (one[1].first("time").get("value"), one[0]))[1]
+    return party(last.first("assignedAuthor"), spot.at(path), PERSON)
+
+
+def informant(statement: Node, spot: Spot, path: str) -> Resource:
+    """Who told it: staff, or the patient again; a relative's word goes to the header's participants."""
+    entity = statement.first("informant", "assignedEntity")
+    return party(entity, spot.at(path), PERSON) if entity else {}
 
 
 def authored(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> str:
@@ -99,10 +112,39 @@ def keep_text(statement: Node, setting: Setting) -> None:
         setting.narrative.attribute(reference, "value")
 
 
-def inline_note(statement: Node, spot: Spot) -> list[Resource]:
-    """Words that stand in the statement itself and nowhere in the narrative."""
+def notes(statement: Node, spot: Spot) -> list[Resource]:
+    """Words that stand in the statement itself and nowhere in the narrative, and the comments made on it."""
     text = spot.text(statement.first("text"), "note[0].text")
-    return [{"text": text}] if text else []
+    found: list[Resource] = [{"text": text}] if text else []
+    for act in related(statement, "act"):
+        if follows(act, _COMMENT) or act.first("code").get("code") == _COMMENT_CODE:
+            one = _comment(act, spot.at(f"note[{len(found)}]"))
+            found += [one] if one else []
+    return found
+
+
+def _comment(act: Node, spot: Spot) -> Resource:
+    text = words(act.first("text"), spot.at("text"))
+    if not text:
+        return {}
+    set_aside(act, spot, PART)
+    return {
+        "authorReference": party(act.first("author", "assignedAuthor"), spot.at("authorReference"), _SPEAKER),
+        "time": time(act.first("author", "time"), spot.at("time")),
+        "text": text,
+    }
+
+
+def reasons(statement: Node, link: Link, spot: Spot) -> list[Resource]:
+    """Why it was done; a reason that is a problem of this document is linked to it at the end."""
+    found: list[Resource] = []
+    for node in related(statement):
+        if follows(node, _INDICATION):
+            one = known_concept(node.first("value"), spot.at(f"reasonCode[{len(found)}]"))
+            found += [one] if one else []
+            spot.chart.indications += [(link, number_of(number)) for number in node.all("id") if number_of(number)]
+            set_aside(node, spot, PART)
+    return found
 
 
 def related(statement: Node, element: str = "observation") -> list[Node]:
@@ -114,6 +156,14 @@ def with_template(statement: Node, *roots: str) -> Node:
     """The first nested observation that follows one of the templates."""
     for nested in related(statement):
         if follows(nested, *roots):
+            return nested
+    return NOTHING
+
+
+def part(statement: Node, root: str, code: str) -> Node:
+    """The first nested observation that follows the template, or that has the code which the template fixes."""
+    for nested in related(statement):
+        if follows(nested, root) or nested.first("code").get("code") == code:
             return nested
     return NOTHING
 

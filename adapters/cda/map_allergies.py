@@ -3,34 +3,40 @@
 https://hl7.org/fhir/R4/allergyintolerance.html
 """
 
+import re
+
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import known_concept, required_concept, start
+from adapters.cda.datatypes import absent, known_concept, required_concept, start, time
 from adapters.cda.facts import (
     PART,
     Setting,
     author,
     authored,
     follows,
-    inline_note,
+    informant,
     is_negated,
     keep_text,
+    notes,
     open_fact,
+    part,
     related,
     set_aside,
     set_status_aside,
-    with_template,
 )
+from adapters.cda.identifiers import number_of
 from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
 CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 SNOMED = "http://snomed.info/sct"
+ENDED = "http://hl7.org/fhir/StructureDefinition/allergyintolerance-abatement"
 
-_STATUS = "2.16.840.1.113883.10.20.22.4.28"
+_STATUS = ("2.16.840.1.113883.10.20.22.4.28", "33999-4")
 _REACTION = "2.16.840.1.113883.10.20.22.4.9"
-_SEVERITY = "2.16.840.1.113883.10.20.22.4.8"
-_CRITICALITY = "2.16.840.1.113883.10.20.22.4.145"
+_SEVERITY = ("2.16.840.1.113883.10.20.22.4.8", "SEV")
+_CRITICALITY = ("2.16.840.1.113883.10.20.22.4.145", "82606-5")
+_ELEMENT_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}\Z")
 
 
 def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
@@ -40,28 +46,35 @@ def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     keep_text(statement, setting)
     category = _mapped(kind, "allergy_category", spot, "category[0]")
     elements |= {
-        "clinicalStatus": {"coding": [{"system": CLINICAL, "code": _clinical(statement, spot)}]},
+        "extension": _ended(statement, spot),
+        "clinicalStatus": {"coding": [{"system": CLINICAL, "code": _clinical(statement, setting, spot)}]},
         "type": _mapped(kind, "allergy_type", spot, "type"),
         "category": [category] if category else [],
-        "criticality": _coded(with_template(statement, _CRITICALITY), "criticality", spot, "criticality"),
+        "criticality": _coded(part(statement, *_CRITICALITY), "criticality", spot, "criticality"),
         "code": _code(statement, kind, substance, spot.at("code")),
         "patient": chart.subject(),
         "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
         "recordedDate": authored(statement, spot, "recordedDate", setting.concern),
         "recorder": author(statement, spot, "recorder", setting.concern),
+        "asserter": informant(statement, spot, "asserter"),
         "reaction": _reactions(statement, spot),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     _set_parts_aside(statement, spot)
     chart.draft.add(*link, elements)
     return [link]
 
 
+def _ended(statement: Node, spot: Spot) -> list[Resource]:
+    when = time(statement.first("effectiveTime", "high"), spot.at("extension[0].valueDateTime"))
+    return [{"url": ENDED, "valueDateTime": when}] if when else []
+
+
 def _set_parts_aside(statement: Node, spot: Spot) -> None:
-    for part in related(statement):
-        if follows(part, _STATUS, _REACTION, _SEVERITY, _CRITICALITY):
-            set_aside(part, spot, PART)
-            _set_parts_aside(part, spot)
+    parts = [part(statement, *one) for one in (_STATUS, _SEVERITY, _CRITICALITY)]
+    for node in [one for one in parts if one] + _reaction_nodes(statement):
+        set_aside(node, spot, PART)
+        _set_parts_aside(node, spot)
     kind = statement.first("code")
     if kind.get("code") == "ASSERTION":
         for name in kind.attributes:
@@ -69,17 +82,27 @@ def _set_parts_aside(statement: Node, spot: Spot) -> None:
     set_status_aside(statement, spot)
 
 
+def _reaction_nodes(statement: Node) -> list[Node]:
+    """The reactions: by template, or by the relation that says how the allergy shows itself."""
+    relations = [(one.get("typeCode"), one.first("observation")) for one in statement.all("entryRelationship")]
+    return [node for kind, node in relations if node and (kind == "MFST" or follows(node, _REACTION))]
+
+
 def _substance(statement: Node) -> Node:
     for participant in statement.all("participant"):
         entity = participant.first("participantRole", "playingEntity")
         if entity.first("code") or entity.first("name"):
-            return entity.first("code") or entity.first("name")
+            code = entity.first("code")
+            named = code.get("code") or code.children or not entity.first("name").text
+            return code if code and named else entity.first("name")
     return NOTHING
 
 
-def _clinical(statement: Node, spot: Spot) -> str:
-    node = with_template(statement, _STATUS).first("value")
-    return _mapped(node, "allergy_status", spot, "clinicalStatus.coding[0].code") or "active"
+def _clinical(statement: Node, setting: Setting, spot: Spot) -> str:
+    """The allergy's own status, else that of the concern that tracks it."""
+    place = "clinicalStatus.coding[0].code"
+    told = _mapped(part(statement, *_STATUS).first("value"), "allergy_status", spot, place)
+    return told or _mapped(setting.concern.first("statusCode"), "concern_status", spot, place) or "active"
 
 
 def _mapped(node: Node, table: str, spot: Spot, path: str) -> str:
@@ -105,29 +128,43 @@ def _code(statement: Node, kind: Node, substance: Node, spot: Spot) -> Resource:
 def _none_known(kind: Node, substance: Node, spot: Spot) -> Resource:
     """No allergy to one substance, or none of a kind: the substance must never stand there as if it were one."""
     if substance.get("code") or substance.text:
+        negated = translated("allergy_absent_substance", substance.get("code"))
         code = spot.attribute(substance, "code", "text") or spot.text(substance, "text")
         system = spot.attribute(substance, "codeSystem", "text")
         name = spot.attribute(substance, "displayName", "text")
-        return {"text": " ".join(filter(None, ("no known allergy to", system, code, name)))}
+        coding = [{"system": SNOMED, "code": negated}] if negated else []
+        return {"coding": coding, "text": " ".join(filter(None, ("no known allergy to", system, code, name)))}
     known = _mapped(kind, "allergy_absent", spot, "coding[0].code")
     coding = [{"system": SNOMED, "code": known}] if known else []
     return {"coding": coding, "text": "no known allergies"}
 
 
 def _reactions(statement: Node, spot: Spot) -> list[Resource]:
-    """Each reaction with its severity; a severity of the whole allergy goes to the first."""
-    nested = [node for node in related(statement) if follows(node, _REACTION)]
-    found = []
-    for n, node in enumerate(nested):
-        place = spot.at(f"reaction[{n}]")
-        severity = with_template(node, _SEVERITY) or (with_template(statement, _SEVERITY) if n == 0 else NOTHING)
-        found.append(
-            {
-                "manifestation": [
-                    required_concept(node.first("value"), place.at("manifestation[0]"), node.first("text"))
-                ],
-                "onset": start(node.first("effectiveTime"), place.at("onset")),
-                "severity": _coded(severity, "severity", place, "severity"),
-            }
-        )
-    return found
+    """Each reaction with its severity; one of the whole allergy counts for those that have none of their own."""
+    whole = part(statement, *_SEVERITY)
+    reactions = _reaction_nodes(statement)
+    if not reactions and whole:
+        severity = _coded(whole, "severity", spot, "reaction[0].severity")
+        return [{"manifestation": [absent()], "severity": severity}] if severity else []
+    return [_reaction(node, whole, spot.at(f"reaction[{n}]")) for n, node in enumerate(reactions)]
+
+
+def _reaction(node: Node, whole: Node, spot: Spot) -> Resource:
+    place = spot.at("manifestation[0]")
+    return {
+        "id": _element_id(node, spot),
+        "manifestation": [required_concept(node.first("value"), place, node.first("text"))],
+        "onset": start(node.first("effectiveTime"), spot.at("onset")),
+        "severity": _coded(part(node, *_SEVERITY) or whole, "severity", spot, "severity"),
+        "note": notes(Node(children=node.all("entryRelationship")), spot) if related(node, "act") else [],
+    }
+
+
+def _element_id(node: Node, spot: Spot) -> str:
+    """The sender's number of the reaction, which has no identifier in FHIR, as the element's own id."""
+    number = next((one for one in node.all("id") if number_of(one)), NOTHING)
+    name = "extension" if number.get("extension") else "root"
+    if not _ELEMENT_ID.match(number.get(name)):
+        return ""
+    spot.attribute(number, name, "id")
+    return number.get(name)

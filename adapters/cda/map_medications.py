@@ -24,7 +24,7 @@ from adapters.cda.facts import (
     author,
     authored,
     follows,
-    inline_note,
+    notes,
     is_negated,
     keep_text,
     open_fact,
@@ -92,7 +92,7 @@ def _statement(chart: Chart, statement: Node) -> Link:
         "informationSource": author(statement, spot, "informationSource"),
         "reasonCode": _reasons(statement, spot),
         "dosage": _dosages(statement, spot.at("dosage[0]"), timed=False),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     elements["context"] = chart.encounter_at(first_time(elements, "effective"))
     chart.draft.add(*link, elements)
@@ -115,7 +115,7 @@ def _request(chart: Chart, statement: Node, setting: Setting) -> Link:
         "reasonCode": _reasons(statement, spot),
         "dosageInstruction": _dosages(statement, spot.at("dosageInstruction[0]"), timed=True),
         "dispenseRequest": _supply(statement, spot.at("dispenseRequest")),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     chart.draft.add(*link, elements)
     return link

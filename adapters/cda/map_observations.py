@@ -10,7 +10,7 @@ from adapters.cda.datatypes import concept, first_time, required_concept, timing
 from adapters.cda.facts import (
     Setting,
     author,
-    inline_note,
+    notes,
     is_negated,
     issued,
     keep_text,
@@ -37,7 +37,7 @@ def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     elements |= _finding(statement, spot)
     elements |= {
         "interpretation": _interpretations(statement, spot),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
         "bodySite": concept(statement.first("targetSiteCode"), spot.at("bodySite")),
         "method": concept(statement.first("methodCode"), spot.at("method")),
         "referenceRange": _reference_ranges(statement, spot),

@@ -10,7 +10,7 @@ from adapters.cda.facts import (
     Setting,
     author,
     authored,
-    inline_note,
+    notes,
     is_negated,
     keep_text,
     open_fact,
@@ -46,7 +46,7 @@ def planned(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "performer": performers(statement, spot, "performer"),
         "reasonCode": [reason] if reason else [],
         "bodySite": _sites(statement, spot),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     set_aside(with_template(statement, _INDICATION), spot, PART)
     chart.draft.add(*link, elements)
@@ -78,7 +78,7 @@ def goal(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "subject": chart.subject(),
         "target": [{"dueDate": due}] if due else [],
         "expressedBy": author(statement, spot, "expressedBy"),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     chart.draft.add(*link, elements)
     return [link]

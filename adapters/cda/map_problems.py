@@ -3,34 +3,48 @@
 https://hl7.org/fhir/R4/condition.html
 """
 
+from typing import Any
+
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, known_concept, required_concept, start, time
+from adapters.cda.datatypes import absence, concept, known_concept, required_concept, start, time
 from adapters.cda.facts import (
     PART,
     Setting,
     author,
     authored,
-    follows,
-    inline_note,
+    informant,
     is_negated,
     keep_text,
+    notes,
     open_fact,
+    part,
     related,
     set_aside,
     set_status_aside,
-    with_template,
 )
+from adapters.cda.identifiers import number_of
+from adapters.cda.map_observations import observation
 from adapters.cda.node import NOTHING, Node
+from adapters.cda.quantities import quantity
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+HEALTH_CONCERN = "http://hl7.org/fhir/us/core/CodeSystem/condition-category"
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+ONE_ONSET = "the age at which it began, beside the date, which is kept: FHIR has room for one of them"
 
-_STATUS = "2.16.840.1.113883.10.20.22.4.6"
-_DIAGNOSED = "2.16.840.1.113883.10.20.22.4.502"
-_SEVERITY = "2.16.840.1.113883.10.20.22.4.8"
+_STATUS = ("2.16.840.1.113883.10.20.22.4.6", "33999-4")
+_DIAGNOSED = ("2.16.840.1.113883.10.20.22.4.502", "77975-1")
+_SEVERITY = ("2.16.840.1.113883.10.20.22.4.8", "SEV")
+_AGE = ("2.16.840.1.113883.10.20.22.4.31", "445518008")
+_CATEGORIES = {
+    "problem-list-item": CATEGORY,
+    "encounter-diagnosis": CATEGORY,
+    "health-concern": HEALTH_CONCERN,
+}
 _GONE = frozenset({"inactive", "resolved", "remission"})
 
 
@@ -39,38 +53,67 @@ def condition(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     value = statement.first("value")
     link, spot, elements = open_fact(chart, "Condition", statement, value)
     keep_text(statement, setting)
-    clinical, ended = _course(statement, spot)
     refuted = is_negated(statement, spot, "verificationStatus.coding[0].code")
-    severity = concept(with_template(statement, _SEVERITY).first("value"), spot.at("severity"))
     elements |= {
-        "clinicalStatus": {"coding": [{"system": CLINICAL, "code": clinical}]},
+        "extension": _asserted(statement, spot),
+        **_course(statement, setting, spot),
         "verificationStatus": {"coding": [{"system": VERIFICATION, "code": "refuted"}]} if refuted else {},
         "category": _categories(statement, spot, setting),
-        "severity": severity,
+        "severity": concept(part(statement, *_SEVERITY).first("value"), spot.at("severity")),
         "code": required_concept(value, spot.at("code"), statement.first("text")),
+        "bodySite": _sites(statement, spot),
         "subject": chart.subject(),
         "encounter": _encounter(chart, setting),
-        "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
-        "abatementDateTime": ended,
+        **_onset(statement, spot),
         "recordedDate": _recorded(statement, setting, spot),
         "recorder": author(statement, spot, "recorder", setting.concern),
-        "note": inline_note(statement, spot),
+        "asserter": informant(statement, spot, "asserter"),
+        "note": notes(statement, spot),
     }
-    _set_parts_aside(statement, spot)
     chart.draft.add(*link, elements)
+    chart.problems.update((number_of(node), link) for node in statement.all("id") if number_of(node))
+    _beside(chart, statement, setting, link)
+    set_status_aside(statement, spot)
     return [link]
 
 
-def _set_parts_aside(statement: Node, spot: Spot) -> None:
-    for part in related(statement):
-        if follows(part, _STATUS, _DIAGNOSED, _SEVERITY):
-            set_aside(part, spot, PART)
-    set_status_aside(statement, spot)
+def _sites(statement: Node, spot: Spot) -> list[Resource]:
+    sites = (concept(node, spot.at(f"bodySite[{n}]")) for n, node in enumerate(statement.all("targetSiteCode")))
+    return [site for site in sites if site]
+
+
+def _beside(chart: Chart, statement: Node, setting: Setting, link: Link) -> None:
+    """What was observed of the problem: evidence where it supports it, else observations that speak of it."""
+    known = [part(statement, *one) for one in (_STATUS, _DIAGNOSED, _SEVERITY, _AGE)]
+    evidence: list[Resource] = []
+    for relation in statement.all("entryRelationship"):
+        node = relation.first("observation")
+        if node and any(node is one for one in known):
+            set_aside(node, setting.narrative, PART)
+        elif node:
+            for made in observation(chart, node, setting):
+                chart.draft.add(*made, {"focus": [chart.link(link)]})
+                evidence += [{"detail": [chart.link(made)]}] if relation.get("typeCode") == "SPRT" else []
+    chart.draft.add(*link, {"evidence": evidence} if evidence else {})
+
+
+def _diagnosis(statement: Node) -> Node:
+    """When it was diagnosed: the guide has an act for it, some senders an observation."""
+    acts = (act for act in related(statement, "act") if act.first("code").get("code") == _DIAGNOSED[1])
+    return next(acts, NOTHING) or part(statement, *_DIAGNOSED)
+
+
+def _asserted(statement: Node, spot: Spot) -> list[Resource]:
+    act = _diagnosis(statement)
+    when = start(act.first("effectiveTime"), spot.at("extension[0].valueDateTime"))
+    set_aside(act, spot, PART)
+    return [{"url": ASSERTED, "valueDateTime": when}] if when else []
 
 
 def _recorded(statement: Node, setting: Setting, spot: Spot) -> str:
-    diagnosed = start(with_template(statement, _DIAGNOSED).first("effectiveTime"), spot.at("recordedDate"))
-    return diagnosed or authored(statement, spot, "recordedDate", setting.concern)
+    """When it was first written down; else the day of the diagnosis, as the guide's table has it."""
+    written = authored(statement, spot, "recordedDate", setting.concern)
+    return written or start(_diagnosis(statement).first("effectiveTime"), spot.at("recordedDate"))
 
 
 def _encounter(chart: Chart, setting: Setting) -> Resource:
@@ -79,33 +122,60 @@ def _encounter(chart: Chart, setting: Setting) -> Resource:
     return chart.link(chart.encounter) if mine and chart.encounter else {}
 
 
-def _course(statement: Node, spot: Spot) -> tuple[str, str]:
-    """The clinical status and when it ended; FHIR has no end for what is still active."""
-    ended_node = statement.first("effectiveTime", "high")
-    node = _status_node(statement)
+def _onset(statement: Node, spot: Spot) -> dict[str, Any]:
+    """A date, else the age; FHIR takes one of them."""
+    when = statement.first("effectiveTime")
+    began = start(when, spot.at("onsetDateTime"))
+    node = part(statement, *_AGE).first("value")
+    if began:
+        for name in node.attributes:
+            spot.chart.document.tally.ignore(f"{node.place}/@{name}", ONE_ONSET)
+        return {"onsetDateTime": began}
+    age = quantity(node, spot.at("onsetAge"))
+    # age-1: an Age has a code of UCUM time.
+    if age.get("code") in {"a", "mo", "wk", "d", "h", "min"} and age["value"] > 0:
+        return {"onsetAge": age}
+    reason = absence(when.first("low"), spot.at("onsetDateTime"))
+    return {"_onsetDateTime": reason} if reason else {}
+
+
+def _course(statement: Node, setting: Setting, spot: Spot) -> dict[str, Any]:
+    """The clinical status and the end; FHIR has no end for what is active, so an ended problem is inactive."""
+    node = part(statement, *_STATUS).first("value")
     told = translated("problem_status", node.get("code"))
     if told:
+        for name in ("code", "codeSystem", "displayName"):
+            spot.attribute(node, name, "clinicalStatus.coding[0].code")
+    end = _end(statement.first("effectiveTime", "high"), spot)
+    if end and told and told not in _GONE:
+        spot.chart.notice(node.place, "a problem said to be active has an end: it is kept as inactive")
+        told = "inactive"
+    status = told or ("resolved" if end else _of_concern(setting.concern, spot) or "active")
+    return {"clinicalStatus": {"coding": [{"system": CLINICAL, "code": status}]}, **end}
+
+
+def _of_concern(concern: Node, spot: Spot) -> str:
+    """The concern's status, which counts where the problem has none of its own."""
+    node = concern.first("statusCode")
+    found = translated("concern_status", node.get("code"))
+    if found:
         spot.attribute(node, "code", "clinicalStatus.coding[0].code")
-        spot.attribute(node, "codeSystem", "clinicalStatus.coding[0].code")
-        spot.attribute(node, "displayName", "clinicalStatus.coding[0].code")
-    if told and told not in _GONE:
-        if ended_node.get("value"):
-            spot.chart.notice(ended_node.place, "an end date on a problem said to be active is left out")
-        return told, ""
-    ended = time(ended_node, spot.at("abatementDateTime"))
-    return told or ("resolved" if ended else "active"), ended
+    return found
 
 
-def _status_node(statement: Node) -> Node:
-    templated = with_template(statement, _STATUS)
-    coded = (node for node in related(statement) if node.first("code").get("code") == "33999-4")
-    return (templated or next(coded, NOTHING)).first("value")
+def _end(node: Node, spot: Spot) -> dict[str, Any]:
+    """When it ended; an end of unknown date is how senders say that it is over."""
+    ended = time(node, spot.at("abatementDateTime"))
+    if ended:
+        return {"abatementDateTime": ended}
+    unknown = node.get("nullFlavor") == "UNK"
+    return {"_abatementDateTime": absence(node, spot.at("abatementDateTime"))} if unknown else {}
 
 
 def _categories(statement: Node, spot: Spot, setting: Setting) -> list[Resource]:
     """The section's category first, then the kind of problem that the sender codes."""
     fixed = setting.section.category
-    known = fixed in {"problem-list-item", "encounter-diagnosis", "health-concern"}
-    categories = [{"coding": [{"system": CATEGORY, "code": fixed}]}] if known else []
+    system = _CATEGORIES.get(fixed)
+    categories = [{"coding": [{"system": system, "code": fixed}]}] if system else []
     own = known_concept(statement.first("code"), spot.at(f"category[{len(categories)}]"))
     return [*categories, own] if own else categories

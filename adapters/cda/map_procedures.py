@@ -14,7 +14,7 @@ from adapters.cda.facts import (
     author,
     authored,
     follows,
-    inline_note,
+    notes,
     is_negated,
     keep_text,
     open_fact,
@@ -55,7 +55,7 @@ def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "location": _location(chart, statement),
         "reasonCode": _reasons(statement, spot),
         "bodySite": _sites(statement, spot),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
     }
     for part in related(statement):
         if follows(part, _INDICATION, _REFUSAL):
@@ -108,7 +108,7 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "doseQuantity": quantity(statement.first("doseQuantity"), spot.at("doseQuantity")),
         "recorded": authored(statement, spot, "recorded"),
         "performer": _givers(statement, spot),
-        "note": inline_note(statement, spot),
+        "note": notes(statement, spot),
         "protocolApplied": _dose_number(statement.first("repeatNumber"), spot),
     }
     for part in related(statement):

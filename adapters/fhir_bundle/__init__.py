@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message as Header
 
-from adapters.contract import Message, Notice, Piece, Translation
+from adapters.contract import Message, Notice, Piece, Translation, Untranslatable
 from adapters.draft import Draft, resource_id
 from adapters.fhir_bundle.keys import Names
 from adapters.fhir_bundle.map_resource import Work
@@ -38,7 +38,12 @@ def recognises(body: bytes) -> bool:
 def translate(message: Message) -> Translation:
     """The message's resources under ids of the house. Raises Untranslatable with the FHIRPath of one it cannot take."""
     sent, pieces = _read(message)
+    for entry in sent.entries:
+        if entry.fault is not None:
+            raise entry.fault
+        check(entry.resource, entry.place)
     names = _names(message, sent)
+    _alone(sent, names)
     draft, tally, notices = Draft(message.hospital.name), Tally(), []
     for line in sent.lines:
         works = {entry.inside: _map(entry, names, draft) for entry in line.entries}
@@ -67,10 +72,17 @@ def _read(message: Message) -> tuple[Sent, str]:
     parameters = _parameters(message.media_type)
     check_declared(parameters.get("fhirversion", ""))
     first, form = _begin(message.media_type)
-    sent = parse(message.body, first, form)
+    return parse(message.body, first, form), form
+
+
+def _alone(sent: Sent, names: Names) -> None:
+    """Raises Untranslatable when two entries are one record."""
+    seen: set[tuple[str, str]] = set()
     for entry in sent.entries:
-        check(entry.resource, entry.place)
-    return sent, form
+        record = (entry.resource["resourceType"], names.key(entry.resource))
+        if record in seen:
+            raise Untranslatable("another entry is the same record", entry.place)
+        seen.add(record)
 
 
 def _names(message: Message, sent: Sent) -> Names:

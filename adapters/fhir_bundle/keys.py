@@ -11,7 +11,7 @@ from json import dumps
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
-from adapters.contract import Hospital, Resource, Untranslatable
+from adapters.contract import Hospital, Resource
 from adapters.draft import resource_id
 from adapters.fhir_bundle.parse import Entry, Pointer
 
@@ -45,12 +45,12 @@ class Names:
         return self.hospital.quirks.get("fhir_ids") == SOURCE_IDS
 
     def enter(self, entry: Entry) -> None:
-        """Know a resource by its fullUrl, its source id and its identifiers. Raises Untranslatable for a second one."""
-        kind = entry.resource["resourceType"]
+        """Know a resource by its fullUrl, its source id and its identifiers."""
+        kind = entry.resource.get("resourceType")
+        if not isinstance(kind, str):
+            return
         key = self.key(entry.resource)
         record = (kind, resource_id(self.hospital.name, kind, key))
-        if record in self.here:
-            raise Untranslatable("another entry is the same record", entry.place)
         self.here.add(record)
         self._know(entry.url, kind, key)
         self._know(f"{kind}/{entry.resource.get('id', '')}", kind, key)

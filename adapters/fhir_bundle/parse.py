@@ -12,11 +12,15 @@ from adapters.ruler import Ruler
 
 TAKEN = ("transaction", "batch", "collection", "document", "searchset")
 WHOLE = ("transaction", "document")
+_METHODS = "only what adds or updates a record (POST, PUT) is taken here; the rest over /fhir"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One resource as it was sent. ``place`` is its FHIRPath in the message, ``inside`` its path among the leaves."""
+    """One resource as it was sent. ``place`` is its FHIRPath in the message, ``inside`` its path among the leaves.
+
+    ``fault`` is why it cannot be taken at all; the entries beside it may be.
+    """
 
     place: str
     inside: str
@@ -24,6 +28,7 @@ class Entry:
     url: str
     request: Resource
     span: tuple[int, int]
+    fault: Untranslatable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +142,13 @@ def _entry(row: dict[str, Any], at: tuple[str, str], value: Value) -> Entry:
     place, inside = at
     request = row.get("request", {})
     method = request.get("method", "PUT") if isinstance(request, dict) else ""
+    resource, fault = row.get("resource"), None
+    if not isinstance(resource, dict):
+        fault, resource = Untranslatable("the entry has no resource", place), {}
     if method not in ("PUT", "POST"):
         where = place.removesuffix(".resource") + ".request.method"
-        raise Untranslatable("only what adds or updates a record (POST, PUT) is taken here; the rest over /fhir", where)
-    resource = row.get("resource")
-    if not isinstance(resource, dict):
-        raise Untranslatable("the entry has no resource", place)
-    return Entry(place, f"{inside}.resource", resource, str(row.get("fullUrl", "")), request, value.spans[inside])
+        fault = Untranslatable(_METHODS, where)
+    url, span = str(row.get("fullUrl", "")), value.spans[inside]
+    return Entry(place, f"{inside}.resource", resource, url, request, span, fault)
 
 

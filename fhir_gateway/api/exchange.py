@@ -74,10 +74,10 @@ class ExchangeDoors:
         return _json({**receipt.content(), "repeated": repeated}, status, (location,))
 
     async def receipts(self, services: Services, asked: Asked) -> Answer:
-        """``GET /ingest/{hospital}?state=quarantined``: what came, for whoever looks after the interface."""
+        """``GET /ingest/{hospital}?state=quarantined``: what came; ``?whole=`` the pieces of a divided message."""
         hospital = self._hospital(asked)
-        state = dict(asked.pairs).get("state")
-        where = {"hospital": hospital} | ({"state": state} if state else {})
+        wanted = {name: value for name, value in asked.pairs if name in ("state", "whole") and value}
+        where = {"hospital": hospital, **wanted}
         after = dict(asked.pairs).get("after", "")
         rows = await self.reception.house.store.notes(inbox.SHELF, where, after, LIST_LIMIT)
         await _audited(services, asked)

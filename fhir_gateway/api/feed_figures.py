@@ -3,7 +3,7 @@
 https://prometheus.io/docs/practices/naming/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -43,7 +43,7 @@ def _by_state(feeds: list[Feed]) -> GaugeMetricFamily:
     return family
 
 
-def _figure(name: str, text: str, feeds: list[Feed], values: list[float]) -> GaugeMetricFamily:
+def _figure(name: str, text: str, feeds: list[Feed], values: Sequence[float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"fhir_gateway_feed_{name}", text, labels=_HOSPITAL)
     for feed, value in zip(feeds, values, strict=True):
         family.add_metric((feed.hospital.name,), value)

@@ -51,9 +51,16 @@ def _links(receipt: Receipt) -> Markup:
     if receipt.ledger:
         links.append(link(f"{_there(receipt)}/ledger?_format=html", "ledger"))
         links.append(link(f"{_there(receipt)}/ledger?_format=html&fate=unmapped", "unmapped fields"))
-    for other, name in ((receipt.corrected_by, "the corrected message"), (receipt.corrects, "the message it corrects")):
+    others = (
+        (receipt.corrected_by, "the corrected message"),
+        (receipt.corrects, "the message it corrects"),
+        (receipt.whole, "the message it is a piece of"),
+    )
+    for other, name in others:
         if other:
             links.append(link(f"/ingest/{quote(receipt.hospital)}/{other}?_format=html", name))
+    if receipt.pieces:
+        links.append(link(f"/ingest/{quote(receipt.hospital)}?whole={receipt.receipt}", f"its {receipt.pieces} pieces"))
     return tag("nav", *links)
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import ssl
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import trustme
 
 from fhir_gateway.exchange.delivery import Undelivered
 from fhir_gateway.exchange.directory import _outbound
@@ -178,6 +180,37 @@ async def test_a_referral_inside_the_province_reaches_the_receiver_as_ref_i12(pa
 async def test_an_acknowledgement_of_something_else_is_none(frame):
     with pytest.raises(Undelivered):
         verdict(frame, "NUMBER")
+
+
+async def test_a_system_behind_tls_is_met_with_its_authority_and_our_certificate(tmp_path):
+    authority, ours = trustme.CA(), trustme.CA()
+    seen = []
+
+    async def serve(reader, writer):
+        seen.append(writer.get_extra_info("peercert"))
+        frame = await reader.readuntil(b"\x1c\r")
+        writer.write(ack(frame))
+        await writer.drain()
+        writer.close()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    ours.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ours.issue_cert("gateway").private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    outbound = {"v2": f"mllps://localhost:{port}", "ca": str(tmp_path / "ca.pem")}
+    body = b"MSH|^~\\&|A|B|C|D|20261123||RRI^I12|N1|P|2.5.1\r"
+    try:
+        with pytest.raises(Undelivered):
+            await hand_over({**outbound, "ca": str(tmp_path / "own.pem")}, body, "N1")
+        answer = await hand_over({**outbound, "certificate": str(tmp_path / "own.pem")}, body, "N1")
+    finally:
+        server.close()
+    assert answer.taken
+    assert seen[-1], "the gateway showed its certificate"
 
 
 async def test_nobody_listening_is_worth_another_try():

@@ -1,4 +1,4 @@
-"""What becomes of a national file's signature on its way in: receipt, ledger, Provenance, and quarantine where required."""
+"""What becomes of a file's signature on its way in: receipt, ledger, Provenance, quarantine where it is required."""
 
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location

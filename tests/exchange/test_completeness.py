@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from fhir_gateway.app import Gateway, directory, key_ring
 from fhir_gateway.exchange import feeds as feeds_module
 from fhir_gateway.exchange.completeness import asked_day, day_of, signed, statement, verified
 from fhir_gateway.exchange.feeds import Feeds, communication
@@ -14,10 +15,18 @@ from fhir_gateway.exchange.habit import Silence
 from fhir_gateway.exchange.inbox import SHELF, Receipt, State
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import BadRequest, Unprocessable
+from fhir_gateway.settings import Settings
 from fhir_gateway.store.port import Commit, Note
 
 pytestmark = pytest.mark.anyio
 NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def gateway(store, tmp_path):
+    """A gateway that keeps and tells; nothing of it works."""
+    settings = Settings(data=tmp_path)
+    return Gateway(settings, "http://quang-ninh", store, directory(settings), key_ring(settings))
 
 
 async def told(gateway, when=None):
@@ -76,14 +85,15 @@ async def test_the_totals_of_a_mixed_day_are_the_sum_of_the_receipts(pair, messa
     assert sum(after["states"].values()) == after["messages"]
 
 
-async def test_a_quarantined_message_that_is_stored_later_moves_its_column(pair, message):
-    province, _ = pair
-    held = (await province.ingest("qn-general", "application/hl7-v2", message("hl7v2/bad-no-pid"))).json()
-    assert (await told(province.gateway))["states"]["quarantined"] == 1
-    stored = {"state": str(State.STORED), "problems": []}
-    note = Note(SHELF, f"qn-general/{held['receipt']}", stored, expected={"state": str(State.QUARANTINED)})
-    await province.gateway.store.commit(Commit(notes=(note,)))
-    later = await told(province.gateway)
+async def test_a_quarantined_message_that_is_stored_later_moves_its_column(gateway):
+    held = receipt(
+        1, "2026-11-10T03:00:00.000+00:00", State.QUARANTINED, problems=({"where": "PID", "text": "no PID"},)
+    )
+    await keep(gateway, held)
+    assert (await told(gateway, "2026-11-10"))["quarantined"] == [{"reason": "no PID", "code": "", "messages": 1}]
+    stored = Note(SHELF, held.key, {"state": "stored", "problems": []}, expected={"state": "quarantined"})
+    await gateway.store.commit(Commit(notes=(stored,)))
+    later = await told(gateway, "2026-11-10")
     assert (later["states"]["quarantined"], later["states"]["stored"], later["quarantined"]) == (0, 1, [])
 
 
@@ -106,6 +116,10 @@ async def test_pieces_and_rows_set_apart_add_up(pair):
     assert (day["received"], day["pieces"], day["messages"]) == (1, 4, 5)
     expected = {"received": 0, "stored": 3, "quarantined": 1, "corrected": 0, "divided": 1}
     assert day["states"] == expected
+    parts = (await province.get("qn-general", f"/ingest/qn-general?whole={answer.json()['receipt']}")).json()[
+        "receipts"
+    ]
+    assert sorted(part["place"] for part in parts) == ["rows 102-201", "rows 2-101", "rows 202-251"]
     held = (await province.get("qn-general", "/ingest/qn-general?state=quarantined")).json()["receipts"][0]
     assert held["problems"][0]["where"] == 'row 122, column "SINH"'
     original = await province.get("qn-general", f"/ingest/qn-general/{held['receipt']}/original")
@@ -122,47 +136,43 @@ async def keep(gateway, *receipts):
     await gateway.store.commit(Commit(notes=tuple(Note(SHELF, row.key, row.content()) for row in receipts)))
 
 
-async def test_a_day_ends_at_midnight_in_the_hospitals_own_time(pair):
-    province, _ = pair
+async def test_a_day_ends_at_midnight_in_the_hospitals_own_time(gateway):
     await keep(
-        province.gateway,
+        gateway,
         receipt(1, "2026-11-09T16:59:59.999+00:00"),
         receipt(2, "2026-11-09T17:00:00.000+00:00"),
         receipt(3, "2026-11-10T16:59:59.999+00:00", State.QUARANTINED),
         receipt(4, "2026-11-10T17:00:00.000+00:00"),
     )
-    before, day, after = [await told(province.gateway, f"2026-11-{n:02}") for n in (9, 10, 11)]
+    before, day, after = [await told(gateway, f"2026-11-{n:02}") for n in (9, 10, 11)]
     assert [one["messages"] for one in (before, day, after)] == [1, 2, 1]
     assert day["from"] == "2026-11-10T00:00:00+07:00"
     assert (day["first_seen"], day["last_seen"]) == ("2026-11-09T17:00:00.000+00:00", "2026-11-10T16:59:59.999+00:00")
 
 
-async def test_a_clock_that_jumps_moves_messages_and_loses_none(pair):
+async def test_a_clock_that_jumps_moves_messages_and_loses_none(gateway):
     """Set back over midnight in the middle of a count: each message is in one day, and no number is missed."""
-    province, _ = pair
     await keep(
-        province.gateway,
+        gateway,
         receipt(1, "2026-11-10T17:00:01.000+00:00", sequence="HIS#1"),
         receipt(2, "2026-11-10T17:00:02.000+00:00", sequence="HIS#2"),
         receipt(3, "2026-11-10T16:30:00.000+00:00", sequence="HIS#3"),
         receipt(4, "2026-11-10T17:30:00.000+00:00", sequence="HIS#4"),
     )
-    days = [await told(province.gateway, f"2026-11-{n}") for n in (10, 11)]
+    days = [await told(gateway, f"2026-11-{n}") for n in (10, 11)]
     assert [day["messages"] for day in days] == [1, 3]
     assert [sum(s["missing"] for s in day["sequences"]) for day in days] == [0, 0]
 
 
-async def test_a_day_without_any_tells_when_the_last_message_came(pair):
-    province, _ = pair
-    await keep(province.gateway, receipt(1, "2026-11-10T03:00:00.000+00:00"))
-    day = await told(province.gateway, "2026-11-14")
+async def test_a_day_without_any_tells_when_the_last_message_came(gateway):
+    await keep(gateway, receipt(1, "2026-11-10T03:00:00.000+00:00"))
+    day = await told(gateway, "2026-11-14")
     assert (day["messages"], day["first_seen"], day["last_seen"]) == (0, "", "2026-11-10T03:00:00.000+00:00")
 
 
-async def test_a_statement_is_signed_and_an_altered_one_is_found_out(pair):
-    province, _ = pair
-    house = province.gateway.house
-    made = signed(house, await told(province.gateway))
+async def test_a_statement_is_signed_and_an_altered_one_is_found_out(gateway):
+    house = gateway.house
+    made = signed(house, await told(gateway))
     roots = [house.keys.authority]
     assert verified(made, roots, house.clock()).signed <= house.clock()
     with pytest.raises(Unprocessable, match="does not belong"):
@@ -171,9 +181,8 @@ async def test_a_statement_is_signed_and_an_altered_one_is_found_out(pair):
         verified({}, roots, house.clock())
 
 
-async def test_a_day_that_has_not_begun_is_refused(pair):
-    province, _ = pair
-    hospital = province.gateway.directory.hospital("qn-general")
+async def test_a_day_that_has_not_begun_is_refused(gateway):
+    hospital = gateway.directory.hospital("qn-general")
     assert asked_day(hospital, "", datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == day_of(hospital, date(2026, 11, 23))
     for wrong in ("2026-11-24", "yesterday"):
         with pytest.raises(BadRequest):
@@ -188,9 +197,8 @@ def habitual(weeks):
             yield (start - timedelta(days=back) + timedelta(minutes=minute)).isoformat(timespec="milliseconds")
 
 
-async def test_a_feed_that_falls_silent_is_told_once_and_is_told_back(pair, monkeypatch):
-    province, _ = pair
-    gateway, said = province.gateway, []
+async def test_a_feed_that_falls_silent_is_told_once_and_is_told_back(gateway, monkeypatch):
+    said = []
     await keep(gateway, *(receipt(n, when) for n, when in enumerate(habitual(2))))
     clock = [datetime(2026, 11, 23, 3, 30, tzinfo=UTC)]
     house = replace(gateway.house, clock=lambda: clock[0])
@@ -203,14 +211,15 @@ async def test_a_feed_that_falls_silent_is_told_once_and_is_told_back(pair, monk
         await watch.look()
     assert said == [("the feed has fallen silent", "qn-general")]
     assert watch.current["qn-general"].silence.missed > 5
-    alarms = await province.search("admin", "Communication?category=alert")
-    assert [alarm["payload"][0]["contentString"].count("No message") for alarm in alarms] == [1]
+    written = communication(house.directory.hospital("qn-general"), watch.current["qn-general"].silence, clock[0])
+    alarm = await gateway.store.current(f"Communication/{written['id']}")
+    assert b"No message from" in alarm.body
+    assert alarm.readers == ("qn-general",)
     await keep(gateway, receipt(99_999, "2026-11-23T04:29:00.000+00:00"))
     await watch.look()
     assert watch.current["qn-general"].silence is None
 
 
-async def test_what_is_said_of_a_silence_is_valid(pair):
-    province, _ = pair
-    hospital = province.gateway.directory.hospital("qn-general")
+async def test_what_is_said_of_a_silence_is_valid(gateway):
+    hospital = gateway.directory.hospital("qn-general")
     assert validate(communication(hospital, Silence(NOON, 7.5, 0), NOON)) == ()

@@ -138,3 +138,16 @@ async def test_a_row_is_set_apart_once_however_often_its_whole_is_translated(sto
 
 def test_what_is_set_apart_is_accounted_for_as_a_whole():
     assert joined([(Piece("", b"", "row 7"), None)]).ledger == (Account("row 7", Fate.IGNORED, reason=APART),)
+
+
+@pytest.mark.anyio
+async def test_a_bad_entry_of_a_batch_waits_alone_and_the_rest_is_in_the_records(pair, message):
+    province, _ = pair
+    answer = await province.ingest("qn-general", "application/fhir+json", message("fhir_bundle/bad-entry"))
+    assert (answer.status_code, answer.json()["state"]) == (200, "stored")
+    (held,) = (await province.get("qn-general", "/ingest/qn-general?state=quarantined")).json()["receipts"]
+    assert held["whole"] == answer.json()["receipt"]
+    assert held["problems"][0]["where"] == "Bundle.entry[1].resource.status"
+    assert held["receipt"] in answer.json()["notices"][-1]["text"]
+    assert len(await province.search("qn-general", "Patient?name=Nguyễn")) == 1
+    assert await province.search("qn-general", "Observation?status=final") == []

@@ -188,7 +188,7 @@ async def test_whoever_waits_for_a_message_gets_its_settled_receipt(pair, messag
 
 
 def test_all_shipped_adapters_are_wired():
-    assert sorted(adapters()) == ["cda", "hl7v2", "vn_xml"]
+    assert sorted(adapters()) == ["cda", "fhir_bundle", "hl7v2", "tabular", "vn_record", "vn_xml"]
 
 
 async def test_a_quarantined_message_can_be_tried_again_after_a_correction(store, tmp_path, message):

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from adapters import fhir_bundle
 from adapters.contract import Fate, Untranslatable
 from adapters.draft import resource_id
+from adapters.fhir_bundle import versions
 from fhir_gateway.exchange.division import joined
+from fhir_gateway.fhir.definitions import resource_types, types
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"text": "An"}]}
 OBSERVATION = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "Hb"}}
@@ -248,3 +250,32 @@ def test_every_leaf_is_in_the_ledger_once_with_its_byte(translate, content):
     for account in done.ledger:
         assert body[account.offset : account.offset + 1] in b'"-0123456789tf'
     assert all(account.fate is Fate.MAPPED for account in done.ledger)
+
+
+def test_nothing_that_r4_has_is_taken_for_another_version():
+    known = types()
+    for (kind, element), version in versions._OTHERS.items():
+        if element:
+            assert element not in known[kind]["elements"], f"{kind}.{element} is not of {version} alone"
+            assert f"{element}[x]" not in known[kind]["elements"] or element == "medication"
+        else:
+            assert kind not in known, f"{kind} is not of {version} alone"
+    assert {row["type"] for row in versions._rows("types")} == set(resource_types()) - {"Resource", "DomainResource"}
+
+
+def test_an_entry_that_cannot_be_taken_does_not_keep_the_others_out(message, bundle):
+    content = bundle("batch", PATIENT, {"resourceType": "Transport"}, {"x": 1}, OBSERVATION)
+    content["entry"].append({"request": {"method": "DELETE", "url": "Patient/p2"}})
+    with pytest.raises(Untranslatable):
+        fhir_bundle.translate(message(content))
+    refused = []
+    for piece in fhir_bundle.divide(message(content), 1):
+        try:
+            fhir_bundle.translate(message(piece.body, media_type=piece.media_type))
+        except Untranslatable as fault:
+            refused.append(fault.where)
+    assert refused == [
+        "Bundle.entry[1].resource",
+        "Bundle.entry[2].resource.resourceType",
+        "Bundle.entry[4].request.method",
+    ]
