@@ -253,9 +253,7 @@ class Gateway:
         longest, letters = self.settings.translate_seconds, self.reception.inbox
         translator = Translator(self.house, letters, adapters(), self.outgoing, self.settled, longest)
         dispatcher = Dispatcher(self.house, courier, self.settings.retry_seconds, self.settings.retry_limit_seconds)
-        answering = Answering(
-            self.house, speaker(), self.settings.retry_seconds, self.settings.retry_limit_seconds
-        )
+        answering = Answering(self.house, speaker(), self.settings.retry_seconds, self.settings.retry_limit_seconds)
         lease = self.settings.lease_seconds
         if self.settings.mongo_url is None:
             # Nobody else works on an embedded database: what is leased was leased by a gateway that was killed.

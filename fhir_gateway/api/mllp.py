@@ -140,12 +140,14 @@ class Listener:
                 lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=seconds
             )
         except (ssl.SSLError, OSError) as fault:
-            return self._turned_away(peer, reason_of(fault))
+            self._turned_away(peer, reason_of(fault))
+            return None
         line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         stranger = self._spoken.objection(transport) if tls and self._spoken else ""
         if stranger:
             await line.close()
-            return self._turned_away(peer, stranger)
+            self._turned_away(peer, stranger)
+            return None
         return line
 
     def _turned_away(self, peer: str, reason: str) -> None:
