@@ -86,6 +86,18 @@ class Account:
     reason: str = ""
     offset: int | None = None
 
+    def take(self, target: str) -> None:
+        """The field went into ``target`` too; that wins over a reason to leave it out."""
+        if not self.targets:
+            self.fate, self.targets, self.reason = Fate.MAPPED, (target,), ""
+        elif target not in self.targets:
+            self.targets = (*self.targets, target)
+
+    def ignore(self, reason: str) -> None:
+        """The field is left out on purpose; the first reason stands."""
+        if self.fate is Fate.UNMAPPED:
+            self.fate, self.reason = Fate.IGNORED, reason
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:

@@ -35,9 +35,13 @@ def _object(value: Resource) -> Resource:
     kept = {}
     for name, item in value.items():
         kind = type(item)
-        inner = item if kind is str else _object(item) if kind is dict else _array(item) if kind is list else item
-        if inner or inner == 0:
-            kept[name] = inner
+        if kind is str:
+            if item:
+                kept[name] = item
+        elif item is not None:
+            inner = _object(item) if kind is dict else _array(item) if kind is list else item
+            if inner or inner == 0:
+                kept[name] = inner
     return kept
 
 
@@ -55,10 +59,13 @@ def _holds_empty(value: Any) -> bool:
     """Whether pruning would change the value: cheaper than pruning, and most resources are clean."""
     for item in value.values() if type(value) is dict else value:
         kind = type(item)
-        if kind is dict or kind is list:
+        if kind is str:
+            if not item:
+                return True
+        elif kind is dict or kind is list:
             if not item or _holds_empty(item):
                 return True
-        elif item is None or item == "":
+        elif item is None:
             return True
     return False
 
@@ -84,9 +91,16 @@ class Draft:
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add a resource or complete one added before (elements given now win). Returns the live resource."""
+        resource = self.live(resource_type, key)
+        resource.update(_object(elements))
+        return resource
+
+    def live(self, resource_type: str, key: str) -> Resource:
+        """The resource as it stands, opened where nothing was added yet."""
         identity = self.id(resource_type, key)
-        resource = self._resources.setdefault(identity, {"resourceType": resource_type, "id": identity})
-        resource.update(pruned(elements))
+        resource = self._resources.get(identity)
+        if resource is None:
+            resource = self._resources[identity] = {"resourceType": resource_type, "id": identity}
         return resource
 
     def has(self, resource_type: str, key: str) -> bool:

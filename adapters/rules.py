@@ -8,11 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from adapters.contract import Adapter, Message, Translation
-from adapters.tally import Tally
+from adapters.contract import Account, Adapter, Message, Translation
 
 #: Modules that carry a field from the message to the function that maps it.
-CARRIERS = frozenset({"tally", "read", "records", "chart", "episode", "rows", "line"})
+CARRIERS = frozenset({"contract", "tally", "read", "records", "chart", "episode", "rows", "line"})
 _HERE = Path(__file__).parent
 
 Rules = dict[tuple[str, str], str]
@@ -21,12 +20,12 @@ Rules = dict[tuple[str, str], str]
 def watched(adapter: Adapter, message: Message) -> tuple[Translation, Rules]:
     """The translation, and for each (place, target) the function that made it. Raises what the adapter raises."""
     rules: Rules = {}
-    taking = Tally.take.__code__
+    taking = Account.take.__code__
 
     def look(frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and frame.f_code is taking:
             local = frame.f_locals
-            rules.setdefault((local["place"], local["target"]), _rule(frame.f_back))
+            rules.setdefault((local["self"].place, local["target"]), _rule(frame.f_back))
 
     before = sys.getprofile()
     sys.setprofile(look)

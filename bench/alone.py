@@ -45,6 +45,9 @@ class Memory:
     async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
         return len(self._page)
 
+    async def estimate(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+        return len(self._page)
+
     async def append(self, events: Sequence[Event]) -> None:
         """Durable at once, and forgotten."""
 

@@ -100,7 +100,7 @@ def key_ring(settings: Settings) -> KeyRing:
 
 
 def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Client]:
-    """Who may have a token: the built-in clients, partner gateways whose keys are known, hospitals with an account."""
+    """Who may have a token: the built-in clients and each hospital, partner gateways with known keys, accounts."""
     partners = {
         partner.client: Client(partner.client, "gateway", partner.name, json.loads(partner.jwks))
         for partner in known.partners.values()
@@ -108,7 +108,7 @@ def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Cli
     }
     hospitals = (name for name, doors in known.doors.items() if doors.portal)
     accounts = {name: Client(name, "hospital", name, {"keys": []}) for name in hospitals}
-    return {**accounts, **(development_clients(ring) if development else {}), **partners}
+    return {**accounts, **(development_clients(ring, known.hospitals) if development else {}), **partners}
 
 
 class Replays:

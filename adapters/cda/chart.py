@@ -30,7 +30,7 @@ class Chart:
     problems: dict[str, Link] = field(default_factory=dict)
     indications: list[tuple[Link, str]] = field(default_factory=list)
     notices: dict[Notice, None] = field(default_factory=dict)
-    _keys: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], list[tuple[str, Node]]] = field(default_factory=dict)
 
     def link(self, link: Link, display: str = "") -> Resource:
         return self.draft.reference(*link, display or None)
@@ -48,14 +48,17 @@ class Chart:
         """What an earlier mention of the same resource already put into one of its lists."""
         return list(self.draft.add(*link, {}).get(element, []))
 
-    def fact_key(self, resource_type: str, signature: str, number: str) -> str:
+    def fact_key(self, resource_type: str, signature: str, number: str, statement: Node) -> str:
         """The key of a fact: what it states, counted when different facts of one document state the same.
 
         A sender's own id alone will not do: published samples give one id to two different problems.
         """
-        numbers = self._keys.setdefault((resource_type, signature), {})
-        place = numbers.setdefault(number or f"without number {len(numbers)}", len(numbers))
-        return f"{self.scope}|{signature}|{place}"
+        facts = self._keys.setdefault((resource_type, signature), [])
+        for place, (known, told) in enumerate(facts):
+            if number and known == number and told.states_the_same(statement):
+                return f"{self.scope}|{signature}|{place}"
+        facts.append((number, statement))
+        return f"{self.scope}|{signature}|{len(facts) - 1}"
 
     def encounter_at(self, time: str) -> Resource | None:
         """The document's encounter, if the time lies inside it."""

@@ -44,8 +44,14 @@ def _name(node: Node, spot: Spot) -> Resource:
     if not text:
         return {}
     parts = _parts(node, spot) if node.children else _guess(node, spot)
-    use = translated("name_use", _used(node, "use", "name_use", spot))
+    use = translated("name_use", _used(node, "use", "name_use", spot)) or _birth_name(node, spot)
     return {"use": use, "text": text, **parts, "period": period(node.first("validTime"), spot.at("period"))}
+
+
+def _birth_name(node: Node, spot: Spot) -> str:
+    """The name before marriage, where the sender marks the family name as that of birth."""
+    born = [part for part in node.all("family") if part.get("qualifier") == "BR"]
+    return "maiden" if born and spot.attribute(born[0], "qualifier", "use") else ""
 
 
 def _parts(node: Node, spot: Spot) -> Resource:

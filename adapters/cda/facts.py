@@ -32,13 +32,15 @@ class Setting:
     section: SectionKind
     narrative: Spot
     concern: Node = NOTHING
+    procedure: Link | None = None
+    specimen: Link | None = None
 
 
 def open_fact(chart: Chart, resource_type: str, statement: Node, code: Node) -> tuple[Link, Spot, Resource]:
     """The link, the place and the first elements of the resource for a statement."""
     number = next((number_of(node) for node in statement.all("id") if number_of(node)), "")
     signature = f"{_label(code)}|{_stamp(statement)}"
-    link = (resource_type, chart.fact_key(resource_type, signature, number))
+    link = (resource_type, chart.fact_key(resource_type, signature, number, statement))
     spot = chart.spot(link)
     return link, spot, {"identifier": identifiers(statement.all("id"), spot)}
 
@@ -98,11 +100,15 @@ def issued(statement: Node, spot: Spot) -> str:
     return time(statement.first("author", "time"), spot.at("issued")) if exact else ""
 
 
-def performers(statement: Node, spot: Spot, path: str) -> list[Resource]:
-    """References to all who did it."""
+def performers(statement: Node, spot: Spot, path: str, below: str = "") -> list[Resource]:
+    """References to all who did it, each entered at its own index of ``path``."""
     entities = [node.first("assignedEntity") for node in statement.all("performer")]
-    found = (party(entity, spot.at(f"{path}[{n}]"), PROVIDER) for n, entity in enumerate(entities))
-    return [one for one in found if one]
+    found: list[Resource] = []
+    for entity in entities:
+        place = spot.at(f"{path}[{len(found)}]")
+        one = party(entity, place.at(below) if below else place, PROVIDER)
+        found += [one] if one else []
+    return found
 
 
 def keep_text(statement: Node, setting: Setting) -> None:
@@ -145,6 +151,19 @@ def reasons(statement: Node, link: Link, spot: Spot) -> list[Resource]:
             spot.chart.indications += [(link, number_of(number)) for number in node.all("id") if number_of(number)]
             set_aside(node, spot, PART)
     return found
+
+
+_WITH_REASONS = frozenset({"Procedure", "Encounter", "MedicationRequest", "MedicationStatement", "ServiceRequest"})
+
+
+def link_reasons(chart: Chart) -> None:
+    """Name the problems of this document that are given as reasons; a problem may stand after what it explains."""
+    for link, number in chart.indications:
+        problem = chart.problems.get(number)
+        if problem and link[0] in _WITH_REASONS:
+            known = chart.known(link, "reasonReference")
+            one = chart.link(problem)
+            chart.draft.add(*link, {"reasonReference": known if one in known else [*known, one]})
 
 
 def related(statement: Node, element: str = "observation") -> list[Node]:

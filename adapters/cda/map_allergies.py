@@ -50,19 +50,24 @@ def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "clinicalStatus": {"coding": [{"system": CLINICAL, "code": _clinical(statement, setting, spot)}]},
         "type": _mapped(kind, "allergy_type", spot, "type"),
         "category": [category] if category else [],
-        "criticality": _coded(part(statement, *_CRITICALITY), "criticality", spot, "criticality"),
+        "criticality": _coded(_either(statement, setting.concern), "criticality", spot, "criticality"),
         "code": _code(statement, kind, substance, spot.at("code")),
         "patient": chart.subject(),
         "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
         "recordedDate": authored(statement, spot, "recordedDate", setting.concern),
         "recorder": author(statement, spot, "recorder", setting.concern),
         "asserter": informant(statement, spot, "asserter"),
-        "reaction": _reactions(statement, spot),
+        "reaction": _reactions(statement, setting.concern, spot),
         "note": notes(statement, spot),
     }
     _set_parts_aside(statement, spot)
     chart.draft.add(*link, elements)
     return [link]
+
+
+def _either(statement: Node, concern: Node) -> Node:
+    """Some senders set the criticality beside the allergy, under its concern."""
+    return part(statement, *_CRITICALITY) or part(concern, *_CRITICALITY)
 
 
 def _ended(statement: Node, spot: Spot) -> list[Resource]:
@@ -76,9 +81,8 @@ def _set_parts_aside(statement: Node, spot: Spot) -> None:
         set_aside(node, spot, PART)
         _set_parts_aside(node, spot)
     kind = statement.first("code")
-    if kind.get("code") == "ASSERTION":
-        for name in kind.attributes:
-            spot.chart.document.tally.ignore(f"{kind.place}/@{name}", PART)
+    for name in kind.attributes:
+        spot.chart.document.tally.ignore(f"{kind.place}/@{name}", PART)
     set_status_aside(statement, spot)
 
 
@@ -101,7 +105,8 @@ def _substance(statement: Node) -> Node:
 def _clinical(statement: Node, setting: Setting, spot: Spot) -> str:
     """The allergy's own status, else that of the concern that tracks it."""
     place = "clinicalStatus.coding[0].code"
-    told = _mapped(part(statement, *_STATUS).first("value"), "allergy_status", spot, place)
+    node = part(statement, *_STATUS) or part(setting.concern, *_STATUS)
+    told = _mapped(node.first("value"), "allergy_status", spot, place)
     return told or _mapped(setting.concern.first("statusCode"), "concern_status", spot, place) or "active"
 
 
@@ -139,9 +144,9 @@ def _none_known(kind: Node, substance: Node, spot: Spot) -> Resource:
     return {"coding": coding, "text": "no known allergies"}
 
 
-def _reactions(statement: Node, spot: Spot) -> list[Resource]:
+def _reactions(statement: Node, concern: Node, spot: Spot) -> list[Resource]:
     """Each reaction with its severity; one of the whole allergy counts for those that have none of their own."""
-    whole = part(statement, *_SEVERITY)
+    whole = part(statement, *_SEVERITY) or part(concern, *_SEVERITY)
     reactions = _reaction_nodes(statement)
     if not reactions and whole:
         severity = _coded(whole, "severity", spot, "reaction[0].severity")

@@ -7,10 +7,11 @@ from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import absence, absent, required_concept, time
+from adapters.cda.facts import link_reasons
 from adapters.cda.identifiers import identifier, number_of
 from adapters.cda.map_encounters import encompassing
 from adapters.cda.map_header import event, extensions, language
-from adapters.cda.map_people import patient, relatives
+from adapters.cda.map_people import general_practitioners, patient, relatives
 from adapters.cda.map_sections import sections
 from adapters.cda.map_staff import PERSON, PROVIDER, organization, party
 from adapters.cda.map_unstructured import unstructured
@@ -43,6 +44,7 @@ def document(chart: Chart) -> None:
     spot = chart.spot(link)
     patient(root.first("recordTarget", "patientRole"), chart)
     relatives(chart)
+    general_practitioners(chart)
     stay = encompassing(chart, root.first("componentOf", "encompassingEncounter"))
     elements = _header(chart, root, spot, stay)
     structured = root.first("component", "structuredBody")
@@ -50,6 +52,7 @@ def document(chart: Chart) -> None:
     elements["section"] = sections(chart, structured, spot)
     if file:
         elements["section"] += unstructured(chart, file, elements, spot)
+    link_reasons(chart)
     chart.draft.add(*link, elements)
 
 

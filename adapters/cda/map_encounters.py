@@ -3,22 +3,31 @@
 https://hl7.org/fhir/R4/encounter.html
 """
 
+import re
+from dataclasses import replace
+
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import coding, concept, period, start
-from adapters.cda.demographics import addresses
-from adapters.cda.facts import PART, Setting, follows, keep_text, related, set_aside, status, with_template
+from adapters.cda.datatypes import coding, known_concept, period, start
+from adapters.cda.facts import PART, Setting, follows, keep_text, reasons, related, set_aside, status
 from adapters.cda.identifiers import identifiers, key_of, number_of
+from adapters.cda.map_observations import remarks
+from adapters.cda.map_places import location
 from adapters.cda.map_problems import condition
 from adapters.cda.map_staff import STAFF, organization, party
-from adapters.cda.node import NOTHING, Node
-from adapters.cda.tables import translated
+from adapters.cda.node import Node
+from adapters.cda.tables import SectionKind, translated
 from adapters.contract import Resource
 
 UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
+ACT_CODES = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ACT_CODE = "2.16.840.1.113883.5.4"
+CPT = "2.16.840.1.113883.6.12"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
-_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
 _DIAGNOSIS = "2.16.840.1.113883.10.20.22.4.80"
+_ROLES = frozenset({"ADM", "ATND", "CON", "DIS", "REF", "CALLBCK", "ESC", "PPRF", "SPRF", "PART", "TRANS"})
+# Visits that the American procedure codes name by where they take place.
+_VISITS = ((99202, 99215, "AMB"), (99221, 99239, "IMP"), (99281, 99285, "EMER"))
 
 
 def encompassing(chart: Chart, node: Node) -> Link | None:
@@ -52,15 +61,18 @@ def encounter(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     told = status(statement, "encounter_status", spot)
     elements = {
         "identifier": identifiers(statement.all("id"), spot, chart.known(link, "identifier")),
-        "status": "finished" if told == "unknown" and when.get("end") else told,
+        "status": "finished" if told == "unknown" and _is_over(statement, when) else told,
         **_kind(statement.first("code"), spot),
         "subject": chart.subject(),
-        "participant": _performers(statement, spot),
+        "participant": _performers(statement, spot, chart.known(link, "participant")),
         "period": when,
-        "reasonCode": _reasons(statement, spot),
-        "diagnosis": _diagnoses(chart, statement, setting),
+        "reasonCode": reasons(statement, link, spot),
+        "diagnosis": _diagnoses(chart, statement, setting, link),
+        "hospitalization": _discharge(statement.first("sdtc:dischargeDispositionCode"), spot),
+        "location": _places(chart, statement, chart.known(link, "location")),
     }
     _complete(chart, link, elements)
+    remarks(chart, statement, setting, link)
     return [link]
 
 
@@ -83,6 +95,17 @@ def _key(chart: Chart, node: Node) -> str:
     return f"{chart.patient}|{number}" if number else f"{chart.scope}|{node.place}"
 
 
+def named(chart: Chart, statement: Node, setting: Setting) -> Resource:
+    """The encounter that a statement says it belongs to."""
+    inner = related(statement, "encounter")
+    return chart.link(encounter(chart, inner[0], setting)[0]) if inner else {}
+
+
+def _is_over(statement: Node, when: Resource) -> bool:
+    """An end, or a single moment, lies behind."""
+    return bool(when.get("end") or (when and statement.first("effectiveTime").get("value")))
+
+
 def _period(node: Node, spot: Spot) -> Resource:
     found = period(node, spot)
     if found:
@@ -92,70 +115,95 @@ def _period(node: Node, spot: Spot) -> Resource:
 
 
 def _kind(node: Node, spot: Spot) -> Resource:
-    """The class where the code is one, else the type with the class unknown: it is never guessed."""
-    if node.get("codeSystem") == ACT_CODE and translated("encounter_class", node.get("code")):
-        return {"class": coding(node, spot.at("class"))}
-    kind = concept(node, spot.at("type[0]"))
-    translation = next((one for one in node.all("translation") if one.get("codeSystem") == ACT_CODE), NOTHING)
-    known = translated("encounter_class", translation.get("code"))
-    return {"class": coding(translation, spot.at("class")) if known else UNKNOWN_CLASS, "type": [kind] if kind else []}
+    """The class where one of the codes is one, else unknown: it is never guessed; the other codes are the type."""
+    codes = [one for one in (node, *node.all("translation")) if _class(one)]
+    if not codes:
+        kind = known_concept(node, spot.at("type[0]"))
+        known = _class_of_visit(node)
+        return {"class": {"system": ACT_CODES, "code": known} if known else UNKNOWN_CLASS, "type": [kind]}
+    kind = known_concept(_without(node, codes[0]), spot.at("type[0]"))
+    return {"class": coding(codes[0], spot.at("class")), "type": [kind] if kind else []}
+
+
+def _class(node: Node) -> str:
+    return translated("encounter_class", node.get("code")) if node.get("codeSystem") == ACT_CODE else ""
+
+
+def _class_of_visit(node: Node) -> str:
+    """What a procedure code says of the place of a visit."""
+    code = node.get("code")
+    if node.get("codeSystem") != CPT or not re.fullmatch(r"99[0-9]{3}", code):
+        return ""
+    return next((kind for low, high, kind in _VISITS if low <= int(code) <= high), "")
+
+
+def _without(node: Node, taken: Node) -> Node:
+    """The code without the part that became the class."""
+    rest = [child for child in node.children if child is not taken]
+    if taken is not node:
+        return Node(node.name, node.place, node.attributes, node.text, rest)
+    return Node(node.name, node.place, {}, node.text, rest) if rest else Node()
 
 
 def _participants(node: Node, spot: Spot) -> list[Resource]:
-    people = [node.first("responsibleParty")] if node.first("responsibleParty") else []
-    people += node.all("encounterParticipant")
+    people = node.all("responsibleParty")[:1] + node.all("encounterParticipant")
     found: list[Resource] = []
     for person in people:
         place = spot.at(f"participant[{len(found)}]")
         individual = party(person.first("assignedEntity"), place.at("individual"), STAFF)
         if individual:
-            found.append({"individual": individual, "period": period(person.first("time"), place.at("period"))})
+            kind = person.get("typeCode")
+            part = [{"coding": [{"system": PARTICIPATION, "code": kind}]}] if kind in _ROLES else []
+            when = period(person.first("time"), place.at("period"))
+            found.append({"type": part, "individual": individual, "period": when})
+            if part:
+                place.attribute(person, "typeCode", "type[0].coding[0].code")
     return found
 
 
-def _reasons(statement: Node, spot: Spot) -> list[Resource]:
-    value = with_template(statement, _INDICATION).first("value")
-    reason = concept(value, spot.at("reasonCode[0]"))
-    set_aside(with_template(statement, _INDICATION), spot, PART)
-    return [reason] if reason else []
-
-
-def _diagnoses(chart: Chart, statement: Node, setting: Setting) -> list[Resource]:
+def _diagnoses(chart: Chart, statement: Node, setting: Setting, visit: Link) -> list[Resource]:
+    """What was found at this visit, which each Condition names in turn."""
     acts = [act for act in related(statement, "act") if follows(act, _DIAGNOSIS)]
-    problems = [node for act in acts for node in related(act)]
-    links = [link for node in problems for link in condition(chart, node, setting)]
+    inside = replace(setting, section=SectionKind("visit", "encounter-diagnosis"))
+    nodes = [(act, node) for act in acts for node in related(act)]
+    links = [link for act, node in nodes for link in condition(chart, node, replace(inside, concern=act))]
+    for link in links:
+        chart.draft.add(*link, {"encounter": chart.link(visit)})
     for act in acts:
         set_aside(act, setting.narrative, PART)
     return [{"condition": chart.link(link)} for link in links]
 
 
-def _performers(statement: Node, spot: Spot) -> list[Resource]:
-    people = [node.first("assignedEntity") for node in statement.all("performer")]
-    found = (party(person, spot.at(f"participant[{n}].individual"), STAFF) for n, person in enumerate(people))
-    return [{"individual": one} for one in found if one]
+def _performers(statement: Node, spot: Spot, known: list[Resource]) -> list[Resource]:
+    found = list(known)
+    for node in statement.all("performer"):
+        place = spot.at(f"participant[{len(found)}]")
+        individual = party(node.first("assignedEntity"), place.at("individual"), STAFF)
+        if individual:
+            kind = known_concept(node.first("sdtc:functionCode"), place.at("type[0]"))
+            when = period(node.first("time"), place.at("period"))
+            found.append({"type": [kind] if kind else [], "individual": individual, "period": when})
+    return found
+
+
+def _places(chart: Chart, statement: Node, known: list[Resource]) -> list[Resource]:
+    found = list(known)
+    for participant in statement.all("participant"):
+        role = participant.first("participantRole")
+        link = location(chart, role, role.first("playingEntity")) if participant.get("typeCode") == "LOC" else None
+        one = {"location": chart.link(link, role.first("playingEntity", "name").text)} if link else {}
+        found += [one] if one and one not in found else []
+    return found
 
 
 def _discharge(node: Node, spot: Spot) -> Resource:
-    disposition = concept(node, spot.at("hospitalization.dischargeDisposition"))
+    disposition = known_concept(node, spot.at("hospitalization.dischargeDisposition"))
     return {"dischargeDisposition": disposition} if disposition else {}
 
 
 def _place(chart: Chart, facility: Node, spot: Spot) -> Resource:
     """The ward or clinic as a Location, the facility as the service provider."""
     provider = organization(facility.first("serviceProviderOrganization"), spot.at("serviceProvider"))
-    name = facility.first("location", "name")
-    number = next((number_of(one) for one in facility.all("id") if number_of(one)), "")
-    if not (name.text or number):
-        return {"serviceProvider": provider}
-    link = ("Location", number or name.text.casefold())
-    place = chart.spot(link)
-    kind = concept(facility.first("code"), place.at("type[0]"))
-    address = addresses(facility.first("location").all("addr")[:1], place)
-    elements = {
-        "identifier": identifiers(facility.all("id"), place, chart.known(link, "identifier")),
-        "name": place.text(name, "name"),
-        "type": [kind] if kind else [],
-        "address": address[0] if address else {},
-    }
-    chart.draft.add(*link, elements)
-    return {"location": [{"location": chart.link(link, name.text)}], "serviceProvider": provider}
+    link = location(chart, facility, facility.first("location"))
+    where = [{"location": chart.link(link, facility.first("location", "name").text)}] if link else []
+    return {"location": where, "serviceProvider": provider}

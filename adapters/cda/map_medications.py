@@ -1,55 +1,45 @@
-"""Medicines: taken or given ones as statements, ordered and planned ones as requests.
+"""Medicines: taken ones as statements, given ones as administrations, ordered and planned ones as requests.
 
 https://hl7.org/fhir/R4/medicationstatement.html
 """
 
-import re
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import (
-    concept,
-    first_time,
-    known_concept,
-    period,
-    required_concept,
-    start,
-    system_uri,
-    timing,
-    words,
-)
+from adapters.cda.datatypes import absent, first_time, known_concept, required_concept, timing
 from adapters.cda.facts import (
-    PART,
     Setting,
     author,
     authored,
-    follows,
-    notes,
+    informant,
     is_negated,
     keep_text,
+    notes,
     open_fact,
-    related,
-    set_aside,
+    performers,
+    reasons,
     status,
-    with_template,
 )
+from adapters.cda.map_dosages import ASKED, dosages, given, when
+from adapters.cda.map_observations import remarks
+from adapters.cda.map_staff import organization
+from adapters.cda.map_supplies import asked_for, dispenses
 from adapters.cda.node import NOTHING, Node
-from adapters.cda.quantities import number, quantity, range_, ratio
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
-_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
-_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
-_SIGNATURE = "2.16.840.1.113883.10.20.22.4.147"
-_PERIODS = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
-_ASKED = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ"})
-
 
 def medication(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
-    """One medicine; what is asked for is a request, what is or was taken is a statement."""
-    asked = statement.get("moodCode") in _ASKED
-    link = _request(chart, statement, setting) if asked else _statement(chart, statement)
+    """One medicine; what is asked for is a request, what staff gave is an administration, all else a statement."""
+    if statement.get("moodCode") in ASKED:
+        link = _request(chart, statement, setting)
+    elif setting.procedure or setting.section.kind == "administered":
+        link = _administration(chart, statement, setting)
+    else:
+        link = _statement(chart, statement)
     keep_text(statement, setting)
+    remarks(chart, statement, setting, link)
+    dispenses(chart, statement, setting, link)
     return [link]
 
 
@@ -59,42 +49,95 @@ def drug(statement: Node) -> Node:
 
 
 def _medicine(chart: Chart, statement: Node, spot: Spot) -> dict[str, Any]:
-    """The medicine as a code; as a resource of its own where maker or lot are told."""
+    """The medicine as a code; as a resource of its own where maker, lot, form or vehicle are told."""
     product = statement.first("consumable", "manufacturedProduct")
     material = product.first("manufacturedMaterial")
     fallback = material.first("name") or statement.first("text")
-    maker, lot = product.first("manufacturerOrganization", "name"), material.first("lotNumberText")
-    if not (maker.text or lot.text):
-        return {
-            "medicationCodeableConcept": required_concept(
-                drug(statement), spot.at("medicationCodeableConcept"), fallback
-            )
-        }
+    if not _is_described(statement, product):
+        where = spot.at("medicationCodeableConcept")
+        return {"medicationCodeableConcept": required_concept(drug(statement), where, fallback)}
     link, place, elements = open_fact(chart, "Medication", product, drug(statement))
     elements |= {
         "code": required_concept(drug(statement), place.at("code"), fallback),
-        "manufacturer": {"display": place.text(maker, "manufacturer.display")},
-        "batch": {"lotNumber": place.text(lot, "batch.lotNumber")},
+        "manufacturer": organization(product.first("manufacturerOrganization"), place.at("manufacturer")),
+        "form": known_concept(_form(statement), place.at("form")),
+        "ingredient": _vehicles(statement, place),
+        "batch": {"lotNumber": place.text(material.first("lotNumberText"), "batch.lotNumber")},
     }
     chart.draft.add(*link, elements)
     return {"medicationReference": chart.link(link, elements["code"].get("text", ""))}
 
 
+def _is_described(statement: Node, product: Node) -> bool:
+    """Whether more is told of the product than its code."""
+    maker = product.first("manufacturerOrganization", "name").text
+    lot = product.first("manufacturedMaterial", "lotNumberText").text
+    return bool(maker or lot or _form(statement).get("code") or _dissolved_in(statement))
+
+
+def _form(statement: Node) -> Node:
+    """Tablet, spray: the unit of administration, unless it is the unit that a bare number counts."""
+    dose = statement.first("doseQuantity")
+    counts = dose.get("value") and dose.get("unit") in {"", "1"}
+    return NOTHING if counts else statement.first("administrationUnitCode")
+
+
+def _dissolved_in(statement: Node) -> list[Node]:
+    taken = [one.first("participantRole", "playingEntity") for one in statement.all("participant") if _is_part(one)]
+    return [entity for entity in taken if entity.first("code").get("code") or entity.first("name").text]
+
+
+def _is_part(participant: Node) -> bool:
+    return participant.get("typeCode") == "CSM"
+
+
+def _vehicles(statement: Node, place: Spot) -> list[Resource]:
+    """What it is dissolved in; a part that does nothing itself."""
+    found: list[Resource] = []
+    for entity in _dissolved_in(statement):
+        here = place.at(f"ingredient[{len(found)}].itemCodeableConcept")
+        item = known_concept(entity.first("code"), here)
+        text = here.text(entity.first("name"), "text")
+        found.append({"itemCodeableConcept": {**item, "text": text or item.get("text", "")}, "isActive": False})
+    return found
+
+
 def _statement(chart: Chart, statement: Node) -> Link:
     link, spot, elements = open_fact(chart, "MedicationStatement", statement, drug(statement))
     taken = status(statement, "medication_statement_status", spot)
+    told = informant(statement, spot, "informationSource") or author(statement, spot, "informationSource")
     elements |= {
         "status": "not-taken" if is_negated(statement, spot, "status") else taken,
         **_medicine(chart, statement, spot),
         "subject": chart.subject(),
-        **timing(_when(statement), spot, "effective"),
+        **timing(when(statement), spot, "effective"),
         "dateAsserted": authored(statement, spot, "dateAsserted"),
-        "informationSource": author(statement, spot, "informationSource"),
-        "reasonCode": _reasons(statement, spot),
-        "dosage": _dosages(statement, spot.at("dosage[0]"), timed=False),
+        "informationSource": told,
+        "reasonCode": reasons(statement, link, spot),
+        "dosage": dosages(statement, spot.at("dosage[0]"), timed=False),
         "note": notes(statement, spot),
     }
     elements["context"] = chart.encounter_at(first_time(elements, "effective"))
+    chart.draft.add(*link, elements)
+    return link
+
+
+def _administration(chart: Chart, statement: Node, setting: Setting) -> Link:
+    link, spot, elements = open_fact(chart, "MedicationAdministration", statement, drug(statement))
+    done = status(statement, "administration_status", spot)
+    moment = timing(when(statement), spot, "effective") or {"_effectiveDateTime": absent()}
+    elements |= {
+        "partOf": [chart.link(setting.procedure)] if setting.procedure else [],
+        "status": "not-done" if is_negated(statement, spot, "status") else done,
+        **_medicine(chart, statement, spot),
+        "subject": chart.subject(),
+        "context": chart.encounter_at(first_time(moment, "effective")),
+        **moment,
+        "performer": [{"actor": actor} for actor in performers(statement, spot, "performer", "actor")],
+        "reasonCode": reasons(statement, link, spot),
+        "dosage": given(statement, spot.at("dosage")),
+        "note": notes(statement, spot),
+    }
     chart.draft.add(*link, elements)
     return link
 
@@ -104,137 +147,25 @@ def _request(chart: Chart, statement: Node, setting: Setting) -> Link:
     planned = setting.section.kind == "plan" and statement.get("moodCode") == "INT"
     intent = "plan" if planned else translated("medication_intent", statement.get("moodCode")) or "order"
     not_to = is_negated(statement, spot, "doNotPerform")
+    by = performers(statement, spot, "performer")[:1]
     elements |= {
         "status": status(statement, "medication_request_status", spot),
         "intent": intent,
-        "doNotPerform": True if not_to else None,
+        "doNotPerform": _not_to(statement, not_to),
         **_medicine(chart, statement, spot),
         "subject": chart.subject(),
         "authoredOn": authored(statement, spot, "authoredOn"),
         "requester": author(statement, spot, "requester"),
-        "reasonCode": _reasons(statement, spot),
-        "dosageInstruction": _dosages(statement, spot.at("dosageInstruction[0]"), timed=True),
-        "dispenseRequest": _supply(statement, spot.at("dispenseRequest")),
+        "performer": by[0] if by else {},
+        "reasonCode": reasons(statement, link, spot),
+        "dosageInstruction": dosages(statement, spot.at("dosageInstruction[0]"), timed=True),
+        "dispenseRequest": asked_for(statement, spot.at("dispenseRequest")),
         "note": notes(statement, spot),
     }
     chart.draft.add(*link, elements)
     return link
 
 
-def _when(statement: Node) -> Node:
-    """The effective time that says when, not how often."""
-    times = statement.all("effectiveTime")
-    return next((node for node in times if not node.first("period") and not node.first("event")), NOTHING)
-
-
-def _dosages(statement: Node, spot: Spot, timed: bool) -> list[Resource]:
-    found = {
-        "text": _signature(statement, spot),
-        "patientInstruction": _instruction(statement, spot),
-        "timing": _timing(statement, spot.at("timing"), timed),
-        "route": concept(statement.first("routeCode"), spot.at("route")),
-        "site": concept(statement.first("approachSiteCode"), spot.at("site")),
-        "doseAndRate": _dose(statement, spot.at("doseAndRate[0]")),
-        "maxDosePerPeriod": ratio(statement.first("maxDoseQuantity"), spot.at("maxDosePerPeriod")),
-        "asNeededCodeableConcept": _condition_of_use(statement, spot.at("asNeededCodeableConcept")),
-    }
-    form = statement.first("administrationUnitCode")
-    if form.get("code") and not found["doseAndRate"]:
-        found["method"] = concept(form, spot.at("method"))
-    kept = {name: value for name, value in found.items() if value}
-    return [kept] if kept else []
-
-
-def _condition_of_use(statement: Node, spot: Spot) -> Resource:
-    """What makes it needed, such as pain."""
-    return known_concept(statement.first("precondition", "criterion", "value"), spot)
-
-
-def _signature(statement: Node, spot: Spot) -> str:
-    """The doctor's own words on how to take it."""
-    free = (node for node in related(statement, "substanceAdministration") if follows(node, _SIGNATURE))
-    return words(next(free, NOTHING).first("text"), spot.at("text"))
-
-
-def _instruction(statement: Node, spot: Spot) -> str:
-    """What the patient is told."""
-    told = next((node for node in related(statement, "act") if follows(node, _INSTRUCTION)), NOTHING)
-    set_aside(told, spot, PART)
-    return words(told.first("text"), spot.at("patientInstruction"))
-
-
-def _timing(statement: Node, spot: Spot, timed: bool) -> Resource:
-    repeat = _repeat(statement, spot.at("repeat"))
-    if not timed:
-        return {"repeat": repeat} if repeat else {}
-    when = _when(statement)
-    if when.first("low") or when.first("high"):
-        bounds = period(when, spot.at("repeat.boundsPeriod"))
-        return {"repeat": {**({"boundsPeriod": bounds} if bounds else {}), **repeat}}
-    event = start(when, spot.at("event[0]"))
-    return {"event": [event] if event else [], "repeat": repeat}
-
-
-def _repeat(statement: Node, spot: Spot) -> dict[str, Any]:
-    """Every six hours is a frequency of one in a period of six hours."""
-    length = next((node.first("period") for node in statement.all("effectiveTime") if node.first("period")), NOTHING)
-    amount = number(length.get("value"))
-    found: dict[str, Any] = {}
-    if amount is not None and amount > 0 and length.get("unit") in _PERIODS:
-        found = {"frequency": 1, "period": amount, "periodUnit": length.get("unit")}
-        spot.attribute(length, "value", "period")
-        spot.attribute(length, "unit", "periodUnit")
-    count = statement.first("repeatNumber")
-    if re.fullmatch(r"[1-9][0-9]{0,8}", count.get("value")) and statement.get("moodCode") in _ASKED:
-        found["count"] = int(spot.attribute(count, "value", "count"))
-    return found
-
-
-def _dose(statement: Node, spot: Spot) -> list[Resource]:
-    """Dose and rate; a bare number counts the unit of administration (tablets, puffs)."""
-    found = {
-        **_amount(statement.first("doseQuantity"), spot, "dose"),
-        **_amount(statement.first("rateQuantity"), spot, "rate"),
-    }
-    form = statement.first("administrationUnitCode")
-    if "unit" not in found.get("doseQuantity", {"unit": ""}) and form.get("code"):
-        found["doseQuantity"] |= _counted(form, spot.at("doseQuantity"))
-    return [found] if found else []
-
-
-def _counted(form: Node, spot: Spot) -> Resource:
-    """The unit of administration as the unit of the dose."""
-    system = system_uri(spot.chart, form.get("codeSystem"))
-    unit = spot.attribute(form, "displayName", "unit")
-    code = spot.attribute(form, "code", "code" if system else "unit")
-    if system:
-        spot.attribute(form, "codeSystem", "system")
-        return {"unit": unit or code, "system": system, "code": code}
-    return {"unit": unit or code}
-
-
-def _amount(node: Node, spot: Spot, name: str) -> dict[str, Any]:
-    if node.first("low") or node.first("high"):
-        limits = range_(node, spot.at(f"{name}Range"))
-        return {f"{name}Range": limits} if limits else {}
-    amount = quantity(node, spot.at(f"{name}Quantity"))
-    return {f"{name}Quantity": amount} if amount else {}
-
-
-def _reasons(statement: Node, spot: Spot) -> list[Resource]:
-    value = with_template(statement, _INDICATION).first("value")
-    reason = known_concept(value, spot.at("reasonCode[0]"))
-    set_aside(with_template(statement, _INDICATION), spot, PART)
-    return [reason] if reason else []
-
-
-def _supply(statement: Node, spot: Spot) -> Resource:
-    """How much to dispense, and how often again."""
-    order = next((node for node in related(statement, "supply") if node.get("moodCode") in _ASKED), NOTHING)
-    amount = quantity(order.first("quantity"), spot.at("quantity"))
-    again = order.first("repeatNumber")
-    repeats = again.get("value")
-    allowed = (
-        int(spot.attribute(again, "value", "numberOfRepeatsAllowed")) if re.fullmatch(r"[0-9]{1,8}", repeats) else None
-    )
-    return {"quantity": amount, "numberOfRepeatsAllowed": allowed}
+def _not_to(statement: Node, negated: bool) -> bool | None:
+    """Said only where the sender says it, either way."""
+    return negated if statement.get("negationInd") in {"true", "false"} else None

@@ -1,60 +1,81 @@
-"""Results, vital signs and other observations, alone or gathered into panels and reports.
+"""Results and other observations, alone or gathered into panels and reports.
 
 https://hl7.org/fhir/R4/observation.html
 """
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, first_time, required_concept, timing, words
-from adapters.cda.facts import (
-    Setting,
-    author,
-    notes,
-    is_negated,
-    issued,
-    keep_text,
-    open_fact,
-    performers,
-    related,
-    status,
-)
-from adapters.cda.map_staff import PROVIDER, party
+from adapters.cda.datatypes import concept, first_time, required_concept, time, timing
+from adapters.cda.facts import Setting, follows, issued, keep_text, notes, open_fact, performers, related, status
+from adapters.cda.findings import finding, reading
+from adapters.cda.map_devices import device, devices
+from adapters.cda.map_specimens import specimen
+from adapters.cda.map_staff import PERSON, STAFF, party
+from adapters.cda.map_vitals import both_oximetries, joined, panel_code
 from adapters.cda.node import Node
-from adapters.cda.quantities import range_
-from adapters.cda.values import negated, value
+from adapters.cda.pregnancies import due_date, pregnancy
 from adapters.contract import Resource
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
 
 
+# The parts of other statements that those map themselves: indication, refusal, reaction.
+_PART = "2.16.840.1.113883.10.20.22.4."
+NOT_REMARKS = frozenset({f"{_PART}19", f"{_PART}53", f"{_PART}9"})
+
+
 def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     """One observation and those nested in it, which become its members."""
     link, spot, elements = open_fact(chart, "Observation", statement, statement.first("code"))
     keep_text(statement, setting)
+    sample = specimen(chart, statement) or setting.specimen
     elements |= _opening(chart, statement, setting, spot)
-    elements |= _finding(statement, spot)
     elements |= {
-        "interpretation": _interpretations(statement, spot),
+        "code": required_concept(statement.first("code"), spot.at("code"), statement.first("text")),
+        **finding(statement, spot),
         "note": notes(statement, spot),
         "bodySite": concept(statement.first("targetSiteCode"), spot.at("bodySite")),
         "method": concept(statement.first("methodCode"), spot.at("method")),
-        "referenceRange": _reference_ranges(statement, spot),
+        "specimen": chart.link(sample) if sample else {},
+        "device": _device(chart, statement),
     }
+    if setting.section.kind == "vitals":
+        both_oximetries(elements)
+    pregnancy(statement, elements, spot)
     chart.draft.add(*link, elements)
-    nested = [member for node in related(statement) for member in observation(chart, node, setting)]
-    if nested:
-        chart.draft.add(*link, {"hasMember": [chart.link(member) for member in nested]})
+    nested = [node for node in related(statement) if not due_date(node)]
+    members = [member for node in nested for member in observation(chart, node, setting)]
+    if members:
+        chart.draft.add(*link, {"hasMember": [chart.link(member) for member in members]})
     return [link]
+
+
+def remarks(chart: Chart, statement: Node, setting: Setting, link: Link, told: frozenset[str] = NOT_REMARKS) -> None:
+    """What was observed beside a statement of another kind: observations that speak of it."""
+    for node in related(statement):
+        if not follows(node, *told):
+            for made in observation(chart, node, setting):
+                chart.draft.add(*made, {"focus": [chart.link(link)]})
+
+
+def _device(chart: Chart, statement: Node) -> Resource:
+    """What it was measured with."""
+    used = [role for one in (statement, *related(statement, "supply")) for role in devices(one)]
+    return chart.link(device(chart, used[0])) if used else {}
 
 
 def panel(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     """An organizer as an observation without a value whose members are its parts."""
     link, spot, elements = open_fact(chart, "Observation", statement, statement.first("code"))
+    code = required_concept(statement.first("code"), spot.at("code"), statement.first("text"))
     elements |= _opening(chart, statement, setting, spot)
+    elements["code"] = panel_code(code) if setting.section.kind == "vitals" else code
     members = _parts(chart, statement, setting)
     elements["hasMember"] = [chart.link(member) for member in members]
+    elements["note"] = notes(statement, spot)
     chart.draft.add(*link, elements)
     return [link]
 
@@ -62,9 +83,9 @@ def panel(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
 def report(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     """A result organizer as the report of a laboratory, with its results."""
     link, spot, elements = open_fact(chart, "DiagnosticReport", statement, statement.first("code"))
-    results = _parts(chart, statement, setting)
-    effective = timing(_time_of_organizer(statement), spot, "effective")
-    by = party(statement.first("author", "assignedAuthor"), spot.at("performer[0]"), PROVIDER)
+    sample = specimen(chart, statement)
+    results = _parts(chart, statement, replace(setting, specimen=sample))
+    effective = _effective(statement, spot)
     elements |= {
         "status": status(statement, "report_status", spot),
         "category": [{"coding": [{"system": DIAGNOSTIC_SERVICE, "code": "LAB"}]}],
@@ -73,83 +94,88 @@ def report(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "encounter": chart.encounter_at(first_time(effective, "effective")),
         **effective,
         "issued": issued(statement, spot),
-        "performer": performers(statement, spot, "performer") or ([by] if by else []),
+        "performer": _performers(statement, spot, STAFF),
+        "specimen": [chart.link(sample)] if sample else [],
         "result": [chart.link(result) for result in results],
     }
     chart.draft.add(*link, elements)
     return [link]
 
 
-def _time_of_organizer(statement: Node) -> Node:
-    """Its own time, else the first time that one of its parts gives."""
+def _performers(statement: Node, spot: Spot, allowed: frozenset[str] = PERSON) -> list[Resource]:
+    """Those who did it; else all who wrote it down."""
+    found = performers(statement, spot, "performer")
+    if found:
+        return found
+    for node in statement.all("author"):
+        one = party(node.first("assignedAuthor"), spot.at(f"performer[{len(found)}]"), allowed)
+        found += [one] if one and one not in found else []
+    return found
+
+
+def _effective(statement: Node, spot: Spot) -> dict[str, Any]:
+    """Its own time; an organizer without one spans the times of its parts."""
     own = statement.first("effectiveTime")
     if own:
-        return own
-    parts = (node.first("observation", "effectiveTime") for node in statement.all("component"))
-    return next((node for node in parts if node.get("value")), Node())
+        low, high = own.first("low"), own.first("high")
+        if low.get("value") and low.get("value") == high.get("value"):
+            time(high, spot.at("effectiveDateTime"))
+            when = time(low, spot.at("effectiveDateTime"))
+            return {"effectiveDateTime": when} if when else {}
+        return timing(own, spot, "effective")
+    parts = [node.first("observation", "effectiveTime") for node in statement.all("component")]
+    given = sorted((node for node in parts if node.get("value")), key=lambda node: node.get("value"))
+    if not given or given[0].get("value") == given[-1].get("value"):
+        return timing(given[0], spot, "effective") if given else {}
+    period = {"start": time(given[0], spot.at("effectivePeriod.start"))}
+    return {"effectivePeriod": {**period, "end": time(given[-1], spot.at("effectivePeriod.end"))}}
 
 
 def _parts(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     """The observations of an organizer; an organizer inside it is a panel of its own."""
+    nodes = [(component.all("observation"), component.all("organizer")) for component in statement.all("component")]
+    single = [node for observations, _ in nodes for node in observations]
+    groups = joined(single) if setting.section.kind == "vitals" else [[node] for node in single]
     found: list[Link] = []
-    for component in statement.all("component"):
-        for node in component.all("observation"):
-            found += observation(chart, node, setting)
-        for node in component.all("organizer"):
+    for group in groups:
+        found += observation(chart, group[0], setting) if len(group) == 1 else _joined(chart, group, setting)
+    for _, organizers in nodes:
+        for node in organizers:
             found += panel(chart, node, setting)
     return found
 
 
+def _joined(chart: Chart, group: list[Node], setting: Setting) -> list[Link]:
+    """Several readings that FHIR has as one observation: the two of a blood pressure."""
+    first = group[0]
+    both = Node(children=[*first.children, *(number for node in group[1:] for number in node.all("id"))])
+    link, spot, elements = open_fact(chart, "Observation", both, Node(attributes={"code": "85354-9"}))
+    for node in group:
+        keep_text(node, setting)
+    elements |= _opening(chart, first, setting, spot)
+    for node in group[1:]:
+        _opening(chart, node, setting, spot)
+    elements |= {
+        "code": panel_code({}, "85354-9"),
+        "component": [reading(node, spot.at(f"component[{n}]")) for n, node in enumerate(group)],
+        "bodySite": concept(first.first("targetSiteCode"), spot.at("bodySite")),
+        "method": concept(first.first("methodCode"), spot.at("method")),
+        "note": [note for node in group for note in notes(node, spot)],
+    }
+    chart.draft.add(*link, elements)
+    return [link]
+
+
 def _opening(chart: Chart, statement: Node, setting: Setting, spot: Spot) -> dict[str, Any]:
-    effective = timing(statement.first("effectiveTime"), spot, "effective")
-    by = author(statement, spot, "performer[0]")
+    effective = _effective(statement, spot)
     category = setting.section.category
     known = category and setting.section.kind in {"results", "vitals", "observations"}
     return {
         "status": status(statement, "observation_status", spot),
         "category": [{"coding": [{"system": CATEGORY, "code": category}]}] if known else [],
-        "code": required_concept(statement.first("code"), spot.at("code"), statement.first("text")),
         "subject": chart.subject(),
         "encounter": chart.encounter_at(first_time(effective, "effective")),
         **effective,
         "issued": issued(statement, spot),
-        "performer": performers(statement, spot, "performer") or ([by] if by else []),
+        "performer": _performers(statement, spot),
     }
-
-
-def _finding(statement: Node, spot: Spot) -> dict[str, Any]:
-    """The value; several values, which FHIR has no room for, become components of the same code."""
-    values = statement.all("value")
-    first = values[0] if values else Node()
-    if is_negated(statement, spot, "valueCodeableConcept.text"):
-        return negated(first, spot)
-    found = value(first, spot)
-    if len(values) > 1:
-        code = _plain_code(statement.first("code"))
-        more = (value(node, spot.at(f"component[{n}]")) for n, node in enumerate(values[1:]))
-        found["component"] = [{"code": code, **one} for one in more]
-    return found
-
-
-def _plain_code(node: Node) -> Resource:
-    return {"text": node.get("displayName") or node.get("code") or "value"}
-
-
-def _interpretations(statement: Node, spot: Spot) -> list[Resource]:
-    codes = [node for node in statement.all("interpretationCode") if node.get("code") or node.first("originalText")]
-    return [concept(node, spot.at(f"interpretation[{n}]")) for n, node in enumerate(codes)]
-
-
-def _reference_ranges(statement: Node, spot: Spot) -> list[Resource]:
-    ranges = [node.first("observationRange") for node in statement.all("referenceRange")]
-    found = (_reference_range(node, spot.at(f"referenceRange[{n}]")) for n, node in enumerate(ranges))
-    return [one for one in found if one]
-
-
-def _reference_range(node: Node, spot: Spot) -> Resource:
-    """Low and high, or words: FHIR wants one of the three."""
-    limits = range_(node.first("value"), spot)
-    text = words(node.first("text"), spot.at("text")) or spot.text(node.first("value"), "text")
-    found: Resource = {**limits, **({"text": text} if text else {})}
-    kind = concept(node.first("interpretationCode"), spot.at("type")) if found else {}
-    return {**found, **({"type": kind} if kind else {})}

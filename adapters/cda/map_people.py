@@ -8,16 +8,18 @@ from datetime import date, timedelta
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import absence, absent, concept, period, required_concept, time
+from adapters.cda.datatypes import absence, absent, coding, concept, period, required_concept, time
 from adapters.cda.demographics import address, addresses, first_name, names, spoken, telecoms
 from adapters.cda.identifiers import identifiers, key_of, number_of
 from adapters.cda.map_patient_extensions import extensions
-from adapters.cda.map_staff import organization
+from adapters.cda.map_staff import PROVIDER, organization, party
 from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
 from adapters.cda.times import is_instant
 from adapters.contract import Resource
 
+PROFICIENCY = "http://hl7.org/fhir/StructureDefinition/patient-proficiency"
+GUARDIAN = {"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "GUARD"}
 BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 
 _FIRST_YEAR = timedelta(days=366)
@@ -140,9 +142,10 @@ def _flag(node: Node, spot: Spot, path: str) -> dict[str, Any]:
 
 
 def _contact(guardian: Node, spot: Spot) -> Resource:
-    relationship = concept(guardian.first("code"), spot.at("relationship[0]"))
+    """A guardian is one by law, whatever else to the patient."""
+    relationship = concept(guardian.first("code"), spot.at("relationship[1]"))
     return {
-        "relationship": [relationship] if relationship else [],
+        "relationship": [{"coding": [GUARDIAN]}, *([relationship] if relationship else [])],
         "name": first_name(_person_of(guardian).all("name")[:1], spot) if guardian.first("guardianPerson") else {},
         "telecom": telecoms(guardian.all("telecom"), spot),
         "address": address(guardian.first("addr"), spot.at("address")),
@@ -157,8 +160,36 @@ def _languages(person: Node, spot: Spot) -> list[Resource]:
         code = place.attribute(node.first("languageCode"), "code", "language.coding[0].code")
         if code:
             language = {"coding": [{"system": "urn:ietf:bcp:47", "code": code}]}
-            found.append({"language": language, **_flag(node.first("preferenceInd"), place, "preferred")})
+            preferred = _flag(node.first("preferenceInd"), place, "preferred")
+            found.append({"extension": _proficiency(node, place), "language": language, **preferred})
     return found
+
+
+def _proficiency(node: Node, spot: Spot) -> list[Resource]:
+    """How the language is used (spoken, written) and how well."""
+    parts: list[Resource] = []
+    for name, element in (("type", "modeCode"), ("level", "proficiencyLevelCode")):
+        place = spot.at(f"extension[0].extension[{len(parts)}].valueCoding")
+        found = coding(node.first(element), place)
+        parts += [{"url": name, "valueCoding": found}] if found else []
+    return [{"url": PROFICIENCY, "extension": parts}] if parts else []
+
+
+def general_practitioners(chart: Chart) -> None:
+    """Performers of the documented service whose function is to be the patient's own doctor."""
+    found: list[Resource] = []
+    link = ("Patient", chart.patient)
+    for service in chart.document.root.all("documentationOf"):
+        for node in service.first("serviceEvent").all("performer"):
+            function = node.first("functionCode")
+            place = chart.spot(link).at(f"generalPractitioner[{len(found)}]")
+            one = party(node.first("assignedEntity"), place, PROVIDER) if function.get("code") == "PCP" else {}
+            if one and one not in found:
+                found.append(one)
+                for name in ("code", "codeSystem", "displayName"):
+                    place.attribute(function, name)
+                place.text(function.first("originalText"))
+    chart.draft.add(*link, {"generalPractitioner": found} if found else {})
 
 
 def relatives(chart: Chart) -> None:

@@ -4,26 +4,34 @@ https://hl7.org/fhir/R4/careplan.html
 """
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, required_concept, start, timing
+from adapters.cda.datatypes import concept, known_concept, required_concept, time, timing, words
 from adapters.cda.facts import (
     PART,
     Setting,
     author,
     authored,
-    notes,
+    follows,
     is_negated,
     keep_text,
+    notes,
     open_fact,
     performers,
+    reasons,
+    related,
     set_aside,
     status,
-    with_template,
 )
-from adapters.cda.node import Node
+from adapters.cda.map_observations import remarks
+from adapters.cda.map_places import service_place
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
+from adapters.cda.values import value
 from adapters.contract import Resource
 
-_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
+_REACHABLE = frozenset(
+    {"valueQuantity", "valueRange", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger"}
+)
 _REQUESTS = frozenset({"ServiceRequest", "MedicationRequest"})
 
 
@@ -32,7 +40,6 @@ def planned(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     link, spot, elements = open_fact(chart, "ServiceRequest", statement, statement.first("code"))
     keep_text(statement, setting)
     not_to = is_negated(statement, spot, "doNotPerform")
-    reason = concept(with_template(statement, _INDICATION).first("value"), spot.at("reasonCode[0]"))
     elements |= {
         "status": status(statement, "request_status", spot),
         "intent": translated("intent", statement.get("moodCode")) or "plan",
@@ -44,13 +51,27 @@ def planned(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "authoredOn": authored(statement, spot, "authoredOn"),
         "requester": author(statement, spot, "requester"),
         "performer": performers(statement, spot, "performer"),
-        "reasonCode": [reason] if reason else [],
+        "locationReference": _places(chart, statement),
+        "reasonCode": reasons(statement, link, spot),
+        "patientInstruction": _instruction(statement, spot),
         "bodySite": _sites(statement, spot),
         "note": notes(statement, spot),
     }
-    set_aside(with_template(statement, _INDICATION), spot, PART)
     chart.draft.add(*link, elements)
+    remarks(chart, statement, setting, link)
     return [link]
+
+
+def _places(chart: Chart, statement: Node) -> list[Resource]:
+    place = service_place(chart, statement)
+    return [place] if place else []
+
+
+def _instruction(statement: Node, spot: Spot) -> str:
+    """What the patient is told beside the request."""
+    told = next((node for node in related(statement, "act") if follows(node, _INSTRUCTION)), NOTHING)
+    set_aside(told, spot, PART)
+    return words(told.first("text"), spot.at("patientInstruction"))
 
 
 def _priority(node: Node, spot: Spot) -> str:
@@ -67,21 +88,49 @@ def _sites(statement: Node, spot: Spot) -> list[Resource]:
 
 
 def goal(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
-    """What is to be reached, and by when."""
+    """What is to be reached, how much of it, and by when."""
     link, spot, elements = open_fact(chart, "Goal", statement, statement.first("code"))
     keep_text(statement, setting)
-    due = start(statement.first("effectiveTime"), spot.at("target[0].dueDate"))[:10]
     told = status(statement, "goal_status", spot, "lifecycleStatus")
+    when = statement.first("effectiveTime")
     elements |= {
         "lifecycleStatus": "proposed" if told == "unknown" else told,
+        "priority": concept(statement.first("priorityCode"), spot.at("priority")),
         "description": required_concept(statement.first("code"), spot.at("description"), statement.first("text")),
         "subject": chart.subject(),
-        "target": [{"dueDate": due}] if due else [],
+        "startDate": time(when.first("low"), spot.at("startDate"))[:10],
+        "target": _target(statement, spot.at("target[0]")),
         "expressedBy": author(statement, spot, "expressedBy"),
         "note": notes(statement, spot),
     }
     chart.draft.add(*link, elements)
+    remarks(chart, statement, setting, link)
     return [link]
+
+
+def _target(statement: Node, spot: Spot) -> list[Resource]:
+    """The value to reach and its day; FHIR asks what is measured wherever it says how much (gol-1)."""
+    when = statement.first("effectiveTime")
+    due = (time(when.first("high"), spot.at("dueDate")) or time(when, spot.at("dueDate")))[:10]
+    found = {f"detail{name[5:]}": one for name, one in _reached(statement, spot).items()}
+    measure = known_concept(statement.first("code"), spot.silent()) if found else {}
+    kept = found if measure else {}
+    return [{"measure": measure, **kept, "dueDate": due}] if kept or due else []
+
+
+def _reached(statement: Node, spot: Spot) -> Resource:
+    """The value, where it is of a kind that a goal may have."""
+    node = statement.first("value")
+    looked = value(node, spot.silent())
+    name = next((name for name in looked if name in _REACHABLE), "")
+    if not name or not known_concept(statement.first("code"), spot.silent()):
+        return {}
+    place = spot.at(f"detail{name[5:]}")
+    for part in node.walk():
+        for attribute in ("value", "unit", "code", "codeSystem", "displayName"):
+            place.attribute(part, attribute)
+        place.text(part)
+    return {name: looked[name]}
 
 
 def care_plan(chart: Chart, title: str, place: str, links: list[Link]) -> list[Link]:

@@ -141,7 +141,7 @@ def _onset(statement: Node, spot: Spot) -> dict[str, Any]:
 
 def _course(statement: Node, setting: Setting, spot: Spot) -> dict[str, Any]:
     """The clinical status and the end; FHIR has no end for what is active, so an ended problem is inactive."""
-    node = part(statement, *_STATUS).first("value")
+    node = (part(statement, *_STATUS) or part(setting.concern, *_STATUS)).first("value")
     told = translated("problem_status", node.get("code"))
     if told:
         for name in ("code", "codeSystem", "displayName"):

@@ -1,40 +1,39 @@
-"""Procedures and immunizations that were done, or were refused.
+"""Procedures that were done, or were not.
 
 https://hl7.org/fhir/R4/procedure.html
 """
 
-import re
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import absence_code, absent, concept, first_time, required_concept, start, timing
+from adapters.cda.datatypes import concept, first_time, known_concept, required_concept, timing
 from adapters.cda.facts import (
     PART,
     Setting,
     author,
-    authored,
     follows,
-    notes,
+    informant,
     is_negated,
     keep_text,
+    notes,
     open_fact,
     performers,
+    reasons,
     related,
     set_aside,
     status,
-    with_template,
 )
-from adapters.cda.map_medications import drug
-from adapters.cda.map_staff import STAFF, party
+from adapters.cda.map_devices import device, devices
+from adapters.cda.map_encounters import named
+from adapters.cda.map_medications import medication
+from adapters.cda.map_observations import observation
+from adapters.cda.map_places import service_place
 from adapters.cda.node import Node
-from adapters.cda.quantities import quantity
 from adapters.contract import Resource
 
-FUNCTION = "http://terminology.hl7.org/CodeSystem/v2-0443"
-
+_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
-_REFUSAL = "2.16.840.1.113883.10.20.22.4.53"
-_SERVICE_PLACE = "2.16.840.1.113883.10.20.22.4.32"
 
 
 def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
@@ -42,26 +41,26 @@ def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     link, spot, elements = open_fact(chart, "Procedure", statement, statement.first("code"))
     keep_text(statement, setting)
     done = status(statement, "procedure_status", spot)
-    actors = performers(statement, spot, "performer")
     performed = timing(statement.first("effectiveTime"), spot, "performed")
     elements |= {
         "status": "not-done" if is_negated(statement, spot, "status") else done,
         "code": required_concept(statement.first("code"), spot.at("code"), statement.first("text")),
         "subject": chart.subject(),
-        "encounter": chart.encounter_at(first_time(performed, "performed")),
+        "encounter": named(chart, statement, setting) or chart.encounter_at(first_time(performed, "performed")),
         **performed,
         "recorder": author(statement, spot, "recorder"),
-        "performer": [{"actor": actor} for actor in actors],
-        "location": _location(chart, statement),
-        "reasonCode": _reasons(statement, spot),
+        "asserter": informant(statement, spot, "asserter"),
+        "performer": [{"actor": actor} for actor in performers(statement, spot, "performer", "actor")],
+        "location": service_place(chart, statement),
+        "reasonCode": reasons(statement, link, spot),
         "bodySite": _sites(statement, spot),
+        "followUp": list(_follow_ups(statement, spot)),
         "note": notes(statement, spot),
+        "focalDevice": [{"manipulated": chart.link(device(chart, one))} for one in devices(statement)],
+        "usedCode": _methods(statement, spot),
     }
-    for part in related(statement):
-        if follows(part, _INDICATION, _REFUSAL):
-            set_aside(part, spot, PART)
     chart.draft.add(*link, elements)
-    return [link]
+    return [link, *_found(chart, statement, setting, link), *_given(chart, statement, setting, link)]
 
 
 def _sites(statement: Node, spot: Spot) -> list[Resource]:
@@ -69,87 +68,33 @@ def _sites(statement: Node, spot: Spot) -> list[Resource]:
     return [site for site in sites if site]
 
 
-def _reasons(statement: Node, spot: Spot) -> list[Resource]:
-    reason = concept(with_template(statement, _INDICATION).first("value"), spot.at("reasonCode[0]"))
-    return [reason] if reason else []
+def _methods(statement: Node, spot: Spot) -> list[Resource]:
+    """How it was done: FHIR's Procedure has no method, what was used comes nearest."""
+    methods = (known_concept(node, spot.at(f"usedCode[{n}]")) for n, node in enumerate(statement.all("methodCode")))
+    return [method for method in methods if method]
 
 
-def _location(chart: Chart, statement: Node) -> Resource:
-    """The place it was done, where it is described as a service delivery location."""
-    for participant in statement.all("participant"):
-        role = participant.first("participantRole")
-        if any(template.get("root") == _SERVICE_PLACE for template in role.all("templateId")):
-            name = role.first("playingEntity", "name")
-            link = ("Location", f"{role.first('code').get('code')}|{name.text.casefold()}")
-            place = chart.spot(link)
-            kind = concept(role.first("code"), place.at("type[0]"))
-            chart.draft.add(*link, {"name": place.text(name, "name"), "type": [kind] if kind else []})
-            return chart.link(link, name.text)
-    return {}
+def _follow_ups(statement: Node, spot: Spot) -> Iterator[Resource]:
+    acts = [node for node in related(statement, "act") if follows(node, _INSTRUCTION)]
+    for n, node in enumerate(acts):
+        set_aside(node, spot, PART)
+        one = required_concept(node.first("code"), spot.at(f"followUp[{n}]"), node.first("text"))
+        if one:
+            yield one
 
 
-def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
-    """An Immunization; a negated one was not given, with the reason where there is one."""
-    link, spot, elements = open_fact(chart, "Immunization", statement, drug(statement))
-    keep_text(statement, setting)
-    material = statement.first("consumable", "manufacturedProduct", "manufacturedMaterial")
-    refused = concept(with_template(statement, _REFUSAL).first("code"), spot.at("statusReason"))
-    elements |= {
-        "status": _given(statement, spot),
-        "statusReason": refused,
-        "vaccineCode": required_concept(drug(statement), spot.at("vaccineCode"), material.first("name")),
-        "patient": chart.subject(),
-        **_occurrence(statement.first("effectiveTime"), spot),
-        "_primarySource": absent(),
-        "lotNumber": spot.text(material.first("lotNumberText"), "lotNumber"),
-        "manufacturer": _manufacturer(statement, spot),
-        "site": concept(statement.first("approachSiteCode"), spot.at("site")),
-        "route": concept(statement.first("routeCode"), spot.at("route")),
-        "doseQuantity": quantity(statement.first("doseQuantity"), spot.at("doseQuantity")),
-        "recorded": authored(statement, spot, "recorded"),
-        "performer": _givers(statement, spot),
-        "note": notes(statement, spot),
-        "protocolApplied": _dose_number(statement.first("repeatNumber"), spot),
-    }
-    for part in related(statement):
-        if follows(part, _INDICATION, _REFUSAL):
-            set_aside(part, spot, PART)
-    chart.draft.add(*link, elements)
-    return [link]
+def _found(chart: Chart, statement: Node, setting: Setting, link: Link) -> list[Link]:
+    """What the procedure showed: its own value and the observations nested in it."""
+    nested = [node for node in related(statement) if not follows(node, _INDICATION)]
+    own = [statement] if statement.name == "observation" and statement.first("value") else []
+    found = [made for node in own + nested for made in observation(chart, node, setting)]
+    for made in found:
+        chart.draft.add(*made, {"partOf": [chart.link(link)]})
+    return found
 
 
-def _givers(statement: Node, spot: Spot) -> list[Resource]:
-    """Who gave it and who entered it: FHIR tells them apart by function (table 0443)."""
-    found = [(actor, "AP") for actor in performers(statement, spot, "performer")]
-    entered = statement.first("author", "assignedAuthor")
-    writer = party(entered, spot.at(f"performer[{len(found)}].actor"), STAFF)
-    found += [(writer, "EP")] if writer else []
-    return [{"function": {"coding": [{"system": FUNCTION, "code": code}]}, "actor": actor} for actor, code in found]
-
-
-def _given(statement: Node, spot: Spot) -> str:
-    """FHIR has three words: given, not given, an error; without a word it counts as given, as the guide says."""
-    told = status(statement, "immunization_status", spot)
-    if is_negated(statement, spot, "status"):
-        return "not-done"
-    return "completed" if told == "unknown" else told
-
-
-def _occurrence(node: Node, spot: Spot) -> dict[str, Any]:
-    """The time; FHIR demands one here, and takes words where there is none."""
-    when = start(node, spot.at("occurrenceDateTime"))
-    if when:
-        return {"occurrenceDateTime": when}
-    return {"occurrenceString": absence_code(node, spot, "occurrenceString") or "unknown"}
-
-
-def _manufacturer(statement: Node, spot: Spot) -> Resource:
-    name = statement.first("consumable", "manufacturedProduct", "manufacturerOrganization", "name")
-    return {"display": spot.text(name, "manufacturer.display")}
-
-
-def _dose_number(node: Node, spot: Spot) -> list[Resource]:
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", node.get("value")):
-        return []
-    place = "protocolApplied[0].doseNumberPositiveInt"
-    return [{"doseNumberPositiveInt": int(spot.attribute(node, "value", place))}]
+def _given(chart: Chart, statement: Node, setting: Setting, link: Link) -> list[Link]:
+    """The medicines given during it."""
+    during = replace(setting, procedure=link)
+    nodes = related(statement, "substanceAdministration")
+    return [made for node in nodes for made in medication(chart, node, during)]

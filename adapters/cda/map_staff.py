@@ -95,7 +95,14 @@ def _role(entity: Node, practitioner: Link, chart: Chart) -> None:
     link = ("PractitionerRole", f"{practitioner[1]}|{_organization_key(employer, chart)}")
     where = organization(employer, chart.spot(link).at("organization"))
     if where:
-        chart.draft.add(*link, {"practitioner": chart.link(practitioner), "organization": where})
+        spot = chart.spot(link)
+        elements = {
+            "practitioner": chart.link(practitioner),
+            "organization": where,
+            "code": listed(entity.all("code"), (spot, "code"), concept, chart.known(link, "code")),
+            "telecom": telecoms(entity.all("telecom"), spot, known=chart.known(link, "telecom")),
+        }
+        chart.draft.add(*link, elements)
 
 
 def _device(entity: Node, chart: Chart) -> Link:

@@ -7,17 +7,33 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from adapters.cda.chart import Chart, Link
-from adapters.cda.facts import TRACKING, Setting, set_aside
+from adapters.cda.facts import PART, TRACKING, Setting, set_aside
 from adapters.cda.map_allergies import allergy
+from adapters.cda.map_consents import directive
+from adapters.cda.map_coverages import coverage
+from adapters.cda.map_devices import equipment
 from adapters.cda.map_encounters import encounter
 from adapters.cda.map_families import family
+from adapters.cda.map_immunizations import immunization
+from adapters.cda.map_media import media
 from adapters.cda.map_medications import medication
+from adapters.cda.map_notes import clinical_note
 from adapters.cda.map_observations import observation, panel, report
 from adapters.cda.map_plans import goal, planned
 from adapters.cda.map_problems import condition
-from adapters.cda.map_procedures import immunization, procedure
+from adapters.cda.map_procedures import procedure
+from adapters.cda.map_supplies import dispense
 from adapters.cda.node import Node
 from adapters.cda.tables import statement_kind
+
+
+def detail(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
+    """A status or severity that stands beside what it qualifies counts there; alone it is an observation."""
+    if not setting.concern:
+        return observation(chart, statement, setting)
+    set_aside(statement, setting.narrative, PART)
+    return []
+
 
 Mapping = Callable[[Chart, Node, Setting], list[Link]]
 
@@ -34,9 +50,33 @@ _MAPPINGS: dict[str, Mapping] = {
     "plan": planned,
     "goal": goal,
     "family": family,
+    "equipment": equipment,
+    "dispense": dispense,
+    "coverage": coverage,
+    "directive": directive,
+    "note": clinical_note,
+    "media": media,
+    "part": detail,
+}
+_NOTE = "34109-9"
+# What stays what it is when it is only asked for; all else becomes a request for it.
+_ASKED_AS = {
+    "medication": "medication",
+    "immunization": "medication",
+    "coverage": "coverage",
+    "gathering": "gathering",
 }
 _STATEMENTS = frozenset(
-    {"act", "observation", "organizer", "procedure", "substanceAdministration", "encounter", "supply"}
+    {
+        "act",
+        "observation",
+        "organizer",
+        "procedure",
+        "substanceAdministration",
+        "encounter",
+        "supply",
+        "observationMedia",
+    }
 )
 _NOT_YET = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
 
@@ -69,17 +109,22 @@ def _set_concern_aside(concern: Node, setting: Setting) -> None:
     """The shell of an act that only holds what was mapped from inside it."""
     set_aside(concern, setting.narrative, TRACKING)
     tally = setting.narrative.chart.document.tally
-    for node in concern.first("effectiveTime").walk():
-        for name in node.attributes:
-            tally.ignore(f"{node.place}/@{name}", TRACKING)
+    for part in (*concern.all("effectiveTime"), *concern.all("author"), *concern.all("priorityCode")):
+        for node in part.walk():
+            for name in node.attributes:
+                tally.ignore(f"{node.place}/@{name}", TRACKING)
+            if node.text:
+                tally.ignore(node.place, TRACKING)
 
 
 def _kind(statement: Node, setting: Setting) -> str:
     """By template or section; the mood then tells the planned from the done."""
     kind = statement_kind(statement, setting.section.kind)
+    if statement.name == "act" and statement.first("code").get("code") == _NOTE:
+        return "note"
     mood = statement.get("moodCode")
     if mood == "GOL":
         return "goal"
     if mood not in _NOT_YET:
         return kind
-    return kind if kind in {"medication", "plan"} else "medication" if kind == "immunization" else "plan"
+    return _ASKED_AS.get(kind, "plan")

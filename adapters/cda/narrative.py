@@ -22,7 +22,7 @@ _TAGS = {
 _DROPPED_WHOLE = frozenset({"script", "style", "object", "embed", "iframe", "form", "svg", "math"})
 _EMPTY = frozenset({"br", "col"})
 _STYLES = {"Bold": "font-weight: bold", "Italics": "font-style: italic", "Underline": "text-decoration: underline"}
-_SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|#)[^\s\"'<>]*\Z", re.IGNORECASE)
+_SAFE_LINK = re.compile(r"(?:https?://|#)[^\s\"'<>]*\Z", re.IGNORECASE)
 _SAFE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _SPAN = re.compile(r"[1-9][0-9]{0,2}\Z")
 

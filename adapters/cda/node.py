@@ -40,6 +40,12 @@ class Node:
                 return NOTHING
         return node
 
+    def states_the_same(self, other: "Node") -> bool:
+        """Whether two mentions of a fact agree in what it is, when it was and whether it is so."""
+        if any(self.get(name) != other.get(name) for name in _SAID):
+            return False
+        return all(_essence(self.all(name)) == _essence(other.all(name)) for name in _STATED)
+
     def walk(self) -> Iterator["Node"]:
         """This element and all below it, in document order."""
         yield self
@@ -48,3 +54,12 @@ class Node:
 
 
 NOTHING = Node()
+_SAID = ("moodCode", "negationInd")
+_STATED = ("value", "effectiveTime", "consumable", "administrationUnitCode")
+_MEANT = ("xsi:type", "code", "value", "unit", "nullFlavor")
+
+
+def _essence(nodes: list[Node]) -> list[tuple[object, ...]]:
+    """What the elements mean, without their words and translations."""
+    bare = [node for node in nodes if node.name not in {"translation", "originalText", "templateId", "id"}]
+    return [(node.name, *(node.get(name) for name in _MEANT), _essence(node.children)) for node in bare]

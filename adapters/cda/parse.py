@@ -26,6 +26,7 @@ _STRUCTURAL_ATTRIBUTES = {
         _STRUCTURE,
     ),
     "ID": "an anchor for links inside the document",
+    "qualifier": "says of what kind a part of the name is; the part itself is mapped",
     "codeSystemName": "a name for the code system that @codeSystem already identifies",
     "nullFlavor": "the sender states that it has no value here: the element is left out",
 }  # fmt: skip

@@ -39,17 +39,6 @@ class Branches:
         self._request: Treatment | None = None
         self._shot: Resource | None = None
         self._timings: list[Segment] = []
-        self._steps: dict[str, Callable[[Segment], Resource | None]] = {
-            "TXA": self._open_document,
-            "SCH": self._book,
-            "RXO": self._prescribe,
-            "RXE": self._prescribe,
-            "RXD": self._dispense,
-            "RXA": self._administer,
-            "RXR": self._route,
-            "RXC": self._mix,
-            **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), self._add_booked),
-        }
 
     def begin_order(self, orc: Segment) -> None:
         self._orc, self._treatment, self._request, self._shot = orc, None, None, None
@@ -57,8 +46,8 @@ class Branches:
 
     def step(self, segment: Segment) -> Resource | None:
         """Map the segment; the resource that a comment after it would be about."""
-        step = self._steps.get(segment.name)
-        return step(segment) if step else None
+        step = _STEPS.get(segment.name)
+        return step(self, segment) if step else None
 
     def role(self, row: Segment, about: Resource | None) -> None:
         map_role(self._scene, row, about)
@@ -142,3 +131,16 @@ class Branches:
     def _mix(self, rxc: Segment) -> None:
         if self._treatment:
             add_component(self._scene, rxc, self._treatment)
+
+
+_STEPS: dict[str, Callable[[Branches, Segment], Resource | None]] = {
+    "TXA": Branches._open_document,
+    "SCH": Branches._book,
+    "RXO": Branches._prescribe,
+    "RXE": Branches._prescribe,
+    "RXD": Branches._dispense,
+    "RXA": Branches._administer,
+    "RXR": Branches._route,
+    "RXC": Branches._mix,
+    **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), Branches._add_booked),
+}

@@ -141,12 +141,25 @@ def icd10(scene: Scene, code_text: str) -> list[Resource]:
 
 def unit(value: Value, at: str) -> Resource:
     """OBX-6: the unit as written, with its UCUM code."""
-    text, name = value.take(1, f"{at}.unit"), value.take(2, f"{at}.unit")
-    system = value.take(3, f"{at}.system")
-    if system.upper() == "UCUM" and text:
+    take_unit(value, at)
+    return unit_said(value)
+
+
+def unit_said(value: Value) -> Resource:
+    """The unit, without taking it: where it goes depends on the value beside it."""
+    text, name = value.peek(1), value.peek(2)
+    if value.peek(3).upper() == "UCUM" and text:
         return {"unit": name or text, "system": UCUM, "code": text}
     known = unit_of(text)
     return known if "code" in known or not name else {**unit_of(name), "unit": name}
+
+
+def take_unit(value: Value, at: str) -> None:
+    """Enter the unit in the ledger; the name of a system other than UCUM goes nowhere."""
+    value.took(1, f"{at}.unit")
+    value.took(2, f"{at}.unit")
+    if value.peek(3).upper() == "UCUM":
+        value.took(3, f"{at}.system")
 
 
 def authority_system(value: Value, at: str, component: int = 4) -> tuple[str, str]:

@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.h
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, from_table, practitioner, time, unit
+from adapters.hl7v2.datatypes import absent, coded, from_table, practitioner, take_unit, time, unit_said
 from adapters.hl7v2.map_observation_details import DETAILS, add_result_details
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.numbers import reference_range
@@ -16,15 +16,17 @@ from adapters.hl7v2.values import TEXT, value_of
 _ABSENT = {"X": "not-performed", "N": "not-performed", "I": "temp-unknown", "O": "temp-unknown"}
 _LABORATORY = frozenset({"LAB", "CH", "HM", "MB", "SR", "BLB", "BG", "CP", "SP", "TX", "VR", "MCB", "MYC", "IMM", "GE"})
 _IMAGING = frozenset({"RAD", "RX", "CT", "NMR", "NMS", "RUS", "OUS", "VUS", "CUS", "XRC", "CTH"})
+_QUANTITY = "valueQuantity"
+_MEASURED = {_QUANTITY: "", "valueRange": ".low", "valueRatio": ".numerator"}
 _IMPRESSION = frozenset({"19005-8", "IMP", "KETLUAN", "KL"})
 
 
 def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource:
     key = _key(scene, obx, order)
     at = scene.at("Observation", key)
-    scale = unit(obx.value(6), f"{at}valueQuantity") if obx.value(6) else {}
-    obx.take(2, f"{at}value")
+    scale = unit_said(obx.value(6)) if obx.value(6) else {}
     value = value_of(scene, obx, at, scale)
+    obx.take(2, f"{at}{'value' if value else 'dataAbsentReason'}")
     concept = coded(scene, obx.value(3), f"{at}code", "observation") or absent()
     for part in value.get("component", ()):
         part["code"] = concept
@@ -40,6 +42,7 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
             "encounter": scene.encounter(),
             **_effective(scene, obx, at, order),
             **value,
+            **_unit(obx, value, at),
             "dataAbsentReason": None if value else _reason(obx),
             "interpretation": [
                 from_table(scene, flag, f"{at}interpretation[{n}]", "v2-0078") for n, flag in enumerate(obx.values(8))
@@ -128,6 +131,21 @@ def _category(order: Order | None) -> list[Resource]:
 def _effective(scene: Scene, obx: Segment, at: str, order: Order | None) -> Resource:
     moment = time(scene, obx.value(14), f"{at}effectiveDateTime")
     return {"effectiveDateTime": moment} if moment else dict(order.effective) if order else {}
+
+
+def _unit(obx: Segment, value: Resource, at: str) -> Resource:
+    """OBX-6 in the ledger where the value holds it; beside words, or nothing, it is kept as a note."""
+    written = obx.value(6)
+    if not written:
+        return {}
+    place = next((f"{name}{side}" for name, side in _MEASURED.items() if name in value), "")
+    parts = value.get("component", ())
+    place = place or next((f"component[{n}].{_QUANTITY}" for n, part in enumerate(parts) if _QUANTITY in part), "")
+    if place:
+        take_unit(written, f"{at}{place}")
+        return {}
+    notes = value.get("note", [])
+    return {"note": [*notes, {"text": f"OBX-6: {written.take_text(f'{at}note[{len(notes)}].text')}"}]}
 
 
 def _reason(obx: Segment) -> Resource:

@@ -148,20 +148,6 @@ class Walk:
         self._obx: Segment | None = None
         self._latest: Resource | None = None
         self._branches = Branches(scene)
-        self._steps: dict[str, Callable[[Segment], None]] = {
-            "PID": self._patient,
-            "PD1": self._primary_care,
-            "PV1": self._visit,
-            "PV2": self._visit_details,
-            "ORC": self._order_control,
-            "OBR": self._request,
-            "OBX": self._result,
-            "SPM": self._specimen,
-            "NTE": self._note,
-            "TQ1": self._timing,
-            "ROL": self._role,
-            "PRT": self._role,
-        }
 
     def go(self) -> None:
         """Patient and visit are named first, since any segment may stand before PID or PV1 and link to them."""
@@ -171,9 +157,9 @@ class Walk:
         pv1 = self._first("PV1")
         scene.encounter_key = visit_number(scene, pv1) if pv1 else ""
         for segment in scene.segments:
-            step = self._steps.get(segment.name)
+            step = _STEPS.get(segment.name)
             if step:
-                step(segment)
+                step(self, segment)
             elif segment.name in _SIMPLE:
                 self._simple(segment)
             elif segment.name in Branches.NAMES:
@@ -275,6 +261,23 @@ class Walk:
         made = annotation(self._scene, segment, at)
         if made:
             notes.append(made)
+
+
+# Not a part of each Walk: methods bound to it would keep it, and the message with it, in a circle.
+_STEPS: dict[str, Callable[[Walk, Segment], None]] = {
+    "PID": Walk._patient,
+    "PD1": Walk._primary_care,
+    "PV1": Walk._visit,
+    "PV2": Walk._visit_details,
+    "ORC": Walk._order_control,
+    "OBR": Walk._request,
+    "OBX": Walk._result,
+    "SPM": Walk._specimen,
+    "NTE": Walk._note,
+    "TQ1": Walk._timing,
+    "ROL": Walk._role,
+    "PRT": Walk._role,
+}
 
 
 def _notice_unmapped(reading: Reading) -> None:

@@ -3,16 +3,18 @@
 import unicodedata
 from collections.abc import Callable
 
-from adapters.contract import Notice, Untranslatable
+from adapters.contract import Account, Notice, Untranslatable
 from adapters.hl7v2.charset import legacy_marks
 from adapters.hl7v2.codes import rows
-from adapters.hl7v2.escape import Escapes
+from adapters.hl7v2.escape import Delimiters, Escapes
 from adapters.hl7v2.legacy import converted, is_unicode, kind_of
 from adapters.hl7v2.parse import HEADERS, Line, Source
 from adapters.tally import Tally
 
-# The leaves of one repetition: (component, subcomponent) to (place, text).
-Leaves = dict[tuple[int, int], tuple[str, str]]
+# What a leaf says, with its line of the ledger.
+Leaf = tuple[Account, str]
+# The leaves of one repetition by component and subcomponent.
+Leaves = dict[tuple[int, int], Leaf]
 
 NULL = '""'
 NULL_REASON = "HL7 null: the sender asks to delete the value; nothing is deleted on the word of one message"
@@ -32,6 +34,19 @@ _REFUSALS = {
 }
 
 
+class Margin:
+    """Where segments and values note what is odd; they hold no Reading, which would keep a message in a circle."""
+
+    __slots__ = ("delimiters", "notices")
+
+    def __init__(self, delimiters: Delimiters) -> None:
+        self.delimiters = delimiters
+        self.notices: dict[Notice, None] = {}
+
+    def notice(self, place: str, text: str) -> None:
+        self.notices.setdefault(Notice(place, text))
+
+
 class Reading:
     """One reading of one message: its ledger, its notices, its way to unescape."""
 
@@ -40,7 +55,8 @@ class Reading:
         # A message that has begun to send Unicode is not converted, whatever the hospital's file says.
         self._legacy = "" if legacy and any(is_unicode(t) for line in source.lines for t in line.fields) else legacy
         self.tally = Tally()
-        self.notices: dict[Notice, None] = {}
+        self.margin = Margin(source.delimiters)
+        self.notices, self.notice = self.margin.notices, self.margin.notice
         self.escapes = Escapes.of(source.delimiters, source.codec)
         self._suspects: list[str] = []
         self._suspected: list[str] = []
@@ -48,9 +64,6 @@ class Reading:
         for place in source.continued:
             self.notice(place, "a line break inside a field is not escaped; the segment was put together again")
         self._refuse_legacy_text()
-
-    def notice(self, place: str, text: str) -> None:
-        self.notices.setdefault(Notice(place, text))
 
     def text(self, raw: str) -> str:
         """The leaf as it is meant: unescaped, trimmed, NFC."""
@@ -76,10 +89,10 @@ class Reading:
 class Value:
     """One repetition of a field. ``take`` reads a leaf and writes into the ledger where it went."""
 
-    __slots__ = ("_leaves", "_reading", "place")
+    __slots__ = ("_leaves", "_margin", "place")
 
-    def __init__(self, reading: Reading, place: str, leaves: Leaves) -> None:
-        self._reading = reading
+    def __init__(self, margin: Margin, place: str, leaves: Leaves) -> None:
+        self._margin = margin
         self._leaves = leaves
         self.place = place
 
@@ -100,7 +113,7 @@ class Value:
         leaf = self._leaves.get((component, sub))
         if leaf is None:
             return ""
-        self._reading.tally.take(leaf[0], target)
+        leaf[0].take(target)
         return leaf[1]
 
     def take_all(self, target: str) -> list[str]:
@@ -112,7 +125,7 @@ class Value:
         taken = self.take_all(target)
         if len(taken) < 2:
             return "".join(taken)
-        d = self._reading.source.delimiters
+        d = self._margin.delimiters
         parts: dict[int, dict[int, str]] = {}
         for (component, sub), text in zip(self._leaves, taken, strict=True):
             parts.setdefault(component, {})[sub] = text
@@ -122,11 +135,11 @@ class Value:
         """Enter a leaf as mapped that was read with ``peek``."""
         leaf = self._leaves.get((component, sub))
         if leaf:
-            self._reading.tally.take(leaf[0], target)
+            leaf[0].take(target)
 
     def notice(self, text: str, component: int = 1) -> None:
         leaf = self._leaves.get((component, 1))
-        self._reading.notice(leaf[0] if leaf else self.place, text)
+        self._margin.notice(leaf[0].place if leaf else self.place, text)
 
 
 def _spaced(subs: dict[int, str], sign: str) -> str:
@@ -140,10 +153,10 @@ class Segment:
         self.name = line.name
         self.place = line.place
         self.known = False
-        self._reading = reading
-        self._empty = Value(reading, line.place, {})
+        self._margin = reading.margin
+        self._empty = Value(reading.margin, line.place, {})
         self._fields: dict[int, list[Value]] = {}
-        self._cut(line)
+        self._cut(_Cutter(reading, line), line)
 
     def value(self, number: int) -> Value:
         """The first repetition of the field, an empty one if there is none."""
@@ -169,10 +182,9 @@ class Segment:
         return not numbers.isdisjoint(self._fields)
 
     def notice(self, number: int, text: str) -> None:
-        self._reading.notice(f"{self.place}-{number}", text)
+        self._margin.notice(f"{self.place}-{number}", text)
 
-    def _cut(self, line: Line) -> None:
-        cutter = _Cutter(self._reading, line)
+    def _cut(self, cutter: "_Cutter", line: Line) -> None:
         position = line.offset + len(line.name)
         for number, raw in enumerate(line.fields[1:], 1):
             if number == 1 and line.name in HEADERS:
@@ -184,18 +196,22 @@ class Segment:
                 position += cutter.width(raw)
 
 
+def _width(text: str, codec: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(codec, "replace"))
+
+
 class _Cutter:
     """Cuts the fields of one segment into leaves and enters each into the ledger with its first byte."""
 
     def __init__(self, reading: Reading, line: Line) -> None:
         d = reading.source.delimiters
         codec = reading.source.codec
-        self.width: Callable[[str], int] = len if line.ascii else lambda text: len(text.encode(codec, "replace"))
-        self._reading = reading
-        self._present = reading.tally.present
+        present = reading.tally.present
+        self._reading, self._margin, self._present = reading, reading.margin, present
+        self.width: Callable[[str], int] = len if line.ascii else lambda text: _width(text, codec)
         if codec.startswith("utf-16"):
             self.width = lambda text: len(text.encode(codec)) // 2
-            self._present = self._present_wide
+            self._present = lambda place, offset=None: present(place, 2 * (offset or 0))
         self._mark = d.escape or "\x00"
         self._cut_short = d.truncation if line.name not in HEADERS else ""
         self._line = line
@@ -203,9 +219,6 @@ class _Cutter:
         self._component, self._repetition, self._sub = d.component, d.repetition, d.subcomponent
         self._segment_reason = IGNORED_SEGMENTS.get(line.name)
         self._reason: str | None = None
-
-    def _present_wide(self, place: str, offset: int | None = None) -> None:
-        self._reading.tally.present(place, 2 * (offset or 0))
 
     def separator(self, raw: str, position: int) -> list[Value]:
         """MSH-1 (FHS-1, BHS-1) is the sign that parts the fields, so no sign stands before it."""
@@ -215,6 +228,9 @@ class _Cutter:
     def field(self, number: int, raw: str, position: int) -> list[Value]:
         self._reason = self._segment_reason or _IGNORED_FIELDS.get((self._line.name, number))
         prefix = f"{self._place}-{number}"
+        if raw.isalnum():
+            # No sign of HL7 is a letter or a digit, so there is nothing to part: half of all fields.
+            return [self._simple(f"{prefix}[1]", raw, position)]
         if number == 2 and self._line.name in HEADERS:
             return [self._simple(f"{prefix}[1]", raw, position)]
         if not (self._repetition and self._repetition in raw):
@@ -225,26 +241,31 @@ class _Cutter:
             position += self.width(text) + 1
         return values
 
-    def leaf(self, place: str, raw: str, position: int) -> tuple[str, str] | None:
+    def leaf(self, place: str, raw: str, position: int) -> Leaf | None:
         """Enter the leaf; None for one that is blank or the HL7 null."""
-        if not raw or raw.isspace():
+        # Most leaves are letters and digits alone, and no sign of HL7 is one: the short way halves the reading time.
+        simple = raw.isalnum() and raw.isascii()
+        if not simple and (not raw or raw.isspace()):
             return None
-        self._present(place, position)
+        account = self._present(place, position)
         if raw == NULL:
-            self._reading.tally.ignore(place, NULL_REASON)
-            self._reading.notice(place, NULL_REASON)
+            account.ignore(NULL_REASON)
+            self._margin.notice(place, NULL_REASON)
             return None
         if self._reason:
-            self._reading.tally.ignore(place, self._reason)
+            account.ignore(self._reason)
+        return account, raw if simple else self._text(place, raw)
+
+    def _text(self, place: str, raw: str) -> str:
+        """The leaf as it is meant, its signs read."""
         if self._cut_short and raw.endswith(self._cut_short):
-            self._reading.notice(place, CUT_SHORT)
+            self._margin.notice(place, CUT_SHORT)
             raw = raw[:-1]
-        if raw.isascii():
-            # Most leaves are plain: the short way saves a third of the reading time.
-            plain = self._mark not in raw and raw.isprintable()
-            return place, raw.strip() if plain else self._reading.text(raw)
-        self._reading.suspect(place, raw)
-        return place, self._reading.text(raw)
+        if not raw.isascii():
+            self._reading.suspect(place, raw)
+        elif self._mark not in raw and raw.isprintable():
+            return raw.strip()
+        return self._reading.text(raw)
 
     def _value(self, place: str, raw: str, position: int) -> Value:
         if self._component in raw:
@@ -252,12 +273,12 @@ class _Cutter:
         if self._sub and self._sub in raw:
             leaves: Leaves = {}
             self._subcomponents(f"{place}.1", (1, raw, position), leaves)
-            return Value(self._reading, place, leaves)
+            return Value(self._margin, place, leaves)
         return self._simple(place, raw, position)
 
     def _simple(self, place: str, raw: str, position: int) -> Value:
         leaf = self.leaf(place, raw, position)
-        return Value(self._reading, place, {(1, 1): leaf} if leaf else {})
+        return Value(self._margin, place, {(1, 1): leaf} if leaf else {})
 
     def _composite(self, place: str, raw: str, position: int) -> Value:
         leaves: Leaves = {}
@@ -270,7 +291,7 @@ class _Cutter:
             elif leaf := self.leaf(f"{place}.{number}", text, position):
                 leaves[number, 1] = leaf
             position += self.width(text) + 1
-        return Value(self._reading, place, leaves)
+        return Value(self._margin, place, leaves)
 
     def _subcomponents(self, place: str, part: tuple[int, str, int], leaves: Leaves) -> None:
         number, raw, position = part

@@ -15,7 +15,10 @@ from adapters.tabular.map_clinical import map_allergy, map_condition, map_docume
 from adapters.tabular.map_people import map_encounter, map_patient
 from adapters.tabular.map_results import map_observation
 from adapters.tabular.sheet import Row, Sheet, read
+from adapters.tabular.spans import spans
 from adapters.tabular.table import Table, chosen, tables
+
+__all__ = ["MEDIA_TYPES", "NAME", "divide", "recognises", "spans", "translate"]
 
 NAME = "tabular"
 MEDIA_TYPES = frozenset(

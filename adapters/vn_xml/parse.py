@@ -3,14 +3,14 @@
 Elements are found by name, never by position; what is not in the field table stays in the ledger as unmapped.
 """
 
-import unicodedata
 from base64 import b64decode
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 from lxml import etree
 
-from adapters.contract import Untranslatable
+from adapters.contract import Account, Untranslatable
 from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
 from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, Field
 from adapters.vn_xml.records import Dossier, Reading, Record
@@ -71,7 +71,7 @@ def read_dossiers(body: bytes, reading: Reading) -> list[Dossier]:
         return _envelope(root, reading)
     if _name(root) in TABLE_OF_ROOT:
         table = TABLE_OF_ROOT[_name(root)]
-        nothing = Record(ENVELOPE, "", {}, reading)
+        nothing = Record(ENVELOPE, "", {}, reading, {})
         return [_dossier("", [(table, root, "")], nothing, reading)]
     raise Untranslatable("neither a GIAMDINHHS file nor one of its tables", f"/{_name(root)}")
 
@@ -83,7 +83,9 @@ def _envelope(root: Element, reading: Reading) -> list[Dossier]:
         raise Untranslatable("no HOSO in the file", f"/{ENVELOPE}")
     _count(root, len(found), reading)
     code = (root.findtext("{*}THONGTINDONVI/{*}MACSKCB") or "").strip()
-    sender = Record(ENVELOPE, f"/{ENVELOPE}/THONGTINDONVI", {"MACSKCB": code} if code else {}, reading)
+    place = f"/{ENVELOPE}/THONGTINDONVI"
+    named = {"MACSKCB": code} if code else {}
+    sender = Record(ENVELOPE, place, named, reading, {name: reading.tally.present(f"{place}/{name}") for name in named})
     return [
         _dossier(f"{DOSSIERS}[{index}]", _files(hoso, index, reading), sender, reading)
         for index, hoso in enumerate(found, 1)
@@ -212,6 +214,7 @@ def _strays(element: Element, place: str, rows: set[Element], reading: Reading) 
 def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
     known, present = FIELDS.get(table, EMPTY), reading.tally.present
     fields: dict[str, str] = {}
+    lines: dict[str, Account] = {}
     for child in row:
         text = _text(child)
         if not text:
@@ -225,10 +228,13 @@ def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
             _second(path, reading)
         else:
             fields[name] = text
-            present(path)
-            if field is not None and (field.reason or field.longest < len(text)):
-                _judge(field, text, path, reading)
-    return Record(table, place, fields, reading)
+            lines[name] = line = present(path)
+            if field is not None:
+                if field.reason:
+                    line.ignore(field.reason)
+                if 0 < field.longest < len(text):
+                    _too_long(field, path, reading)
+    return Record(table, place, fields, reading, lines)
 
 
 def _second(path: str, reading: Reading) -> None:
@@ -244,8 +250,12 @@ def _judge(field: Field, text: str, path: str, reading: Reading) -> None:
     """Leave a field out for its written reason, and tell when it is longer than any official limit."""
     if field.reason:
         reading.tally.ignore(path, field.reason)
-    if field.longest and len(text) > field.longest:
-        reading.note(path, f"longer than {field.longest} characters; kept whole")
+    if 0 < field.longest < len(text):
+        _too_long(field, path, reading)
+
+
+def _too_long(field: Field, path: str, reading: Reading) -> None:
+    reading.note(path, f"longer than {field.longest} characters; kept whole")
 
 
 def _children(element: Element, place: str) -> Iterator[tuple[Element, str]]:
@@ -268,4 +278,4 @@ def _text(element: Element) -> str:
     if not text:
         return ""
     text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else normalize("NFC", text)

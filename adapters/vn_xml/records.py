@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from adapters.contract import Notice, Unit
+from adapters.contract import Account, Notice, Unit
 from adapters.tally import Tally
 
 Take = Callable[[str, str], str]
@@ -25,15 +25,18 @@ class Reading:
 
 
 class Record:
-    """One row of one table: element name to text, and where each field went."""
+    """One row of one table: element name to text, and to the field's line of the ledger."""
 
-    __slots__ = ("_fields", "_reading", "place", "table", "targets")
+    __slots__ = ("_fields", "_lines", "_reading", "place", "table", "targets")
 
-    def __init__(self, table: str, place: str, fields: dict[str, str], reading: Reading) -> None:
+    def __init__(
+        self, table: str, place: str, fields: dict[str, str], reading: Reading, lines: dict[str, Account]
+    ) -> None:
         self.table = table
         self.place = place
         self.targets: dict[str, list[str]] = {}
         self._fields = fields
+        self._lines = lines
         self._reading = reading
 
     def text(self, name: str) -> str:
@@ -57,7 +60,7 @@ class Record:
         text = self._fields.get(name, "")
         if text:
             self.targets.setdefault(name, []).append(target)
-            self._reading.tally.take(f"{self.place}/{name}", target)
+            self._lines[name].take(target)
         return text
 
     def into(self, resource: str) -> Take:
@@ -70,13 +73,13 @@ class Record:
 
     def ignore(self, name: str, reason: str) -> None:
         """The field, if it holds something, is left out for ``reason``; a mapping recorded for it wins."""
-        if name in self._fields:
-            self._reading.tally.ignore(f"{self.place}/{name}", reason)
+        if name in self._lines:
+            self._lines[name].ignore(reason)
 
     def ignore_rest(self, reason: str) -> None:
         """Every field of the row that nobody took is left out for one reason."""
-        for name in self._fields:
-            self._reading.tally.ignore(f"{self.place}/{name}", reason)
+        for line in self._lines.values():
+            line.ignore(reason)
 
     def note(self, name: str, text: str) -> None:
         self._reading.note(self.place_of(name), text)

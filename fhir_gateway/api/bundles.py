@@ -11,8 +11,9 @@ from starlette.datastructures import Headers
 from fhir_gateway.api import histories, resources, search
 from fhir_gateway.api.answer import REASONS, WRITTEN, Answer, etag, location, of_problem, preference
 from fhir_gateway.api.door import Asked
+from fhir_gateway.api.entry_operations import is_operation, operated
 from fhir_gateway.api.errors import caught
-from fhir_gateway.api.negotiation import arguments
+from fhir_gateway.api.negotiation import Pairs, arguments
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.bundle import Entry, Response, batch_response, transaction_response
 from fhir_gateway.fhir.resource import Resource
@@ -65,11 +66,27 @@ async def _alone(services: Services, asked: Asked, place: int, entry: dict[str, 
 
 
 async def _done(services: Services, asked: Asked, place: int, entry: dict[str, Any]) -> Entry:
+    if (posted := _posted(entry, services)) is not None:
+        return _looked(await operated(services, asked, posted, entry.get("resource")), Step("POST", ""))
     asked_for = step(entry, f"Bundle.entry[{place}]", services.desk.base_url)
     if asked_for.method in READS:
         return _looked(await _look(services, asked, asked_for), asked_for)
     (result,) = await write.run(services.desk, asked.visit, [asked_for], write.INTERACTIONS[asked_for.method])
     return _written(services, asked, result)
+
+
+def _posted(entry: dict[str, Any], services: Services) -> tuple[str, str, Pairs] | None:
+    """The POST of an operation, which a batch may hold: it changes nothing, or one record for itself."""
+    request = entry.get("request")
+    url = request.get("url") if isinstance(request, dict) else None
+    if not isinstance(request, dict) or not isinstance(url, str) or request.get("method") != "POST":
+        return None
+    path, _, query = url.removeprefix(services.desk.base_url).strip("/").partition("?")
+    return ("POST", path, _arguments(services, query)) if is_operation(path) else None
+
+
+def _arguments(services: Services, query: str) -> Pairs:
+    return arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
 
 
 def _written(services: Services, asked: Asked, result: Result) -> Entry:
@@ -85,7 +102,14 @@ def _written(services: Services, asked: Asked, result: Result) -> Entry:
 async def _look(services: Services, asked: Asked, reading: Step) -> Answer:
     """What GET would answer to the entry's url."""
     path, _, query = reading.url.partition("?")
-    pairs = arguments(quote(query, safe=RESERVED).encode("ascii"), services.limits.parameters)
+    pairs = _arguments(services, query)
+    if is_operation(path):
+        return await operated(services, asked, (reading.method, path, pairs))
+    return await _fetched(services, asked, reading, (path, pairs))
+
+
+async def _fetched(services: Services, asked: Asked, reading: Step, url: tuple[str, Pairs]) -> Answer:
+    path, pairs = url
     parts = [unquote(part) for part in path.split("/")]
     third = "inner" if len(parts) == 3 else "history"
     params = dict(zip(("type", "id", third, "version"), parts, strict=False)) if path else {}

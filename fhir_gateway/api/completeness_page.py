@@ -53,7 +53,7 @@ def _navigation(told: Mapping[str, Any]) -> Markup:
     when = date.fromisoformat(told["date"])
     days = [(when - timedelta(days=1), "the day before"), (when + timedelta(days=1), "the day after")]
     links = [link(_address(told["hospital"], day.isoformat()), text) for day, text in days]
-    links.append(link(f"/ingest/{quote(told['hospital'])}?state=quarantined", "quarantine"))
+    links.append(link(f"/ingest/{quote(told['hospital'])}?state=quarantined&_format=html", "quarantine"))
     return tag("nav", *links, link("/exchange/feeds?_format=html", "all feeds"))
 
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.routing import Route
 
 from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.negotiation import body
+from fhir_gateway.api.pages import wants_page
+from fhir_gateway.api.receipts_page import receipt_filters, receipts_page
 from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import arrivals, casework, inbox, outbox
 from fhir_gateway.exchange.delivery import SEALED
@@ -31,6 +34,7 @@ from fhir_gateway.security.audit import Act as Deed
 from fhir_gateway.store.port import Commit
 
 JSON = "application/json"
+INGEST = "/ingest/{hospital}"
 LIST_LIMIT = 100
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
 
@@ -46,7 +50,7 @@ class ExchangeDoors:
     def routes(self, services: Services) -> list[Route]:
         """Every path of the exchange."""
         table: list[tuple[str, dict[str, tuple[str, Act]]]] = [
-            ("/ingest/{hospital}", {"POST": ("ingest", self.ingest), "GET": ("read", self.receipts)}),
+            (INGEST, {"POST": ("ingest", self.ingest), "GET": ("read", self.receipts)}),
             ("/exchange/cases/{task}", {"GET": ("read", self.case)}),
             ("/exchange/cases/{task}/{move}", {"POST": ("move", self.move), "GET": ("read", self.form)}),
             ("/exchange/teleconsults", {"POST": ("create", self.teleconsult)}),
@@ -54,7 +58,7 @@ class ExchangeDoors:
             ("/exchange/persons/{person}/unlink", {"POST": ("update", self.unlink)}),
         ]
         return [
-            Route(path, Door(services, path, {method: Action(*action) for method, action in actions.items()}))
+            Route(path, Door(services, path, {m: Action(*act, raw=path == INGEST) for m, act in actions.items()}))
             for path, actions in table
         ]
 
@@ -76,14 +80,16 @@ class ExchangeDoors:
     async def receipts(self, services: Services, asked: Asked) -> Answer:
         """``GET /ingest/{hospital}?state=quarantined``: what came; ``?whole=`` the pieces of a divided message."""
         hospital = self._hospital(asked)
-        wanted = {name: value for name, value in asked.pairs if name in ("state", "whole") and value}
-        where = {"hospital": hospital, **wanted}
-        after = dict(asked.pairs).get("after", "")
-        rows = await self.reception.house.store.notes(inbox.SHELF, where, after, LIST_LIMIT)
+        given = receipt_filters(asked)
+        after = given.pop("after", "")
+        rows = await self.reception.house.store.notes(inbox.SHELF, {"hospital": hospital, **given}, after, LIST_LIMIT)
         await _audited(services, asked)
-        listed = [receipt_of(content).content() for _, content in rows]
+        found = [receipt_of(content) for _, content in rows]
         following = rows[-1][0] if len(rows) == LIST_LIMIT else None
-        return _json({"receipts": listed, "after": following})
+        if wants_page(asked):
+            onward = {**given, "after": following, "_format": "html"}
+            return receipts_page(hospital, found, f"?{urlencode(onward)}" if following else "")
+        return _json({"receipts": [receipt.content() for receipt in found], "after": following})
 
     async def case(self, services: Services, asked: Asked) -> Answer:
         """``GET /exchange/cases/{task}``: the Task and the moves open to the caller."""

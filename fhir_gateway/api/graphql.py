@@ -8,8 +8,9 @@ from typing import Any
 from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.services import Services
-from fhir_gateway.fhir.codec import decode, decode_resource, encode
+from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.graphql.ask import Question, ask
+from fhir_gateway.graphql.contained import opened
 from fhir_gateway.problem import BadRequest
 from fhir_gateway.records import read
 
@@ -28,7 +29,7 @@ async def instance(services: Services, asked: Asked) -> Answer:
     """A question about one record."""
     given = await _asked(services, asked)
     version = await read.read(services.desk, asked.visit, asked.path("type"), asked.path("id"))
-    return await _answered(services, asked, Question(*given, decode_resource(version.body)))
+    return await _answered(services, asked, Question(*given, opened(version)))
 
 
 async def _answered(services: Services, asked: Asked, question: Question) -> Answer:

@@ -133,7 +133,9 @@ class InsuranceDoor:
         named = given.get("username")
         if named and _accounts(self.reception.house.directory).get(named, ("",))[0] != hospital:
             raise Forbidden("username không phải của phiên làm việc này", "username")
-        if given.get("macskcb") != facility:
+        if not given.get("macskcb"):
+            raise BadRequest("thiếu maCSKCB", "maCSKCB")
+        if given["macskcb"] != facility:
             raise Forbidden("maCSKCB không phải của tài khoản này", "maCSKCB")
 
 

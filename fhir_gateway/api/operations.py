@@ -21,7 +21,10 @@ BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 READING = frozenset({"AuditEvent"})
 # Wired in ``api/bulk``, which answers in its own way; listed here with all the others.
 BULK_OPERATIONS = {
-    "": ({"name": "export", "definition": f"{BULK}export"},),
+    "": (
+        {"name": "export", "definition": f"{BULK}export"},
+        {"name": "import", "definition": "urn:vn:quang-ninh:fhir-gateway:operation:import"},
+    ),
     "Patient": ({"name": "export", "definition": f"{BULK}patient-export"},),
     "Group": ({"name": "export", "definition": f"{BULK}group-export"},),
 }

@@ -60,7 +60,8 @@ def _links(receipt: Receipt) -> Markup:
         if other:
             links.append(link(f"/ingest/{quote(receipt.hospital)}/{other}?_format=html", name))
     if receipt.pieces:
-        links.append(link(f"/ingest/{quote(receipt.hospital)}?whole={receipt.receipt}", f"its {receipt.pieces} pieces"))
+        pieces = f"/ingest/{quote(receipt.hospital)}?whole={receipt.receipt}&_format=html"
+        links.append(link(pieces, f"its {receipt.pieces} pieces"))
     return tag("nav", *links)
 
 

@@ -2,7 +2,8 @@
 
 https://hl7.org/fhir/R4/parameters.html
 
-It gives places and no values; who may read the record may ask, and the asking is audited as a read.
+It gives places and no values; who may read the record may ask, and the asking is audited as a read. An element that no
+field went to by itself, as the coding that a code table added, is answered with the fields of the element around it.
 """
 
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class SourceDoor:
         given.only(("path",))
         steps = element_path.asked(type_, given.text("path") or "")
         version = await read.read(services.desk, asked.visit, type_, identity)
-        found = await self.origins.of(version, steps)
+        found = await self.origins.nearest(version, steps)
         target = {"reference": f"{version.reference}/_history/{version.number}"}
         parameters = [{"name": "target", "valueReference": target}, *map(_element, found)]
         return answered({"resourceType": "Parameters", "parameter": parameters})

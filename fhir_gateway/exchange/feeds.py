@@ -33,6 +33,9 @@ HABIT_DAYS = 28
 # Hours asked for at once; an hour is over when a clock that was set back no longer writes into it.
 AT_ONCE = 48
 SETTLES = timedelta(hours=6)
+# An hour that may still change is looked at again after this share of its age: what is new is looked at often, what
+# has lain in quarantine for days seldom.
+LOOKED_AGAIN = 1 / 16
 UNSETTLED = frozenset({State.RECEIVED, State.QUARANTINED})
 COLUMNS = ("received", "state", "whole", "sequence")
 Row = Mapping[str, Any]
@@ -101,6 +104,7 @@ class Feeds:
     current: dict[str, Feed] = field(default_factory=dict)
     _looked: datetime | None = None
     _heard: dict[tuple[str, datetime], Heard] = field(default_factory=dict)
+    _due: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
 
     async def fresh(self) -> None:
         """Look again where the last look is too old."""
@@ -112,8 +116,12 @@ class Feeds:
         """All feeds; who fell silent since the last look is told once."""
         now = self.house.clock()
         for hospital in self.house.directory.hospitals.values():
-            feed = await self._feed(hospital, now)
             before = self.current.get(hospital.name)
+            feed = await self._feed(hospital, now)
+            if feed.silence:
+                # Before anybody is told: what came since the last hours were looked at.
+                self._hasten(hospital.name, now - SETTLES)
+                feed = await self._feed(hospital, now)
             self.current[hospital.name] = feed
             await self._tell(feed, before, now)
         self._looked = now
@@ -133,13 +141,26 @@ class Feeds:
         """What came in each hour of the last weeks; an hour in which nothing may change is read once."""
         begin = (day.begin - timedelta(days=HABIT_DAYS)).astimezone(UTC).replace(minute=0)
         hours = [begin + n * HOUR for n in range(int((now - begin) / HOUR) + 2)]
-        unknown = [hour for hour in hours if (hospital, hour) not in self._heard]
+        unknown = [hour for hour in hours if self._is_due(hospital, hour, now)]
         for start in range(0, len(unknown), AT_ONCE):
             await self._read(hospital, unknown[start : start + AT_ONCE], now)
         found = {hour: self._heard[hospital, hour] for hour in hours if self._heard[hospital, hour].last}
-        kept = {key: heard for key, heard in self._heard.items() if key[0] != hospital or key[1] >= begin}
-        self._heard = {key: heard for key, heard in kept.items() if key[0] != hospital or heard.settled}
+        for key in [key for key in self._heard if key[0] == hospital and key[1] < begin]:
+            del self._heard[key]
+            self._due.pop(key, None)
         return found
+
+    def _hasten(self, hospital: str, since: datetime) -> None:
+        for key in [key for key in self._due if key[0] == hospital and key[1] >= since]:
+            del self._due[key]
+
+    def _is_due(self, hospital: str, hour: datetime, now: datetime) -> bool:
+        heard = self._heard.get((hospital, hour))
+        if heard is None or heard.settled:
+            return heard is None
+        due = self._due.get((hospital, hour), now)
+        # A clock that was set back makes what was put off long due.
+        return due <= now or due - now > (now - hour) * LOOKED_AGAIN
 
     async def _read(self, hospital: str, hours: Sequence[datetime], now: datetime) -> None:
         names = [inbox.hour(hospital, hour.isoformat()) for hour in hours]
@@ -151,6 +172,7 @@ class Feeds:
                 of[inbox.hour(hospital, row["received"])][place].append(row)
         for hour, name in zip(hours, names, strict=True):
             self._heard[hospital, hour] = _heard(*of[name], over=now - hour > SETTLES)
+            self._due[hospital, hour] = now + (now - hour) * LOOKED_AGAIN
 
     async def _tell(self, feed: Feed, before: Feed | None, now: datetime) -> None:
         was = before.silence if before else None

@@ -61,6 +61,18 @@ class Origins:
                 break
         return found
 
+    async def nearest(self, version: Version, steps: Sequence[Step]) -> list[Origin]:
+        """As ``of``; where no field went to the element itself, what went to the smallest element around it.
+
+        A standard coding that a table added, or a unit's code, is made from the fields beside it.
+        """
+        found = await self.of(version, steps)
+        if not found and any(True for _ in values(decode_resource(version.body), steps)):
+            while not found and len(steps) > 1:
+                steps = steps[:-1]
+                found = await self.of(version, steps)
+        return found
+
     async def _messages(self, version: Version) -> AsyncIterator[tuple[Resource, Receipt]]:
         """The messages behind the history, newest first, each with the newest version it wrote."""
         met: dict[str, None] = {}

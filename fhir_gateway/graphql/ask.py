@@ -11,16 +11,20 @@ import structlog
 from anyio import to_thread
 from graphql import (
     DocumentNode,
+    EnumValueNode,
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    StringValueNode,
+    Visitor,
     execute,
     parse,
     validate,
 )
+from graphql import visit as walked
 from graphql.utilities import get_operation_ast
 
 from fhir_gateway.fhir import outcome
@@ -48,6 +52,13 @@ class Question:
     focal: Resource | None = None
 
 
+class _Words(Visitor):
+    """FHIR's own examples write ``type: Patient`` and ``_reference: subject``; the schema has no enums, but texts."""
+
+    def enter_enum_value(self, node: EnumValueNode, *_: Any) -> StringValueNode:
+        return StringValueNode(value=node.value, loc=node.loc)
+
+
 async def ask(desk: Desk, visit: Visit, question: Question) -> Resource:
     """``data`` and ``errors``. Raises BadRequest for what is no question of this schema, TooCostly for a large one."""
     # Made when first asked for, which takes half a second.
@@ -73,7 +84,7 @@ async def ask(desk: Desk, visit: Visit, question: Question) -> Resource:
 
 def _read(question: Question, known: GraphQLSchema) -> tuple[DocumentNode, OperationDefinitionNode]:
     try:
-        document = parse(question.text, max_tokens=TOKEN_LIMIT)
+        document = walked(parse(question.text, max_tokens=TOKEN_LIMIT), _Words())
     except GraphQLError as error:
         raise BadRequest(error.message, "query") from error
     if errors := validate(known, document, max_errors=ERROR_LIMIT):

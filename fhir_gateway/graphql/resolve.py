@@ -10,9 +10,9 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 
 from fhir_gateway.fhir import fhirpath
-from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.graphql.contained import Leading, opened
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound, Problem, TooCostly
 from fhir_gateway.records import find, read
 from fhir_gateway.records.desk import Author, Desk
@@ -78,7 +78,7 @@ class Session:
                 future.cancel()
             raise
         for name, future in wanted.items():
-            future.set_result(decode_resource(seen[name].body) if name in seen else None)
+            future.set_result(opened(seen[name]) if name in seen else None)
 
     def _sees(self, version: Version) -> bool:
         try:
@@ -96,7 +96,7 @@ def reading(type_: str) -> Resolve:
             raise BadRequest("an id has 1 to 64 letters, digits, - and .", "id")
         session: Session = info.context
         session.spend(1)
-        return decode_resource((await read.read(session.desk, session.visit, type_, id)).body)
+        return opened(await read.read(session.desk, session.visit, type_, id))
 
     return resolver
 
@@ -106,7 +106,7 @@ def searching(type_: str) -> Resolve:
 
     async def resolver(source: Any, info: Info, **arguments: Any) -> list[Resource]:
         page = await _searched(type_, source, info.context, arguments)
-        return [decode_resource(version.body) for version in page.matches]
+        return [opened(version) for version in page.matches]
 
     return resolver
 
@@ -116,7 +116,7 @@ def paging(type_: str) -> Resolve:
 
     async def resolver(source: Any, info: Info, **arguments: Any) -> dict[str, Any]:
         page = await _searched(type_, source, info.context, arguments)
-        edges = [{"mode": "match", "resource": decode_resource(version.body)} for version in page.matches]
+        edges = [{"mode": "match", "resource": opened(version)} for version in page.matches]
         return {"count": page.total, "pagesize": page.query.size, "next": page.following or None, "edges": edges}
 
     return resolver
@@ -153,7 +153,9 @@ async def referred(source: Any, info: Info, type: str | None = None, optional: b
     target = parse(str(source.get("reference", "")))
     if type is not None and target.type and target.type != type:
         return None
-    found = None
+    found = source.target if isinstance(source, Leading) else None
+    if found is not None and type is not None and found["resourceType"] != type:
+        return None
     if target.form == "relative":
         session: Session = info.context
         found = await session.follow(target.reference)

@@ -117,8 +117,13 @@ def same_name(one: Patient, other: Patient) -> bool:
 
 def folded_names(patient: Patient) -> list[str]:
     """Every name, folded; a temporary name (a newborn under its mother's) is none of its own."""
+    return [fold(text) for text in spoken_names(patient)]
+
+
+def spoken_names(patient: Patient) -> list[str]:
+    """Every name of its own as it is written."""
     own = [name for name in patient.get("name", ()) if name.get("use") != "temp"]
-    return [fold(text) for name in own if (text := _text(name))]
+    return [text for name in own if (text := _text(name))]
 
 
 def _text(name: Mapping[str, Any]) -> str:

@@ -12,14 +12,13 @@ from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.identity import person as people
 from fhir_gateway.identity.compare import Evidence, Systems, Verdict, compare, same_name, strong
+from fhir_gateway.identity.namesakes import namesakes
 from fhir_gateway.problem import NotFound
-from fhir_gateway.search import query as search
 from fhir_gateway.store.port import Claim, Records, Version
 
 Patient = Mapping[str, Any]
 FIRST = Verdict("level4", Evidence(("own record",), ()))
 MERGED = Verdict("level4", Evidence(("hospital's own merge",), ()))
-CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,7 @@ async def _namesakes(store: Records, register: _Register, reference: str, patien
     """Persons of the same name, birth date and sex: suspects only. A newborn under its mother's name has none."""
     if len(patient.get("birthDate", "")) < len("yyyy-mm-dd") or patient.get("gender") not in ("male", "female"):
         return {}
-    pairs = [("birthdate", patient["birthDate"]), ("gender", patient["gender"]), ("_count", str(CANDIDATES))]
-    found = await store.find(search.parse("Person", pairs))
+    found = await namesakes(store, patient)
     suspects = {version.reference: decode_resource(version.body) for version in found}
     same = {ref: person for ref, person in suspects.items() if same_name(patient, person)}
     for version in found:

@@ -212,7 +212,7 @@ class Intake:
             return Item(entry, entry.resource, reference)
         found = ground.met.get((type_, _condition(entry)))
         if found is None:
-            found = await matches(self.desk.store, type_, _condition(entry), self._author(type_).reader)
+            found = await matches(self.desk.store, type_, _condition(entry), self._author(type_))
         if len(found) > 1:
             raise PreconditionFailed("the condition matches more than one resource", "ifNoneExist")
         if found:
@@ -264,7 +264,7 @@ class Intake:
         asked = parse(target)
         if asked.form != "conditional":
             raise BadRequest("no entry of the Bundle has this fullUrl", "reference")
-        found = await matches(self.desk.store, asked.type, asked.query, author.reader)
+        found = await matches(self.desk.store, asked.type, asked.query, author)
         if len(found) != 1:
             raise PreconditionFailed(f"the reference matches {'several' if found else 'no'} resources", "reference")
         self._remember(target, found[0])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from fhir_gateway.problem import BadRequest, Problem
+from fhir_gateway.records.desk import Author
 from fhir_gateway.search.criteria import Choice, Condition
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.store.port import Records
@@ -32,14 +33,16 @@ def normal(condition: str) -> str:
 
 
 async def matches(
-    store: Records, type_: str, condition: str, reader: str | None, leaving: Container[str] = ()
+    store: Records, type_: str, condition: str, author: Author, leaving: Container[str] = ()
 ) -> list[str]:
     """References that meet the condition: all of them up to two. An unknown parameter is an error, never ignored.
 
     ``leaving`` are records that the same transaction deletes.
     """
     query = replace(parse(type_, pairs(condition)), size=SEVERAL, total="none")
-    found = [version.reference for version in await store.find(query, reader)]
+    if author.settle is not None:
+        query = await author.settle(query)
+    found = [version.reference for version in await store.find(query, author.reader)]
     return [reference for reference in found if reference not in leaving][:2]
 
 

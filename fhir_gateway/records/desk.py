@@ -2,17 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from fhir_gateway.records.admission import OPEN, Admission
+from fhir_gateway.search.query import Query
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.store.port import Store, Version
 
 ATTEMPTS = 60
 LONGEST_PAUSE_SECONDS = 0.25
+Settle = Callable[[Query], Awaitable[Query]]
 # About 10 ms of work: what a small request may have to wait behind a large one.
 TURN = 16
 
@@ -60,11 +62,13 @@ class Desk:
 class Author:
     """``reader`` confines what the author sees and, as owner, may replace (None: everything).
 
-    ``readers`` may see what it writes; the first of them owns what is new.
+    ``readers`` may see what it writes; the first of them owns what is new. ``settle`` answers what a condition asks
+    about other records with the author's own rights; without it such a condition is refused.
     """
 
     reader: str | None = None
     readers: tuple[str, ...] = ()
+    settle: Settle | None = field(default=None, compare=False)
 
     def sees(self, version: Version) -> bool:
         return self.reader is None or self.reader in version.readers

@@ -19,6 +19,8 @@ INTERACTION = "$document"
 SIZE_LIMIT = 1000
 
 _URI = "urn:ietf:rfc:3986"
+# What a Composition replaces or appends to is told, not held: https://hl7.org/fhir/R4/documents.html#content
+_TOLD = "Composition.relatesTo["
 
 
 async def document(desk: Desk, visit: Visit, identity: str, *, persist: bool = False) -> Resource:
@@ -62,7 +64,8 @@ async def gathered(desk: Desk, visit: Visit, composition: Resource) -> tuple[dic
         there = await desk.store.currents(sorted(wanted)) if wanted else {}
         seen = {name: decode_resource(version.body) for name, version in there.items() if sees(visit, version)}
         if composition in around:
-            missing = [_missing(link) for link, target in _targets(composition) if target not in {**found, **seen}]
+            cited = [(link, target) for link, target in _targets(composition) if not link.path.startswith(_TOLD)]
+            missing = [_missing(link) for link, target in cited if target not in {**found, **seen}]
         around = list(seen.values())
         found |= seen
         if len(found) > SIZE_LIMIT:

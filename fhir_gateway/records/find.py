@@ -27,7 +27,7 @@ CURSOR = "_cursor"
 NAMED_PATIENTS = 5
 AT_ONCE = 16
 ESTIMATED = 10_000
-"""As many are counted for an estimate; what is more is said to be as many."""
+"""As many are counted for an estimate that no sample tells; what is more is said to be as many."""
 
 Pairs = Sequence[Pair]
 Position = tuple[str | float, ...]
@@ -76,7 +76,7 @@ async def search_on(desk: Desk, visit: Visit, ground: Ground, pairs: Pairs, leni
     included = await brought_along(desk, visit, query, matches)
     explanation = await explained(desk, question.parts) if query.explain else b""
     await record(desk, visit, ground.interaction, _touched(ground.path, pairs, (*matches, *included)))
-    before, after = _around(desk, query, matches, more)
+    before, after = _around(desk, replace(query, counted=total), matches, more)
     return Page(query, tuple(matches), tuple(included), total, after, before, ground.path, explanation)
 
 
@@ -158,14 +158,19 @@ def _is_full(query: Query, found: Sequence[object], size: int) -> bool:
 
 
 async def _total(desk: Desk, question: _Question, found: int, more: bool) -> int | None:
-    """Counted by the database only where the page does not tell it already."""
+    """Counted by the database only where neither this page nor one before it tells it already."""
     query = question.query
     if query.total == "none" and not query.count_only:
         return None
     if not (query.count_only or query.after or more):
         return found
-    limit = ESTIMATED if query.total == "estimate" else 0
-    return sum(await asyncio.gather(*(desk.store.count(query, reader, limit) for query, reader in question.parts)))
+    if query.counted is not None:
+        return query.counted
+    if query.total == "estimate":
+        counts = [desk.store.estimate(one, reader, ESTIMATED) for one, reader in question.parts]
+    else:
+        counts = [desk.store.count(one, reader) for one, reader in question.parts]
+    return sum(await asyncio.gather(*counts))
 
 
 def _around(desk: Desk, query: Query, matches: Sequence[Version], more: bool) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from fhir_gateway.store.port import Timeline, Version
 
 CURSOR = "_cursor"
 NAMED_PATIENTS = 5
+COUNTED = 10_000
+"""A page of a longer history has no total; ``_summary=count`` counts it to its end."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -26,7 +28,7 @@ _TAG_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One page. ``total`` is known where it costs nothing; ``following`` is the cursor of the next page, if any."""
+    """One page. ``total`` is None where counting costs much; ``following`` is the cursor of the next page, if any."""
 
     versions: tuple[Version, ...]
     total: int | None
@@ -48,7 +50,17 @@ async def history(desk: Desk, visit: Visit, wanted: Timeline, cursor: str | None
     shown = found[: wanted.limit]
     await record(desk, visit, interaction, _touched(wanted, shown))
     following = _issued(wanted, shown[-1], desk.cursor_secret) if len(found) > wanted.limit > 0 else ""
+    if total is None:
+        told = cursor is None and wanted.limit and not following
+        total = len(shown) if told else await _counted(desk, wanted)
     return Chapter(tuple(shown), total, following)
+
+
+async def _counted(desk: Desk, wanted: Timeline) -> int | None:
+    if not wanted.limit:
+        return await desk.store.changed(wanted)
+    counted = await desk.store.changed(wanted, COUNTED + 1)
+    return counted if counted <= COUNTED else None
 
 
 def _touched(wanted: Timeline, shown: list[Version]) -> Touched:

@@ -59,7 +59,7 @@ async def _found(store: Records, target: Target, link: Link, author: Author) -> 
         raise BadRequest("no entry of the Bundle has this fullUrl", place)
     if asked.form != "conditional" or not target.step.where:
         return link.target
-    found = await matches(store, asked.type, asked.query, author.reader)
+    found = await matches(store, asked.type, asked.query, author)
     if len(found) != 1:
         raise PreconditionFailed(f"the conditional reference matches {'several' if found else 'no'} resources", place)
     return found[0]

@@ -34,10 +34,13 @@ from fhir_gateway.search.pending import (
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.words import says
 from fhir_gateway.security.access import may
+from fhir_gateway.store.ranking import rank
 
 INTERACTION = "search-type"
 ROWS = 10
 """Times as many records may refer as may be referred to."""
+FEW = 100
+"""So few records are asked for by name who refers to them, before all that may refer are looked at."""
 
 
 async def settle(desk: Desk, visit: Visit, query: Query) -> Query:
@@ -101,16 +104,26 @@ class _Settler:
 
     async def reverse(self, type_: str, reverse: Reverse, others: Sequence[Criterion]) -> Criterion:
         inner = await self.one(reverse.source, reverse.question, ())
+        few = await self._some(type_, inner, others)
         try:
-            rows = await self._targets(reverse.source, reverse.key, [inner])
+            rows = await self._targets(reverse.source, reverse.key, [inner, *_pointing(reverse.key, few)])
         except _TooMany:
             few = await self._references(type_, others)
-            rows = await self._targets(reverse.source, reverse.key, [inner, Condition(links(reverse.key, few), 2)])
+            rows = await self._targets(reverse.source, reverse.key, [inner, *_pointing(reverse.key, few)])
         wanted = [one for one in dict.fromkeys(_references(rows)) if one.startswith(f"{type_}/")]
         if has_address(type_):
             addresses = self._few(list(dict.fromkeys(_addresses(rows))))
             wanted += await self._references(type_, [named(ADDRESS, addresses)])
         return Ids(tuple(self._few(wanted)))
+
+    async def _some(self, type_: str, inner: Criterion, others: Sequence[Criterion]) -> list[str] | None:
+        """What the rest of the search leaves, where it selects better and leaves few; what has addresses is named by
+        more than its id."""
+        if not others or has_address(type_) or min(map(rank, others)) >= rank(inner):
+            return None
+        query = Query(type_, tuple(others), size=FEW + 1)
+        found = await self.desk.store.references(query, self._reader(type_))
+        return found if len(found) <= FEW else None
 
     async def listed(self, type_: str, listed: Listed, others: Sequence[Criterion]) -> Criterion:
         if any(name.startswith("$") for name in listed.lists):
@@ -196,6 +209,10 @@ class _Settler:
             text = f"the search leads through more than {limit} {what}; ask more narrowly, or in two steps"
             raise _TooMany(text)
         return found
+
+
+def _pointing(key: str, few: Sequence[str] | None) -> list[Criterion]:
+    return [] if few is None else [Condition(links(key, few), 2)]
 
 
 def _addresses(rows: dict[str, list[str]]) -> list[str]:

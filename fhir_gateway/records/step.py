@@ -81,8 +81,8 @@ def step(entry: dict[str, Any], where: str, base_url: str) -> Step:
     if method not in ORDER:
         raise NotSupported("the method must be GET, HEAD, POST, PUT, PATCH or DELETE", f"{where}.request.method")
     path, _, query = url.removeprefix(base_url).strip("/").partition("?")
-    if path.rpartition("/")[2].startswith("$"):
-        raise NotSupported("operations are not offered inside a Bundle", f"{where}.request.url")
+    if method not in READS and path.rpartition("/")[2].startswith("$"):
+        raise NotSupported("a transaction asks for operations by GET only", f"{where}.request.url")
     if method in READS:
         unless = tuple((header, value) for header, name in FRESHNESS if (value := _optional(request, name, where)))
         return Step(

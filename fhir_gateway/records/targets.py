@@ -69,7 +69,7 @@ def _key(step: Step, author: Author) -> str:
 async def _target(store: Records, step: Step, author: Author, ground: _Ground) -> Target:
     if step.condition is None:
         return Target(step, step.reference) if step.id else Target(step, f"{step.type}/{uuid4()}", fresh=True)
-    found = await matches(store, step.type, step.condition, author.reader, ground.leaving)
+    found = await matches(store, step.type, step.condition, author, ground.leaving)
     if len(found) > 1:
         raise PreconditionFailed("the condition matches more than one resource", _where(step))
     if found:

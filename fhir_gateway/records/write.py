@@ -9,6 +9,7 @@ what the other writer made, and a blind update is, as FHIR means it, the last on
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Conflict, TooCostly
@@ -16,6 +17,7 @@ from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.journal import Touched, Visit, draft, written
+from fhir_gateway.records.settle import settle
 from fhir_gateway.records.step import READS, Step
 from fhir_gateway.records.transaction import Plan, Result, planned
 from fhir_gateway.search.query import parse
@@ -56,7 +58,7 @@ async def delete_all(desk: Desk, visit: Visit, type_: str, condition: str, limit
     """
     access = may(visit.caller, "delete", type_)
     query = replace(parse(type_, pairs(condition)), size=limit + 1, total="none")
-    found = await desk.store.find(query, access.reader)
+    found = await desk.store.find(await settle(desk, visit, query), access.reader)
     if len(found) > limit:
         raise TooCostly(f"a condition may delete {limit} resources", "query")
     steps = [Step("DELETE", type_, version.id, if_match=version.number) for version in found]
@@ -66,7 +68,7 @@ async def delete_all(desk: Desk, visit: Visit, type_: str, condition: str, limit
 
 async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str = "transaction") -> tuple[Result, ...]:
     """All steps or none; reads among them are permitted and left for the caller to answer."""
-    author = _author(visit, steps)
+    author = _author(desk, visit, steps)
     _must_be_itself(steps)
     await must_conform(steps)
     steps = desk.admission.admitted(steps)
@@ -92,12 +94,12 @@ def _found(plan: Plan) -> Touched:
     return Touched(tuple(result.version.reference for result in plan.results if result.version))
 
 
-def _author(visit: Visit, steps: Sequence[Step]) -> Author:
+def _author(desk: Desk, visit: Visit, steps: Sequence[Step]) -> Author:
     """The caller's right to all the steps; a role is confined to the same reader in every type it may write."""
     accesses = [may(visit.caller, INTERACTIONS[step.method], step.type) for step in steps if step.method not in READS]
     owner = visit.caller.organization
     confined = next((access.reader for access in accesses if access.reader is not None), None)
-    return Author(confined, (owner,) if owner else ())
+    return Author(confined, (owner,) if owner else (), partial(settle, desk, visit))
 
 
 def _must_be_itself(steps: Sequence[Step]) -> None:

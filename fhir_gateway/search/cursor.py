@@ -52,18 +52,23 @@ def _ending(sort: Sort) -> str:
 
 
 def issue(query: Query, after: tuple[str | float, ...], secret: bytes, backwards: bool = False) -> str:
-    """The text of a position, for the ``_cursor`` of a next link, or of a previous one that leads ``backwards``."""
-    content = json.dumps([_digest(query), list(after), backwards], ensure_ascii=False, separators=(",", ":")).encode()
+    """The text of a position, for the ``_cursor`` of a next link, or of a previous one that leads ``backwards``.
+
+    What was counted goes with it, so that it is counted once for all pages.
+    """
+    told = [_digest(query), list(after), backwards, query.counted, query.total]
+    content = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
 
 
 def resume(query: Query, cursor: str, secret: bytes) -> Query:
     """The query from the position on. Raises BadRequest when the cursor is not one of this search."""
     content = _verified(cursor, secret)
-    digest, after, backwards = json.loads(content)
+    digest, after, backwards, *counted = json.loads(content)
     if digest != _digest(query):
         raise BadRequest("'_cursor' belongs to another search")
-    return replace(query, after=tuple(after), backwards=backwards)
+    known = counted[0] if counted[1:] == [query.total] else None
+    return replace(query, after=tuple(after), backwards=backwards, counted=known)
 
 
 def _verified(cursor: str, secret: bytes) -> bytes:

@@ -116,6 +116,9 @@ def _compared(type_: str, name: str, operator: str, value: str) -> Question:
         return question(type_, f"{name}:missing", "false" if value == "true" else "true")
     if operator in _COMPARED and kind in _ORDERED:
         return question(type_, name, operator + value)
+    if operator == "po" and kind in _ORDERED:
+        # What does not lie wholly below it nor wholly above it shares something with it.
+        return Either(((question(type_, name, f"ge{value}"), question(type_, name, f"le{value}")),))
     if operator in _MODIFIERS:
         return question(type_, f"{name}:{_MODIFIERS[operator]}", value)
     if operator == "eq" or (operator == "sw" and kind == "string") or (operator == "re" and kind == "reference"):

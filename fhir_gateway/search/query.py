@@ -28,7 +28,8 @@ class Query:
     """What to find. ``used`` is what was understood; a query with ``pending`` questions has to be settled first.
 
     ``after`` holds a record's values in ``order``: the page begins behind it, or with ``backwards`` ends before it.
-    ``path`` is where the search was addressed to, if that is not the type alone.
+    ``path`` is where the search was addressed to, if that is not the type alone. ``counted`` is the total that an
+    earlier page told.
     """
 
     type: str
@@ -43,6 +44,7 @@ class Query:
     backwards: bool = False
     explain: bool = False
     path: str | None = None
+    counted: int | None = None
 
     @property
     def pending(self) -> bool:

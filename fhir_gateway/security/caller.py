@@ -4,11 +4,11 @@ https://hl7.org/fhir/smart-app-launch/backend-services.html#registering-a-smart-
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_gateway.security.keys import KeyRing
+from fhir_gateway.security.keys import CLIENT_NAME, KeyRing
 
 EVERY_SCOPE = "system/*.cruds"
 SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]+)\.(\*|read|write|(?=[cruds])c?r?u?d?s?)")
@@ -47,9 +47,11 @@ class Caller:
     token: str = ""
 
 
-def development_clients(ring: KeyRing) -> dict[str, Client]:
-    """The built-in clients, with keys made on the ring where they are missing."""
+def development_clients(ring: KeyRing, hospitals: Iterable[str] = ()) -> dict[str, Client]:
+    """The built-in clients and one for each further hospital, with keys made on the ring where they are missing."""
+    built_in = {name for name, _, _ in DEVELOPMENT_CLIENTS}
+    further = ((name, "hospital", name) for name in hospitals if name not in built_in and CLIENT_NAME.fullmatch(name))
     return {
         name: Client(name, role, organization, ring.client_keys(name))
-        for name, role, organization in DEVELOPMENT_CLIENTS
+        for name, role, organization in (*DEVELOPMENT_CLIENTS, *further)
     }

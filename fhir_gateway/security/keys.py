@@ -31,6 +31,7 @@ from joserfc.jwk import ECKey
 from fhir_gateway.problem import NotFound, Unavailable, Unprocessable
 from fhir_gateway.security.seal import Signer
 
+CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 DEVELOPMENT = "DEVELOPMENT – not for production"
 GATEWAY, FACILITY, PRACTITIONER = "gateway", "facility", "practitioner"
 OTHERS_MAY = 0o077
@@ -86,7 +87,7 @@ class KeyRing:
 
     def client(self, name: str) -> ECKey:
         """The private key of one of the built-in development clients."""
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name):
+        if not CLIENT_NAME.fullmatch(name):
             raise NotFound("a client's name is made of lower-case letters, digits and hyphens", "client")
         return self._plain(f"clients/{name}.pem")
 

@@ -182,12 +182,20 @@ class Records(Protocol):
         """Up to ``wanted.limit`` versions, newest first."""
         ...
 
+    async def changed(self, wanted: Timeline, limit: int = 0) -> int:
+        """How many versions there are, wherever ``wanted`` stands; with a ``limit`` no more than that are counted."""
+        ...
+
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
         """One page of current, undeleted versions; ``reader`` confines it to what that party may see."""
         ...
 
     async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
         """How many match; with a ``limit`` no more than that are counted."""
+        ...
+
+    async def estimate(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+        """About how many match; where that is not told by a sample, as many as are counted up to ``limit``."""
         ...
 
     async def references(self, query: Query, reader: str | None = None) -> list[str]:

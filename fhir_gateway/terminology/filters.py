@@ -15,14 +15,20 @@ Make = Callable[[System, str, str], Test]
 
 
 def test(system: System, facts: Mapping[str, Any]) -> Test:
-    """Whether a concept passes one filter. Raises Unprocessable for an operator that R4 does not know."""
+    """Whether a concept passes one filter. Raises Unprocessable for an operator or a property that is not known."""
     operator = facts.get("op")
     make = _OPERATORS.get(str(operator))
     if make is None:
         raise Unprocessable(
             "the value set has a filter with an operator unknown to R4", "ValueSet.compose.include.filter"
         )
-    return make(system, str(facts.get("property", "")), str(facts.get("value", "")))
+    name = str(facts.get("property", ""))
+    if not system.knows(name):
+        # A filter that nothing passes would make an empty value set of a misspelt word.
+        raise Unprocessable(
+            f"the code system has no property '{name[:60]}' to filter by", "ValueSet.compose.include.filter.property"
+        )
+    return make(system, name, str(facts.get("value", "")))
 
 
 def values(concept: Concept, name: str) -> list[str]:

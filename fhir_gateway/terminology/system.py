@@ -14,6 +14,10 @@ Element = dict[str, Any]
 
 _RETIRED = frozenset({"deprecated", "retired", "inactive"})
 _NOT_SELECTABLE = frozenset({"notSelectable", "abstract"})
+# Of every code system: https://hl7.org/fhir/R4/codesystem.html#defined-props
+_OF_ALL = frozenset({"code", "concept", "display", "definition", "parent", "child", "subsumedBy"}) | frozenset(
+    {"inactive", "status", "notSelectable", "deprecated"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class System:
-    """``complete``: a code that is not among ``concepts`` is no code of the system."""
+    """``complete``: a code that is not among ``concepts`` is no code of the system.
+
+    ``declared`` are the properties and filters it says it has.
+    """
 
     url: str
     concepts: Mapping[str, Concept]
@@ -53,12 +60,21 @@ class System:
     name: str = ""
     complete: bool = True
     case_sensitive: bool = True
+    declared: frozenset[str] = frozenset()
 
     def get(self, code: str) -> Concept | None:
         found = self.concepts.get(code)
         if found is None and not self.case_sensitive:
             found = self.concepts.get(self._by_case.get(code.casefold(), ""))
         return found
+
+    def knows(self, name: str) -> bool:
+        """Whether its concepts may say something under this property."""
+        return name in _OF_ALL or name in self.declared or name in self._said
+
+    @cached_property
+    def _said(self) -> frozenset[str]:
+        return frozenset(name for concept in self.concepts.values() for name, _, _ in concept.properties)
 
     @cached_property
     def _by_case(self) -> dict[str, str]:
@@ -105,6 +121,7 @@ def read(resource: Resource) -> System:
         resource.get("title") or resource.get("name") or resource.get("url", ""),
         resource.get("content") == "complete",
         resource.get("caseSensitive", True),
+        frozenset(one["code"] for member in ("property", "filter") for one in resource.get(member, ())),
     )
 
 

@@ -255,3 +255,34 @@ async def test_a_transaction_asks_for_every_entry_whether_the_caller_may(
 
     assert answer.status_code == 403
     assert (await client_of("admin").get("/fhir/Patient?_count=0")).json()["total"] == 0
+
+
+async def test_a_batch_may_ask_for_operations(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/p", json=patient(id="p"))
+    tag = {"name": "meta", "valueMeta": {"tag": [{"system": "urn:t", "code": "a"}]}}
+    parameters = {"resourceType": "Parameters", "parameter": [tag]}
+    sent = bundle(
+        "batch",
+        entry("POST", "Patient/$validate", patient(gender="none")),
+        entry("GET", "Patient/p/$everything"),
+        entry("POST", "Patient/p/$meta-add", parameters),
+        entry("GET", "Patient/p/$meta-add"),
+        entry("GET", "Patient/$nosuch"),
+        entry("GET", "$graphql?query={Patient(id:%22p%22){id}}"),
+    )
+    found = (await admin.post("/fhir", json=sent)).json()["entry"]
+
+    assert [one["response"]["status"] for one in found] == ["200 OK", "200 OK", "200 OK", "405", "404", "400"]
+    assert found[0]["resource"]["issue"][0]["code"] == "code-invalid"
+    assert found[1]["resource"]["entry"][0]["resource"]["id"] == "p"
+    assert (await admin.get("/fhir/Patient/p")).json()["meta"]["tag"] == tag["valueMeta"]["tag"]
+
+
+async def test_a_transaction_may_ask_what_its_writes_made(admin: httpx.AsyncClient) -> None:
+    wanted = entry("PUT", "Patient/p", patient(id="p"))
+    done = await admin.post("/fhir", json=bundle("transaction", entry("GET", "Patient/p/$everything"), wanted))
+    posted = entry("POST", "Patient/$validate", patient())
+    refused = await admin.post("/fhir", json=bundle("transaction", posted, wanted))
+
+    assert done.json()["entry"][0]["resource"]["entry"][0]["resource"]["id"] == "p"
+    assert refused.status_code == 400

@@ -123,7 +123,7 @@ async def test_a_file_that_cannot_be_read_is_kept_and_answered_123_with_its_plac
         ({"fileHSBase64": "@@@"}, "205"),
         ({"fileHSBase64": ""}, "205"),
         ({"maCSKCB": "22T03"}, "403"),
-        ({"maCSKCB": ""}, "403"),
+        ({"maCSKCB": ""}, "205"),
         ({"username": "22T03_BV"}, "403"),
         ({"username": "22T99_BV"}, "403"),
     ],

@@ -183,3 +183,22 @@ async def test_only_a_quarantined_message_is_corrected_and_only_by_other_bytes(p
     assert await correct(wrong, message("hl7v2/admission-a01")) == 202
     assert await correct(wrong, message("hl7v2/admission-a01")) == 202
     assert await correct(wrong, message("hl7v2/laboratory-oru")) == 409
+
+
+async def test_the_messages_of_a_hospital_are_a_page_that_leads_to_each_of_them(pair, message):
+    province, _ = pair
+    wrong = await sent(province, "qn-general", HL7, message("hl7v2/bad-no-pid"))
+    await sent(province, "qn-general", HL7, message("hl7v2/admission-a01"))
+    answer = await province.get("qn-general", "/ingest/qn-general?state=quarantined&_format=html")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    page = Page(answer.text)
+    assert page.links == [f"/ingest/qn-general/{wrong['receipt']}?_format=html"]
+    assert "PID: there is no PID segment" in page.text
+
+
+@pytest.mark.parametrize("query", ["state=quarantine", "fate=mapped"])
+async def test_a_filter_of_receipts_that_there_is_not_is_an_error(pair, query):
+    province, _ = pair
+    answer = await province.get("qn-general", f"/ingest/qn-general?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == [query.partition("=")[0]]

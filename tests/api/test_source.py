@@ -173,3 +173,14 @@ async def test_a_record_that_no_message_made_has_no_source(pair, message):
     (person,) = await province.search("doctor", f"Person?link={patient}")
     answer = await province.get("doctor", f"/fhir/Person/{person['id']}/$source")
     assert elements(answer) == []
+
+
+async def test_a_coding_that_a_table_added_is_answered_with_the_fields_it_is_made_of(pair, message):
+    province, _ = pair
+    receipt, _ = await stored(province, "bai-chay", XML, message("vn_xml/outpatient"))
+    condition = next(ref for ref in receipt["resources"] if ref.startswith("Condition/"))
+    coding = (await province.get("bai-chay", f"/fhir/{condition}")).json()["code"]["coding"]
+    assert coding[1]["system"] == "http://hl7.org/fhir/sid/icd-10"
+    rows = elements(await province.get("bai-chay", f"/fhir/{condition}/$source?path=code.coding[1].system"))
+    assert any(row["place"].endswith("/MA_BENH_CHINH") and row["path"].startswith("code") for row in rows)
+    assert elements(await province.get("bai-chay", f"/fhir/{condition}/$source?path=code.coding[7].code")) == []

@@ -77,3 +77,23 @@ async def test_when_the_audit_trail_cannot_be_written_nothing_is_answered(
     monkeypatch.setattr(resolve, "record", full)
     with pytest.raises(Unavailable):
         await ask(desk, ADMIN, QUESTION)
+
+
+async def test_a_type_or_a_parameter_may_be_named_without_quotes(desk: Desk) -> None:
+    focal = {"resourceType": "Patient", "id": "p1"}
+    text = "{ ObservationList(_reference: subject, _sort: _id) { id subject { resource(type: Patient) { id } } } }"
+    answer = await ask(desk, ADMIN, Question(text, focal=focal))
+
+    assert [one["id"] for one in answer["data"]["ObservationList"]] == ["o1", "o4"]
+    assert answer["data"]["ObservationList"][0]["subject"]["resource"] == {"id": "p1"}
+
+
+async def test_a_reference_to_a_contained_resource_is_followed(desk: Desk) -> None:
+    inner = {"resourceType": "Organization", "id": "o", "name": "Inner"}
+    outer = {"resourceType": "Patient", "id": "c", "contained": [inner], "managingOrganization": {"reference": "#o"}}
+    await update(desk, ADMIN, "Patient/c", outer)
+    text = '{ Patient(id: "c") { managingOrganization { resource(type: %s) { ... on Organization { name } } } } }'
+    found, other = [await ask(desk, ADMIN, Question(text % kind)) for kind in ("Organization", "Practitioner")]
+
+    assert found == {"data": {"Patient": {"managingOrganization": {"resource": {"name": "Inner"}}}}}
+    assert other == {"data": {"Patient": {"managingOrganization": {"resource": None}}}}

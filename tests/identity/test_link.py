@@ -6,6 +6,7 @@ import pytest
 
 from fhir_gateway.app import now
 from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.identity import namesakes
 from fhir_gateway.identity import person as people
 from fhir_gateway.identity.compare import Systems
 from fhir_gateway.identity.link import link, unlink
@@ -141,3 +142,26 @@ async def test_a_newborns_card_is_one_number_whether_sent_as_temporary_or_regula
     renamed = {**own, "name": [{"text": "TRẦN AN NHIÊN"}]}
     await commit(store, await link(store, systems, {"Patient/stay": renamed}), [renamed])
     assert (await person_of(store, "stay"))["name"] == [{"text": "TRẦN AN NHIÊN"}]
+
+
+async def test_in_a_crowd_of_one_birth_date_people_are_looked_for_by_name(store, monkeypatch):
+    monkeypatch.setattr(namesakes, "CANDIDATES", 3)
+    crowd = [patient(f"p{n}", name=[{"text": f"TRẦN THỊ {chr(65 + n) * 6}"}]) for n in range(6)]
+    for one in crowd:
+        await file(store, one)
+    await file(store, patient("again", name=[{"text": "TRẦN THỊ CCCCCC"}]))
+    suspected = await person_of(store, "p2")
+    mine = await person_of(store, "again")
+    assert [row["target"]["reference"] for row in mine["link"][1:]] == [f"Person/{suspected['id']}"]
+
+
+async def test_in_a_crowd_of_one_name_and_birth_date_numbers_still_link_and_suspicions_end(store, monkeypatch):
+    monkeypatch.setattr(namesakes, "CANDIDATES", 3)
+    said = []
+    monkeypatch.setattr(namesakes.log, "warning", lambda text, **more: said.append(more["share"]))
+    for n in range(7):
+        await file(store, patient(f"p{n}", str(n)))
+    assert said == [("birth date", "sex"), ("birth date", "sex", "name")]
+    assert len((await person_of(store, "p6"))["link"]) == 1, "no suspect any more"
+    await file(store, patient("elsewhere", "2"))
+    assert people.patients(await person_of(store, "elsewhere")) == ["Patient/p2", "Patient/elsewhere"]

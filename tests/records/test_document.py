@@ -66,3 +66,14 @@ async def test_a_composition_that_cites_what_is_gone_makes_no_document(desk: Des
     with pytest.raises(Invalid) as caught:
         await document(desk, admin, "c")
     assert [issue.where for issue in caught.value.issues] == ["Composition.section[0].entry[0]"]
+
+
+async def test_what_a_composition_replaces_may_be_elsewhere(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await stored(desk, admin)
+    older = [{"code": "appends", "targetReference": {"reference": "Composition/nowhere"}}]
+    await update(desk, admin, "Composition/c", {**COMPOSITION, "relatesTo": older})
+    made = await document(desk, admin, "c")
+
+    assert "Composition/nowhere" not in str([entry["fullUrl"] for entry in made["entry"]])
+    assert len(made["entry"]) == 4

@@ -135,4 +135,26 @@ async def test_the_total_is_told_where_it_is_known(clocked: Desk, visit_of: Visi
     await filled(clocked, admin)
 
     assert (await history(clocked, admin, Timeline(0, "Patient", "Patient/a"), None)).total == 2
-    assert (await history(clocked, admin, Timeline(1), None)).total is None
+
+
+async def test_every_page_of_a_history_tells_how_long_it_is(
+    desk: Desk, visit_of: VisitOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = visit_of("admin")
+    clocked = replace(desk, clock=Clock(timedelta(minutes=1)))
+    written = await filled(clocked, admin)
+    since = written["Patient/a/2"]
+    first = await history(clocked, admin, Timeline(2), None)
+    totals = [
+        first.total,
+        (await history(clocked, admin, Timeline(2), first.following)).total,
+        (await history(clocked, admin, Timeline(0, "Patient"), None)).total,
+        (await history(clocked, admin, Timeline(1, "Patient", since=since), None)).total,
+        (await history(clocked, admin, Timeline(9, "Patient", since=since + timedelta(hours=1)), None)).total,
+        (await history(clocked, admin, Timeline(1, "Patient", "Patient/a", since=since), None)).total,
+    ]
+    assert totals == [5, 5, 4, 2, 0, 1]
+
+    monkeypatch.setattr("fhir_gateway.records.history.COUNTED", 3)
+    assert (await history(clocked, admin, Timeline(2), None)).total is None
+    assert (await history(clocked, admin, Timeline(0), None)).total == 5

@@ -83,7 +83,7 @@ def test_a_misspelt_member_is_not_taken_for_an_absent_one(wrong: dict[str, objec
     assert refusal.value.issues[0].where == place
 
 
-def test_an_operation_inside_a_bundle_is_said_not_to_be_offered() -> None:
+def test_an_operation_that_a_transaction_posts_is_refused() -> None:
     with pytest.raises(NotSupported, match="operations"):
         _only({"method": "POST", "url": "ValueSet/$lookup"}, resource={"resourceType": "Parameters"})
 

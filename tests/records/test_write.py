@@ -9,7 +9,7 @@ from fhir_gateway.fhir.codec import decode
 from fhir_gateway.problem import BadRequest, Forbidden, PreconditionFailed
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.records.write import create, delete, update
+from fhir_gateway.records.write import create, delete, delete_all, update
 from fhir_gateway.search.query import Query
 from fhir_gateway.store.port import Version
 
@@ -78,3 +78,37 @@ async def test_a_deletion_under_another_version_is_refused(desk: Desk, visit_of:
 async def test_the_id_in_the_body_must_be_the_id_asked_for(desk: Desk, visit_of: VisitOf) -> None:
     with pytest.raises(BadRequest):
         await update(desk, visit_of("admin"), "Patient/other", PATIENT)
+
+
+async def test_a_condition_may_lead_to_other_records(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    named = {**PATIENT, "identifier": [{"system": "urn:t", "value": "1"}]}
+    await update(desk, admin, "Patient/p", named)
+    about = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "Patient/p"},
+    }
+    first = await create(desk, admin, about, "subject:Patient.identifier=urn:t|1")
+    second = await create(desk, admin, about, "subject:Patient.identifier=urn:t|1")
+
+    assert (first.status, second.status) == (201, 200)
+    assert await delete_all(desk, admin, "Observation", "patient.identifier=urn:t|1", 5) == 1
+
+
+async def test_a_condition_finds_nothing_through_what_the_caller_may_not_see(desk: Desk, visit_of: VisitOf) -> None:
+    await update(
+        desk, visit_of("bai-chay"), "Patient/p", {**PATIENT, "identifier": [{"system": "urn:t", "value": "1"}]}
+    )
+    about = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "Patient/p"},
+    }
+    stranger = visit_of("qn-general")
+    await create(desk, stranger, about)
+    made = await create(desk, stranger, about, "patient.identifier=urn:t|1")
+
+    assert made.status == 201

@@ -46,3 +46,10 @@ def test_any_expression_is_understood_or_refused(words: list[str]) -> None:
         assert isinstance(questions("Patient", " ".join(words)), tuple)
     except (BadRequest, TooCostly):
         return
+
+
+def test_overlap_is_neither_wholly_below_nor_wholly_above() -> None:
+    (either,) = questions("Patient", "birthdate po 1980-05")
+    assert isinstance(either, Either)
+    pairs = [("birthdate", "ge1980-05"), ("birthdate", "le1980-05")]
+    assert either.ways == (parse("Patient", pairs).criteria,)

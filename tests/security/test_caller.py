@@ -20,6 +20,14 @@ def test_every_built_in_hospital_acts_for_itself_only(ring: KeyRing) -> None:
     assert len(hospitals) == 3
 
 
+def test_a_hospital_of_ones_own_has_a_client_and_takes_no_other_clients_name(ring: KeyRing) -> None:
+    clients = development_clients(ring, ["ba-che", "qn-general", "admin", "Tên lạ"])
+
+    assert set(clients) == {name for name, _, _ in DEVELOPMENT_CLIENTS} | {"ba-che"}
+    assert (clients["ba-che"].role, clients["ba-che"].organization) == ("hospital", "ba-che")
+    assert clients["admin"].role == "admin"
+
+
 @pytest.mark.parametrize("scope", ["system/*.cruds", "system/Patient.rs", "system/*.read", "system/Task.*"])
 def test_scopes_of_both_versions_of_smart_are_known(scope: str) -> None:
     assert SCOPE.fullmatch(scope)

@@ -102,3 +102,9 @@ async def test_a_system_implies_value_sets_of_its_own(library: Library) -> None:
     assert len(codes(await compose.value_set(library, f"{SYSTEM}?fhir_vs"))) == 5
     with pytest.raises(NotFound):
         await compose.value_set(library, f"{SYSTEM}?fhir_vs=refset")
+
+
+async def test_a_filter_by_a_property_that_nobody_knows_is_refused(library: Library, value_set) -> None:
+    resource = value_set({"filter": [{"property": "chaptre", "op": "=", "value": "I"}]})
+    with pytest.raises(Unprocessable, match="chaptre"):
+        await compose.of_resource(library, resource)

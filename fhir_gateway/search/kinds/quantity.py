@@ -1,4 +1,4 @@
-"""Quantity search: ``number|system|code``, ``number||unit`` or the number alone.
+"""Quantity search: ``number|system|code``, ``number|system``, ``number||unit`` or the number alone.
 
 https://hl7.org/fhir/R4/search.html#quantity
 
@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from fhir_gateway.problem import BadRequest
 from fhir_gateway.search import ucum
 from fhir_gateway.search.criteria import UNIT, Choice
 from fhir_gateway.search.entries import Entries
@@ -59,10 +60,10 @@ def _add_canonical(key: str, edges: tuple[Any, Any], scale: ucum.Unit, entries: 
 
 
 def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
-    number, *rest = [plain(part) for part in split(text, "|")]
+    number, *unit_asked = [plain(part) for part in split(text, "|")]
+    system, unit = _unit(unit_asked, parameter.code)
     prefix, wanted = split_prefix(number)
     asked = around(prefix, number_of(wanted, parameter.code))
-    system, unit = (rest[0] or None, rest[1] or None) if len(rest) > 1 else (None, None)
     scale = ucum.unit(unit) if unit and system == ucum.SYSTEM else None
     if scale is not None:
         return _canonical(f"{parameter.key}~", prefix, asked, scale)
@@ -70,6 +71,14 @@ def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
     start, stop = keys(f"{parameter.key}:", prefix, lo, hi)
     span = COMPARISONS[prefix].span(parameter.key, lo, hi)
     return Choice(start, stop, span=replace(span, unit=unit, system=system))
+
+
+def _unit(asked: list[str], code: str) -> tuple[str | None, str | None]:
+    """System and code; each may be left open."""
+    if len(asked) > 2:
+        raise BadRequest(f"'{code}' needs number, number|system|code or number||unit")
+    system, unit = [*asked, "", ""][:2]
+    return system or None, unit or None
 
 
 def _canonical(key: str, prefix: str, asked: tuple[Decimal, Decimal], scale: ucum.Unit) -> Choice:

@@ -12,6 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, connect, prepare
 from fhir_gateway.store.mongo.grouping import Groups
 from fhir_gateway.store.mongo.jobs import JobKeeper
+from fhir_gateway.store.mongo.ladders import Ladders
 from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.notes import NoteKeeper
 from fhir_gateway.store.mongo.records import RecordReader
@@ -34,6 +35,7 @@ class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, Tr
         for name in COLLECTIONS:
             setattr(self._database, name, self._database[name])
         self._looks = Looks(self.currents)
+        self._ladders = Ladders(self._database.resources)
         self._groups = Groups(self._whole)
 
     @classmethod

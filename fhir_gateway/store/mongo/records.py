@@ -17,6 +17,7 @@ from fhir_gateway.store import (
 from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
+from fhir_gateway.store.mongo.ladders import Ladders
 from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.port import Plan, Version
@@ -32,6 +33,7 @@ class RecordReader:
 
     _database: AsyncIOMotorDatabase[Document]
     _looks: Looks
+    _ladders: Ladders
 
     def _home(self, kind: str) -> Collection:
         return self._database.events if kind == "AuditEvent" else self._database.resources
@@ -73,8 +75,10 @@ class RecordReader:
     async def find(self, query: Query, reader: str | None = None) -> list[Version]:
         parts = filter.portions(query)
         async with answering():
-            read = [await self._read(query, stages(part, reader)) for part in parts]
-        page = read[0] if len(read) == 1 else filter.merged(query, chain.from_iterable(read))
+            page = await self._ladders.page(query, reader) if len(parts) == 1 else None
+            if page is None:
+                read = [await self._read(query, stages(part, reader)) for part in parts]
+                page = read[0] if len(read) == 1 else filter.merged(query, chain.from_iterable(read))
         found = [to_version(document) for document in page]
         return found[::-1] if query.backwards else found
 
@@ -115,6 +119,14 @@ class RecordReader:
             cursor = self._home(query.type).aggregate(count_stages(query, reader, limit))
             counted = [int(document["n"]) async for document in cursor]
         return counted[0] if counted else 0
+
+    async def estimate(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+        if len(filter.portions(query)) == 1:
+            async with answering():
+                known = await self._ladders.estimate(query, reader)
+            if known is not None:
+                return known
+        return await self.count(query, reader, limit)
 
     async def claimed(self, keys: Sequence[str]) -> dict[str, str]:
         async with answering():

@@ -10,7 +10,7 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from fhir_gateway.store.mongo.connection import Document, answering, narrowing
+from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
 from fhir_gateway.store.pages import unfolding
 from fhir_gateway.store.port import Timeline, Version
@@ -41,11 +41,25 @@ class TimelineReader:
                     break
         return found
 
+    async def changed(self, wanted: Timeline, limit: int = 0) -> int:
+        whole, counted = replace(wanted, after=None), 0
+        async with answering():
+            for collection, name in self._places(wanted):
+                if limit and counted >= limit:
+                    break
+                ends: list[Document] = [{"$limit": limit - counted}] if limit else []
+                wanted_here = [*matching(name, whole, (_DAWN, None)), *ends, {"$count": "n"}]
+                counted += sum([int(document["n"]) async for document in collection.aggregate(wanted_here)])
+        return counted
+
+    def _places(self, wanted: Timeline) -> tuple[tuple[Collection, str], ...]:
+        home = self._database.events if _is_audit(wanted) else self._database.resources
+        return (home, "_id"), (self._database.versions, "of")
+
     async def _within(self, wanted: Timeline, span: Span) -> list[Version]:
         # The current ones first: a version that is superseded in between is then met twice, never missed.
-        home = self._database.events if _is_audit(wanted) else self._database.resources
         found: dict[tuple[datetime, str, int], Version] = {}
-        for collection, name in ((home, "_id"), (self._database.versions, "of")):
+        for collection, name in self._places(wanted):
             async for document in collection.aggregate(stages(name, wanted, span)):
                 version = to_version(document)
                 found[version.updated, version.reference, version.number] = version
@@ -81,13 +95,18 @@ def _by_number(version: Version) -> tuple[Any, ...]:
 def stages(name: str, wanted: Timeline, span: Span) -> list[Document]:
     """The part of a timeline that lies in one collection; ``name`` is the field that holds the reference there."""
     order = {"version": -1} if wanted.reference else {"updated": -1, name: -1} | _third(name)
-    found = narrowing(*_conditions(name, wanted, span))
     return [
-        *(unfolding(found) if name == "_id" and _is_audit(wanted) else found),
+        *matching(name, wanted, span),
         {"$sort": order},
         {"$limit": wanted.limit},
         {"$project": _FIELDS},
     ]
+
+
+def matching(name: str, wanted: Timeline, span: Span) -> list[Document]:
+    """Those versions themselves, in no order."""
+    found = narrowing(*_conditions(name, wanted, span))
+    return unfolding(found) if name == "_id" and _is_audit(wanted) else found
 
 
 def _third(name: str) -> dict[str, int]:

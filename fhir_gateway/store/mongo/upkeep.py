@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.search.extract import EDITION, FIELDS, index
 from fhir_gateway.store import pages
+from fhir_gateway.store.ladder import ranged
 from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, lacking, now
 from fhir_gateway.store.port import Upkeep
 
@@ -90,7 +91,7 @@ async def _refresh(home: Collection, batch: list[Document]) -> int:
 
 
 def _change(document: Document) -> UpdateOne:
-    fields = index(decode_resource(document["body"]))
+    fields = ranged(document["_id"], index(decode_resource(document["body"])))
     change = {"$set": fields} | ({"$unset": gone} if (gone := {f: "" for f in FIELDS if f not in fields}) else {})
     return UpdateOne({"_id": document["_id"], "version": document["version"]}, change)
 

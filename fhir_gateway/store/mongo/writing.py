@@ -14,6 +14,7 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from fhir_gateway.problem import Claimed, Conflict, Problem
+from fhir_gateway.store.ladder import ranged
 from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds, portions
 from fhir_gateway.store.mongo.documents import (
     VERSION_FIELDS,
@@ -96,7 +97,10 @@ class Writer:
 
     def _document(self, change: Change, readers: Sequence[str] = ()) -> Document:
         granted = {grant.reader for grant in self.commit.grants if grant.reference == change.version.reference}
-        return {**change.index, **version_document(change.version, {*readers, *granted})}
+        return {
+            **ranged(change.version.reference, change.index),
+            **version_document(change.version, {*readers, *granted}),
+        }
 
     async def _replace(self, changes: Sequence[Change], session: Session) -> None:
         """The old versions move to the history; a grant once given stays with the new ones."""

@@ -28,7 +28,7 @@ def test_the_mother_is_a_related_person_with_her_own_numbers(case, made):
 
 def test_the_mothers_name_on_the_newborn_is_temporary(case, made):
     assert [name["use"] for name in made(case("newborn-birth-record"), "Patient")[0]["name"]] == ["temp"]
-    assert [name["use"] for name in made(case("mother-discharge"), "Patient")[0]["name"]] == ["official"]
+    assert [name["use"] for name in made(case("mother-discharge"), "Patient")[0]["name"]] == ["usual"]
 
 
 def test_a_number_of_the_mother_among_the_childs_own_stays_with_her(fixtures, translate, made):

@@ -37,14 +37,14 @@ def test_no_known_allergy_is_not_an_allergy(document, translate, made):
     assert found[1]["code"]["coding"][0]["code"] == "409137002"
 
 
-def test_a_problem_that_is_active_has_no_end(document, translate, made):
+def test_a_problem_said_to_be_active_that_has_an_end_is_inactive(document, translate, made):
     status = f"""<entryRelationship><observation><code code="33999-4"/><value xsi:type="CD" code="55561003"
     codeSystem="{SNOMED}"/></observation></entryRelationship>"""
     time = '<effectiveTime><low value="2020"/><high value="2021"/></effectiveTime><value xsi:type="CD" code="1"/>'
     translation = translate(document(observation(time + status) + observation(time)))
     active, ended = made(translation, "Condition")
 
-    assert "abatementDateTime" not in active
+    assert (active["clinicalStatus"]["coding"][0]["code"], active["abatementDateTime"]) == ("inactive", "2021")
     assert (ended["clinicalStatus"]["coding"][0]["code"], ended["abatementDateTime"]) == ("resolved", "2021")
     assert len(translation.notices) == 1
 

@@ -1,5 +1,6 @@
 """OBX: each type of value, and what must not be guessed."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -141,3 +142,26 @@ def test_the_hospitals_own_table_adds_a_standard_code(observations: Observations
     assert [coding["code"] for coding in made["code"]["coding"]] == ["HB", "718-7"]
     assert made["code"]["coding"][0]["system"] == "urn:vn:code:qn-general:observation"
     assert made["code"]["text"] == "Huyết sắc tố"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "path"),
+    [
+        ("NM", "1,234", "note[0].text"),
+        ("ST", "âm tính", "note[0].text"),
+        ("NM", "", "note[0].text"),
+        ("NM", "7.2", "valueQuantity.unit"),
+        ("NM", "7.2~7.4", "component[0].valueQuantity.unit"),
+        ("SN", "^1^-^3", "valueRange.low.unit"),
+    ],
+)
+def test_a_unit_is_kept_where_the_ledger_says_also_beside_words(
+    translate: Translate, message: Build, kind: str, sent: str, path: str
+) -> None:
+    made = translate(message("ORU^R01", PID, "OBR|1|P1|F1|SHM", f"OBX|1|{kind}|X^Thử||{sent}|đv lạ|||||F"))
+
+    [seen] = [e["resource"] for e in made.bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
+    [line] = [account for account in made.ledger if account.place.startswith("OBX[1]-6")]
+    assert [target.partition("#")[2] for target in line.targets] == [path]
+    assert "đv lạ" in json.dumps(seen, ensure_ascii=False, default=str)
+    assert path != "note[0].text" or seen["note"][0]["text"] == "OBX-6: đv lạ"

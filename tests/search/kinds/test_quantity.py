@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fhir_gateway.problem import BadRequest
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds.quantity import index, parse
 from fhir_gateway.search.registry import parameters
@@ -45,3 +46,14 @@ def test_a_unit_is_checked_exactly() -> None:
     bare = parse(QUANTITY, "5", "").span
     assert bare is not None
     assert (bare.unit, bare.system) == (None, None)
+
+
+def test_a_system_without_a_code_is_asked_for_too() -> None:
+    span = parse(QUANTITY, "5|urn:units", "").span
+    assert span is not None
+    assert (span.unit, span.system) == (None, "urn:units")
+
+
+def test_more_than_number_system_and_code_is_refused() -> None:
+    with pytest.raises(BadRequest, match="value-quantity"):
+        parse(QUANTITY, "5|urn:units|mg|x", "")

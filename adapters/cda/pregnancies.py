@@ -1,0 +1,41 @@
+"""Whether the patient is pregnant, and when the child is due.
+
+https://hl7.org/fhir/us/core/STU6.1/StructureDefinition-us-core-observation-pregnancystatus.html
+"""
+
+from adapters.cda.chart import Spot
+from adapters.cda.datatypes import required_concept
+from adapters.cda.facts import PART, follows, related, set_aside
+from adapters.cda.node import NOTHING, Node
+from adapters.cda.values import value
+from adapters.contract import Resource
+
+STATUS = {"system": "http://loinc.org", "code": "82810-3", "display": "Pregnancy status"}
+UNKNOWN = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}
+
+_PREGNANCY = "2.16.840.1.113883.10.20.15.3.8"
+_DUE = ("2.16.840.1.113883.10.20.15.3.1", "11778-8")
+
+
+def due_date(node: Node) -> bool:
+    """Whether the observation is the estimated date of delivery, which is a part of the pregnancy's."""
+    return follows(node, _DUE[0]) or node.first("code").get("code") == _DUE[1]
+
+
+def pregnancy(statement: Node, elements: Resource, spot: Spot) -> None:
+    """Give a pregnancy its code, its due date, and "unknown" as the answer it is."""
+    due = next((node for node in related(statement) if due_date(node)), NOTHING)
+    if due:
+        place = spot.at("component[0]")
+        code = required_concept(due.first("code"), place.at("code"))
+        elements["component"] = [{"code": code, **value(due.first("value"), place)}]
+        set_aside(due, spot, PART)
+    if not follows(statement, _PREGNANCY):
+        return
+    codings = [one for one in elements["code"].get("coding", []) if one.get("code") != "ASSERTION"]
+    if not any(one.get("code") == STATUS["code"] for one in codings):
+        elements["code"] = {"coding": [STATUS, *codings]}
+    if statement.first("value").get("nullFlavor") == "UNK":
+        elements.pop("dataAbsentReason", None)
+        elements["valueCodeableConcept"] = {"coding": [UNKNOWN]}
+        spot.attribute(statement.first("value"), "nullFlavor", "valueCodeableConcept.coding[0].code")

@@ -1,0 +1,105 @@
+"""Pages read by stretches of ids: the ladders of the types, and which share of them each question was met by.
+
+https://www.mongodb.com/docs/manual/core/indexes/index-types/index-compound/
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from random import uniform
+from typing import Any
+
+from fhir_gateway.search.query import Query
+from fhir_gateway.store.filter import count_stages, stages, stretchable
+from fhir_gateway.store.ladder import ENOUGH, LEVELS, Climb, Ladder, Stretch, built, level_key
+from fhir_gateway.store.mongo.connection import Collection, Document
+
+KEPT_SECONDS, KEPT_SHARES = 60.0, 10_000
+TRUST = 20.0
+"""Matches that a remembered share weighs as much as."""
+SAMPLES, SAMPLED = 16, 64.0
+"""Stretches of an estimate, and the records of each."""
+_FIRST = 0
+
+
+@dataclass(slots=True, eq=False)
+class Ladders:
+    """What is known of where records lie; it grows old, and only costs time where it is wrong."""
+
+    home: Collection
+    _ladders: dict[str, tuple[Ladder | None, float]] = field(default_factory=dict)
+    _shares: OrderedDict[Any, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    async def page(self, query: Query, reader: str | None) -> list[Document] | None:
+        """The documents of one page, read by stretches; None where it is to be read at once."""
+        pipeline = stages(query, reader)
+        ladder = await self._ladder(query, pipeline)
+        if ladder is None:
+            return None
+        asked = (query.type, query.criteria, reader)
+        after = str(query.after[0]) if query.after else None
+        falls = query.order[0].descending != query.backwards
+        climb = Climb(ladder, max(query.size, 1), *self._shares.get(asked, (1.0, 1.0)), after, falls)
+        found: list[Document] = []
+        for stretch in climb:
+            part = [document async for document in self._within(query, reader, stretch)]
+            climb.met([document["_id"] for document in part], stretch)
+            found += part
+        self._remember(asked, climb.share)
+        return found[: climb.wanted]
+
+    async def estimate(self, query: Query, reader: str | None) -> int | None:
+        """About how many match, told from stretches all over the type; None where there are few enough to count."""
+        query = replace(query, after=(), backwards=False, sorts=())
+        pipeline = stages(query, reader)
+        ladder = await self._ladder(query, pipeline)
+        if ladder is None or ladder.size < 2 * SAMPLES * SAMPLED:
+            return None
+        met, looked = 0, 0.0
+        for place in range(SAMPLES):
+            height = (place + uniform(0, 1)) * (ladder.size - SAMPLED) / SAMPLES  # noqa: S311 - a sample, no secret
+            start, stop = ladder.at(height), ladder.at(height + SAMPLED)
+            met += await self._count(query, reader, Stretch(start, stop, SAMPLED))
+            looked += SAMPLED
+        return round(ladder.size * met / looked)
+
+    async def _ladder(self, query: Query, pipeline: Sequence[Document]) -> Ladder | None:
+        if not stretchable(query, pipeline[_FIRST]["$match"]):
+            return None
+        known, until = self._ladders.get(query.type, (None, 0.0))
+        if time.monotonic() > until:
+            known = await self._built(query.type)
+            self._ladders[query.type] = known, time.monotonic() + KEPT_SECONDS
+        return known
+
+    async def _built(self, type_: str) -> Ladder | None:
+        rungs: list[str] = []
+        for level in LEVELS:
+            found = self.home.find({"type": type_, "keys": level_key(level)}, {"_id": 1})
+            rungs += [document["_id"] for document in await found.to_list(None)]
+            if len(rungs) >= ENOUGH:
+                break
+        return built(type_, rungs, level)
+
+    async def _within(self, query: Query, reader: str | None, stretch: Stretch) -> AsyncIterator[Document]:
+        pipeline = _limited(query, stages(query, reader), stretch)
+        for document in await self.home.aggregate(pipeline).to_list(None):
+            yield document
+
+    async def _count(self, query: Query, reader: str | None, stretch: Stretch) -> int:
+        pipeline = _limited(query, count_stages(query, reader), stretch)
+        return sum([int(document["n"]) async for document in self.home.aggregate(pipeline)])
+
+    def _remember(self, asked: Any, share: float) -> None:
+        self._shares[asked] = share, TRUST
+        self._shares.move_to_end(asked)
+        if len(self._shares) > KEPT_SHARES:
+            self._shares.popitem(last=False)
+
+
+def _limited(query: Query, pipeline: list[Document], stretch: Stretch) -> list[Document]:
+    """The stages, with the first condition confined to a stretch; the position itself is never found again."""
+    above = "$gt" if query.after and query.after[0] == stretch.start else "$gte"
+    within = {"_id": {above: stretch.start, "$lt": stretch.stop}}
+    return [{"$match": pipeline[_FIRST]["$match"] | within}, *pipeline[1:]]
