@@ -31,6 +31,7 @@ from fhir_gateway.api.services import Limits, Services
 from fhir_gateway.api.source import SourceDoor
 from fhir_gateway.api.subscriptions import socket_route
 from fhir_gateway.exchange import answers, inbox, mapping, outbox, replay
+from fhir_gateway.exchange.ahead import Turn
 from fhir_gateway.exchange.answering import Answering
 from fhir_gateway.exchange.answers import Renderer
 from fhir_gateway.exchange.backlog import Backlog
@@ -260,7 +261,7 @@ class Gateway:
             for queue in (inbox.TRANSLATE, outbox.DELIVER, replay.REMAP, answers.QUEUE, watch.CHANGES, watch.ENROL):
                 await self.store.release(queue)
         jobs = [
-            work(inbox.TRANSLATE, self.house, lease, self.bell, translator.do),
+            work(inbox.TRANSLATE, self.house, lease, self.bell, Turn(translator.do, translator.ready)),
             work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
             work(replay.REMAP, self.house, lease, self.remapping, self._remapper().do),
             work(answers.QUEUE, self.house, lease, Bell(), answering.do),

@@ -79,11 +79,16 @@ def known_concept(node: Node, spot: Spot) -> Resource:
     first = 1 if codings[0] else 0
     codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), first)]
     codings += _standard(spot.chart, node, codings)
-    text = words(node.first("originalText"), spot.at("text")) or codings[0].get("display", "")
+    text = words(node.first("originalText"), spot.at("text")) or _display(codings)
     if not codings[0] and not text:
         text = spot.attribute(node, "displayName", "text")
     found = [item for item in codings if item]
     return {"coding": found, "text": text} if found or text else {}
+
+
+def _display(codings: list[Resource]) -> str:
+    """The words of the sender's own code, else of its first translation that has some."""
+    return next((str(one["display"]) for one in codings if one.get("display")), "")
 
 
 def required_concept(node: Node, spot: Spot, fallback: Node = NOTHING) -> Resource:

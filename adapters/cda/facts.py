@@ -80,6 +80,15 @@ def author(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> R
     return party(last.first("assignedAuthor"), spot.at(path), PERSON)
 
 
+def asserter(statement: Node, spot: Spot) -> Resource:
+    """Who told it; else the first of several authors, whose word the last one only wrote anew."""
+    told = informant(statement, spot, "asserter")
+    if told or len(statement.all("author")) < 2:
+        return told
+    first = min(enumerate(statement.all("author")), key=lambda one: (one[1].first("time").get("value"), one[0]))[1]
+    return party(first.first("assignedAuthor"), spot.at("asserter"), PERSON)
+
+
 def informant(statement: Node, spot: Spot, path: str) -> Resource:
     """Who told it: staff, or the patient again; a relative's word goes to the header's participants."""
     entity = statement.first("informant", "assignedEntity")

@@ -10,10 +10,10 @@ from adapters.cda.datatypes import absent, known_concept, required_concept, star
 from adapters.cda.facts import (
     PART,
     Setting,
+    asserter,
     author,
     authored,
     follows,
-    informant,
     is_negated,
     keep_text,
     notes,
@@ -56,7 +56,7 @@ def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "onsetDateTime": start(statement.first("effectiveTime"), spot.at("onsetDateTime")),
         "recordedDate": authored(statement, spot, "recordedDate", setting.concern),
         "recorder": author(statement, spot, "recorder", setting.concern),
-        "asserter": informant(statement, spot, "asserter"),
+        "asserter": asserter(statement, spot),
         "reaction": _reactions(statement, setting.concern, spot),
         "note": notes(statement, spot),
     }

@@ -15,7 +15,7 @@ from adapters.cda.map_specimens import specimen
 from adapters.cda.map_staff import PERSON, STAFF, party
 from adapters.cda.map_vitals import both_oximetries, joined, panel_code
 from adapters.cda.node import Node
-from adapters.cda.pregnancies import due_date, pregnancy
+from adapters.cda.pregnancies import due_date, not_known, pregnancy
 from adapters.contract import Resource
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -35,7 +35,7 @@ def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     elements |= _opening(chart, statement, setting, spot)
     elements |= {
         "code": required_concept(statement.first("code"), spot.at("code"), statement.first("text")),
-        **finding(statement, spot),
+        **(not_known(statement, spot) or finding(statement, spot)),
         "note": notes(statement, spot),
         "bodySite": concept(statement.first("targetSiteCode"), spot.at("bodySite")),
         "method": concept(statement.first("methodCode"), spot.at("method")),

@@ -10,9 +10,9 @@ from adapters.cda.datatypes import absence, concept, known_concept, required_con
 from adapters.cda.facts import (
     PART,
     Setting,
+    asserter,
     author,
     authored,
-    informant,
     is_negated,
     keep_text,
     notes,
@@ -67,7 +67,7 @@ def condition(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         **_onset(statement, spot),
         "recordedDate": _recorded(statement, setting, spot),
         "recorder": author(statement, spot, "recorder", setting.concern),
-        "asserter": informant(statement, spot, "asserter"),
+        "asserter": asserter(statement, spot),
         "note": notes(statement, spot),
     }
     chart.draft.add(*link, elements)

@@ -23,19 +23,25 @@ def due_date(node: Node) -> bool:
 
 
 def pregnancy(statement: Node, elements: Resource, spot: Spot) -> None:
-    """Give a pregnancy its code, its due date, and "unknown" as the answer it is."""
+    """Give a pregnancy its code and its due date."""
     due = next((node for node in related(statement) if due_date(node)), NOTHING)
     if due:
-        place = spot.at("component[0]")
+        others = elements.get("component", [])
+        place = spot.at(f"component[{len(others)}]")
         code = required_concept(due.first("code"), place.at("code"))
-        elements["component"] = [{"code": code, **value(due.first("value"), place)}]
+        elements["component"] = [*others, {"code": code, **value(due.first("value"), place)}]
         set_aside(due, spot, PART)
     if not follows(statement, _PREGNANCY):
         return
     codings = [one for one in elements["code"].get("coding", []) if one.get("code") != "ASSERTION"]
     if not any(one.get("code") == STATUS["code"] for one in codings):
         elements["code"] = {"coding": [STATUS, *codings]}
-    if statement.first("value").get("nullFlavor") == "UNK":
-        elements.pop("dataAbsentReason", None)
-        elements["valueCodeableConcept"] = {"coding": [UNKNOWN]}
-        spot.attribute(statement.first("value"), "nullFlavor", "valueCodeableConcept.coding[0].code")
+
+
+def not_known(statement: Node, spot: Spot) -> Resource:
+    """That nobody knows of a pregnancy, which is an answer and no missing value."""
+    node = statement.first("value")
+    if not follows(statement, _PREGNANCY) or node.get("nullFlavor") != "UNK":
+        return {}
+    spot.attribute(node, "nullFlavor", "valueCodeableConcept.coding[0].code")
+    return {"valueCodeableConcept": {"coding": [UNKNOWN]}}

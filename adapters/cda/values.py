@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.cda.chart import Spot
-from adapters.cda.datatypes import absence_code, concept, period, time, words
+from adapters.cda.datatypes import absence_code, concept, period, system_uri, time, words
 from adapters.cda.node import Node
 from adapters.cda.quantities import interval, number, quantity, ratio
 from adapters.contract import Resource
@@ -66,12 +66,28 @@ def _quantity(node: Node, spot: Spot) -> dict[str, Any]:
     """A number; ``<0,3`` keeps its sign as a comparator."""
     comparator = next((sign for sign in ("<=", ">=", "<", ">") if node.get("value").startswith(sign)), "")
     if not comparator:
-        amount = quantity(node, spot.at("valueQuantity"))
+        amount = quantity(node, spot.at("valueQuantity")) or _in_other_units(node, spot.at("valueQuantity"))
         return {"valueQuantity": amount} if amount else {}
     bare = Node(attributes={**node.attributes, "value": node.get("value").removeprefix(comparator).strip()})
     bare.place = node.place
     amount = quantity(bare, spot.at("valueQuantity"))
     return {"valueQuantity": {"comparator": comparator, **amount}} if amount else {}
+
+
+def _in_other_units(node: Node, spot: Spot) -> Resource:
+    """An amount whose unit is not UCUM's, which CDA writes as a translation of a value it does not have."""
+    for other in node.all("translation"):
+        amount = number(other.get("value"))
+        if amount is not None:
+            spot.attribute(other, "value", "value")
+            named = words(other.first("originalText"), spot.at("unit")) or spot.attribute(other, "displayName", "unit")
+            system = system_uri(spot.chart, other.get("codeSystem"))
+            code = spot.attribute(other, "code", "code" if system else "unit")
+            if not system:
+                return {"value": amount, "unit": named or code}
+            spot.attribute(other, "codeSystem", "system")
+            return {"value": amount, "unit": named or code, "system": system if code else "", "code": code}
+    return {}
 
 
 def _concept(node: Node, spot: Spot) -> dict[str, Any]:

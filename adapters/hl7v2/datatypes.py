@@ -337,7 +337,7 @@ def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:
 
 def add_practitioner(scene: Scene, number: str, mark: Resource, named: Resource) -> None:
     """Add who has that number; named a second time with less (no title, no type), what was said before stays."""
-    before = scene.draft.add("Practitioner", number, {})
+    before = scene.draft.live("Practitioner", number)
     said = pruned({"identifier": [mark], "name": [named]})
     for element, rows in said.items():
         known = before.get(element)
@@ -375,8 +375,9 @@ def location(scene: Scene, value: Value, at: str) -> Resource | None:
 def facility(scene: Scene) -> Resource:
     """The sending hospital itself."""
     key = f"facility:{scene.hospital.facility_code}"
-    mark = {"system": scene.system("facility"), "value": scene.hospital.facility_code}
-    scene.add("Organization", key, {"identifier": [mark], "active": True, "name": scene.hospital.title})
+    if not scene.has_made("Organization", key):
+        mark = {"system": scene.system("facility"), "value": scene.hospital.facility_code}
+        scene.add("Organization", key, {"identifier": [mark], "active": True, "name": scene.hospital.title})
     return {**scene.reference("Organization", key), "display": scene.hospital.title}
 
 

@@ -102,7 +102,7 @@ def _add_to_visit(scene: Scene, dg1: Segment, key: str) -> None:
     if not scene.encounter_key:
         return
     at = scene.at("Encounter", scene.encounter_key)
-    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    encounter = scene.draft.live("Encounter", scene.encounter_key)
     listed = encounter.setdefault("diagnosis", [])
     row = table("v2-0052").get(dg1.peek(6))
     entry: Resource = {"condition": scene.reference("Condition", key)}

@@ -64,7 +64,7 @@ def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
 
 def add_visit_details(scene: Scene, pv2: Segment) -> None:
     """PV2: reason, expected times, priority, put into the Encounter of the PV1 before it."""
-    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    encounter = scene.draft.live("Encounter", scene.encounter_key)
     at = scene.at("Encounter", scene.encounter_key)
     reasons = [coded(scene, pv2.value(3), f"{at}reasonCode[0]", "admit-reason")]
     if pv2.peek(12):
@@ -155,7 +155,7 @@ def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
 
 def add_event_time(scene: Scene, evn: Segment) -> None:
     """EVN-6, when it happened: the end of the visit for a discharge whose PV1-45 is empty."""
-    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    encounter = scene.draft.live("Encounter", scene.encounter_key)
     spans = encounter.setdefault("period", {})
     edge = {"A01": "start", "A04": "start", "A03": "end"}.get(scene.event.trigger, "")
     said = date_time(evn.peek(6), scene.hospital.offset) if edge else None

@@ -59,7 +59,7 @@ def unlink_persons(scenes: list[Scene]) -> None:
     """A37: whatever tied the two numbers together, a link (A24) or a merge (A40), is taken back; both are in use."""
     for scene, others in _others(scenes):
         ended = [extension(LINK_ENDED, valueReference=scene.reference("Patient", key)) for key in others]
-        patient = scene.draft.add("Patient", scene.patient_key, {})
+        patient = scene.draft.live("Patient", scene.patient_key)
         patient["extension"] = [*patient.get("extension", ()), *ended]
 
 

@@ -83,7 +83,7 @@ def map_patient(scene: Scene, pid: Segment) -> Resource:
 
 def add_primary_care(scene: Scene, pd1: Segment) -> None:
     """PD1: the facility and the doctor the patient is registered with."""
-    patient = scene.draft.add("Patient", scene.patient_key, {})
+    patient = scene.draft.live("Patient", scene.patient_key)
     at = scene.at("Patient", scene.patient_key)
     made: list[Resource] = []
     for value in pd1.values(3):

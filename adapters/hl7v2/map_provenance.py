@@ -66,8 +66,8 @@ def add_event_provenance(scene: Scene, evn: Segment) -> None:
     if not evn.says(_OF_EVENT):
         return
     encounter = scene.encounter_key
-    target = scene.draft.add("Encounter", encounter, {}) if encounter else None
-    target = target or scene.draft.add("Patient", scene.patient_key, {})
+    target = scene.draft.live("Encounter", encounter) if encounter else None
+    target = target or scene.draft.live("Patient", scene.patient_key)
     key = scene.key("Provenance", "EVN", target["id"], scene.event.trigger)
     at = scene.at("Provenance", key)
     people = [practitioner(scene, value, f"{at}agent[{n}].who") for n, value in enumerate(evn.values(5))]

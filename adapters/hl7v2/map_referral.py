@@ -142,11 +142,11 @@ def _person(prd: Segment, target: str) -> str:
 
 
 def _notes(scene: Scene, target: str) -> list[str]:
-    """Comments that follow RF1 and PRD belong to the referral itself."""
+    """Comments that follow RF1 and PRD, and those at the end after the visit, belong to the referral itself."""
     texts: list[str] = []
     before = ""
     for segment in scene.segments:
-        if segment.name == "NTE" and before in ("RF1", "PRD"):
+        if segment.name == "NTE" and before in ("RF1", "PRD", "PV1", "PV2"):
             texts.extend(value.take_text(target) for value in segment.values(3))
         before = before if segment.name == "NTE" else segment.name
     return [text for text in texts if text]
@@ -159,7 +159,7 @@ def _map_note(scene: Scene, rf1: Segment, key: str, requester: Resource) -> None
         or time(scene, rf1.value(7), f"{at}date")
         or time(scene, scene.header.value(7), f"{at}date")
     )
-    request = scene.draft.add("ServiceRequest", key, {})
+    request = scene.draft.live("ServiceRequest", key)
     author = requester if "reference" in requester else facility(scene)
     scene.add(
         "Composition",

@@ -65,7 +65,7 @@ def _numbers(scene: Scene, nk1: Segment, at: str) -> list[Resource | None]:
 
 def _add_office(scene: Scene, nk1: Segment) -> None:
     """NK1-13 and the person to call there: a contact of the patient that is a place, not a relative."""
-    patient = scene.draft.add("Patient", scene.patient_key, {})
+    patient = scene.draft.live("Patient", scene.patient_key)
     listed = patient.setdefault("contact", [])
     at = f"{scene.at('Patient', scene.patient_key)}contact[{len(listed)}]"
     phones = [*nk1.values(31), *nk1.values(41)]
@@ -111,7 +111,7 @@ def _is_newborn(scene: Scene, pid: Segment) -> bool:
 
 def _mark_unregistered_name(scene: Scene) -> None:
     """The mother is known by her number alone, so nobody can see whether the name is hers: it is a stand-in."""
-    for name in scene.draft.add("Patient", scene.patient_key, {}).get("name", ()):
+    for name in scene.draft.live("Patient", scene.patient_key).get("name", ()):
         name.setdefault("use", "temp")
 
 
@@ -126,7 +126,7 @@ def _is_mother(person: Resource) -> bool:
 def _mark_borrowed_name(scene: Scene, mother: Resource) -> None:
     """A newborn filed under its mother's name: the name is a stand-in until it is registered."""
     texts = {name["text"].casefold() for name in mother.get("name", ())}
-    patient = scene.draft.add("Patient", scene.patient_key, {})
+    patient = scene.draft.live("Patient", scene.patient_key)
     for name in patient.get("name", ()):
         if name.get("text", "").casefold() in texts:
             name["use"] = "temp"

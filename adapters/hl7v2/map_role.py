@@ -122,7 +122,7 @@ def _add_home(scene: Scene, row: Segment, fields: Layout) -> None:
 
 
 def _add_primary(scene: Scene, row: Segment, fields: Layout) -> None:
-    patient = scene.draft.add("Patient", scene.patient_key, {})
+    patient = scene.draft.live("Patient", scene.patient_key)
     listed = patient.setdefault("generalPractitioner", [])
     at = f"{scene.at('Patient', scene.patient_key)}generalPractitioner"
     row.value(fields.role).take_all(at)
@@ -141,7 +141,7 @@ def _add_performer(scene: Scene, row: Segment, about: Resource) -> None:
 
 
 def _add_participant(scene: Scene, row: Segment, fields: Layout) -> None:
-    encounter = scene.draft.add("Encounter", scene.encounter_key, {})
+    encounter = scene.draft.live("Encounter", scene.encounter_key)
     listed = encounter.setdefault("participant", [])
     at = f"{scene.at('Encounter', scene.encounter_key)}participant"
     for individual in _holders(scene, row, f"{at}.individual", []):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 
 from adapters.contract import Hospital, Resource
 from adapters.draft import Draft
@@ -55,10 +56,10 @@ class Scene:
 
     def at(self, resource_type: str, key: str) -> str:
         """The start of a ledger target inside that resource."""
-        return f"{resource_type}/{self.id(resource_type, key)}#"
+        return f"{resource_type}/{self.draft.id(resource_type, key)}#"
 
     def reference(self, resource_type: str, key: str) -> Resource:
-        return {"reference": f"urn:uuid:{self.id(resource_type, key)}"}
+        return {"reference": f"urn:uuid:{self.draft.id(resource_type, key)}"}
 
     def patient(self) -> Resource:
         return self.reference("Patient", self.patient_key)
@@ -69,7 +70,7 @@ class Scene:
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add to the Bundle and remember that this message made it."""
         if self.draft.has(resource_type, key):
-            _forget_choices(self.draft.add(resource_type, key, {}), elements)
+            _forget_choices(self.draft.live(resource_type, key), elements)
         resource = self.draft.add(resource_type, key, elements)
         self._made.setdefault(resource_type, {})[resource["id"]] = resource
         return resource
@@ -77,6 +78,9 @@ class Scene:
     def made(self, resource_type: str) -> list[Resource]:
         """What this message has made of that type, in order."""
         return list(self._made.get(resource_type, {}).values())
+
+    def has_made(self, resource_type: str, key: str) -> bool:
+        return self.draft.id(resource_type, key) in self._made.get(resource_type, ())
 
     def key(self, resource_type: str, *parts: str) -> str:
         """A local key of those parts; said a second time in the message it gets a number."""
@@ -91,13 +95,18 @@ class Scene:
 
 def _forget_choices(before: Resource, said: Resource) -> None:
     """Said twice in a message, the later choice wins: a resource holds one of deceasedBoolean and deceasedDateTime."""
-    chosen = tuple(
-        base for base in _CHOICES if any(n.lstrip("_").startswith(base) and said[n] not in _NOTHING for n in said)
-    )
+    chosen = tuple({_choice(name) for name in said if _choice(name) and said[name] not in _NOTHING})
     if "component" in said or "value" in chosen or said.get("dataAbsentReason"):
         chosen = (*chosen, "value", "component", "dataAbsentReason")
     for name in [name for name in before if chosen and name.lstrip("_").startswith(chosen)]:
         del before[name]
+
+
+@cache
+def _choice(element: str) -> str:
+    """The choice that an element's name belongs to: ``value`` of ``_valueString``; empty for one that is none."""
+    name = element.lstrip("_")
+    return next((choice for choice in _CHOICES if name.startswith(choice)), "")
 
 
 def extension(url: str, **value: object) -> Resource:

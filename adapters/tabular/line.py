@@ -201,5 +201,3 @@ def _check(line: Line) -> None:
         kind = line.export.table.kind.fields.get(column.field)
         if cell is not None and kind in (DATE, TIME) and times.is_serial(cell.text):
             raise Untranslatable(times.SERIAL, line.place(column.name))
-
-

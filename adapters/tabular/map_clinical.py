@@ -119,7 +119,7 @@ def map_allergy(line: Line) -> None:
         "identifier": marks(line, "document"),
         "clinicalStatus": {"coding": [{"system": _ALLERGY_CLINICAL, "code": "active"}]},
         "code": line.concept("code", "name", "code"),
-        "patient": subject(line),
+        "patient": subject(line, "patient"),
         "encounter": stay(line),
         "recordedDate": line.moment("recorded", "recordedDate"),
         "recorder": doctor(line, "recorder"),

@@ -109,9 +109,9 @@ def facility(line: Line) -> Resource:
     return draft.reference("Organization", key)
 
 
-def subject(line: Line) -> Resource:
+def subject(line: Line, path: str = "subject") -> Resource:
     """Whose row it is; the patient of that number is in the Bundle, with the number alone where no row says more."""
-    number, draft = line.text("patient", "subject"), line.export.draft
+    number, draft = line.text("patient", path), line.export.draft
     if not draft.has("Patient", number):
         draft.add("Patient", number, {"identifier": [identifier(line.hospital, "mrn", number)]})
     return draft.reference("Patient", number)

@@ -18,7 +18,7 @@ def spans(body: bytes, offsets: Mapping[str, int | None]) -> Mapping[str, Span]:
     """The cells that begin at known bytes, with their quotation marks."""
     if body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
         return ended(body, offsets)
-    # Every byte is a letter in Latin-1, and in all encodings but UTF-16 the signs that part cells are bytes of their own.
+    # Every byte is a letter in Latin-1, and but for UTF-16 the signs that part cells are bytes of their own.
     encoding = _WIDE.get(body[:2], "latin-1")
     width = 1 if encoding == "latin-1" else 2
     text = body.decode(encoding, "replace")

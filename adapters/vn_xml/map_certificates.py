@@ -34,7 +34,7 @@ def certificates(episode: Episode) -> None:
 def _certificate(episode: Episode, record: Record, document: Document, key: str) -> None:
     composition = compose(episode, record, document, key)
     target = episode.target("Composition", key)
-    signer_name(episode, record, target)
+    signer_name(episode, record)
     number = record.take("SO_CT", f"{target}#identifier.value")
     if number:
         composition["identifier"] = {"system": episode.hospital.systems["document"], "value": number}

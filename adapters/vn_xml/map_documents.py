@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/composition.html
 from adapters.contract import Resource
 from adapters.vn_xml.codes import ROLE_CODE
 from adapters.vn_xml.episode import Episode
-from adapters.vn_xml.identifiers import insurance_card, insurance_number
+from adapters.vn_xml.identifiers import insurance_card, insurance_number, staff_key
 from adapters.vn_xml.map_patient import human_name, is_newborn
 from adapters.vn_xml.narrative import Document, Section, compose, diagnosis_links, sections
 from adapters.vn_xml.records import Record
@@ -30,7 +30,7 @@ def _discharge_letter(episode: Episode, record: Record, key: str) -> None:
     composition = compose(episode, record, DISCHARGE, key, child)
     target = episode.target("Composition", key)
     cited = [] if child else diagnosis_links(episode)
-    signer_name(episode, record, target)
+    signer_name(episode, record)
     _archive_number(episode, record, composition, target)
     composition["section"] = sections(record, target, _discharge_sections(cited))
     repeats(episode, record, but=CHILDS_OWN if child else ())
@@ -75,11 +75,13 @@ def _child(episode: Episode, record: Record) -> str:
     return card
 
 
-def signer_name(episode: Episode, record: Record, target: str) -> None:
+def signer_name(episode: Episode, record: Record) -> None:
     """The name that stands beside the signer's code."""
     name = record.text("TEN_BS")
     if name and record.text("MA_BS"):
-        episode.practitioner(record.many("MA_BS")[0], record.take("TEN_BS", f"{target}#author[0].display"))
+        code = record.many("MA_BS")[0]
+        episode.practitioner(code, name)
+        record.take("TEN_BS", f"{episode.target('Practitioner', staff_key(code))}#name[0].text")
 
 
 def temporary_card(episode: Episode, record: Record) -> None:
@@ -142,14 +144,15 @@ def parents(episode: Episode, record: Record, child: str) -> None:
 def _relative(episode: Episode, record: Record, child: str, fields: tuple[str, str, str]) -> None:
     """A person named beside a child: RelatedPerson, never a link between the two Patients."""
     role, name, number = fields
-    if not record.text(number).strip("0"):
+    known = record.text(number).strip("0")
+    if not known:
         record.ignore(number, "ten zeros: the parent has no social insurance number")
         if not record.text(name):
             return
     key = f"{child}|{role}"
     take = record.into(episode.target("RelatedPerson", key))
     elements = {
-        "identifier": [insurance_number(episode.hospital, take(number, "identifier[0].value"))],
+        "identifier": [insurance_number(episode.hospital, take(number, "identifier[0].value"))] if known else [],
         "patient": episode.link("Patient", child),
         "relationship": [{"coding": [{"system": ROLE_CODE, "code": role}]}],
         "name": [human_name(take(name, "name[0].text"), "official")],

@@ -107,10 +107,12 @@ def _length(record: Record, target: str) -> Resource:
 
 def _reasons(episode: Episode, record: Record, target: str) -> list[Resource]:
     visit = {"text": record.take("LY_DO_VV", f"{target}#reasonCode[0].text")}
-    words = record.take("LY_DO_VNT", f"{target}#reasonCode[1].text")
-    admission = episode.concept(record, "MA_LY_DO_VNT", f"{target}#reasonCode[1]", words)
-    injury = episode.concept(record, "MA_TAI_NAN", f"{target}#reasonCode[2]")
-    return [visit, admission, injury]
+    here = f"{target}#reasonCode[{int(bool(visit['text']))}]"
+    words = record.take("LY_DO_VNT", f"{here}.text")
+    admission = episode.concept(record, "MA_LY_DO_VNT", here, words)
+    reasons = [reason for reason in (visit if visit["text"] else None, admission) if reason]
+    injury = episode.concept(record, "MA_TAI_NAN", f"{target}#reasonCode[{len(reasons)}]")
+    return [*reasons, injury] if injury else reasons
 
 
 def _hospitalization(episode: Episode, record: Record, target: str) -> Resource:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#history
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -25,6 +26,8 @@ from fhir_gateway.store.port import Timeline, Version
 
 KNOWN = ("_count", "_since", "_at", CURSOR)
 
+# A random UUID, as records/targets assigns them; adapters name theirs by content, in another version of UUID.
+_MADE_UP = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -106,11 +109,19 @@ def _url(address: str, pairs: list[tuple[str, str]]) -> str:
 
 
 def _entry(desk: Desk, version: Version, subset: Subset) -> Entry:
-    method = "DELETE" if version.deleted else "PUT"
     status = "204 No Content" if version.deleted else "201 Created" if version.number == 1 else "200 OK"
     return Entry(
         part(version.body, subset),
         f"{desk.base_url}/{version.reference}",
-        request=(method, version.reference),
+        request=_request(version),
         response=Response(status, etag=etag(version), modified=version.updated),
     )
+
+
+def _request(version: Version) -> tuple[str, str]:
+    """What led to the version; an id that was made up here came of a create."""
+    if version.deleted:
+        return "DELETE", version.reference
+    if version.number == 1 and _MADE_UP.fullmatch(version.id):
+        return "POST", version.type
+    return "PUT", version.reference

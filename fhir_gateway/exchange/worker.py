@@ -4,7 +4,7 @@ Both lease their work; whoever dies with a lease loses nothing, the lease ends a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ import structlog
 
 from adapters.contract import Message, Sequenced
 from fhir_gateway.exchange import filing, outbox
+from fhir_gateway.exchange.ahead import Ahead, Do, Ready, Turn, nothing
 from fhir_gateway.exchange.aside import aside
 from fhir_gateway.exchange.delivery import Courier, Undelivered
 from fhir_gateway.exchange.house import House
@@ -35,7 +36,6 @@ MOST_LANES = 32
 MESSAGE_ATTEMPTS = 4
 TROUBLE_ATTEMPTS = 30
 STATUS = {State.STORED: 201, State.DIVIDED: 202}
-Do = Callable[[Job], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -86,13 +86,14 @@ class Settled:
         return None
 
 
-async def work(queue: str, house: House, seconds: float, bell: Bell, do: Do) -> None:
+async def work(queue: str, house: House, seconds: float, bell: Bell, do: Do | Turn) -> None:
     """Lease batches of ``queue`` for ever; jobs of one group in order, groups side by side.
 
-    A group that hangs keeps no other waiting: what the others have to do is leased meanwhile.
+    With a ``Turn`` the next job of a group is made ready while one is done. A group that hangs keeps no other waiting:
+    what the others have to do is leased meanwhile.
     """
     owner = str(uuid4())
-    lanes = Lanes(do)
+    lanes = Lanes(do.do, do.ready) if isinstance(do, Turn) else Lanes(do)
     try:
         while True:
             jobs = await _leased(queue, house, owner, seconds)
@@ -117,6 +118,7 @@ class Lanes:
     """The groups at work in this process, each in a task of its own."""
 
     do: Do
+    ready: Ready = nothing
     _todo: dict[str, dict[str, Job]] = field(default_factory=dict)
     _current: dict[str, str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -151,16 +153,27 @@ class Lanes:
 
     async def _in_order(self, lane: str) -> None:
         """Stop where a job was put off: the rest of its group must not overtake it."""
+        todo, ready = self._todo[lane], asyncio.create_task(self._readied(None))
         try:
-            todo = self._todo[lane]
-            while todo and await self._done(lane, todo.pop(next(iter(todo)))):
-                pass
+            while todo:
+                job = todo.pop(next(iter(todo)))
+                self._current[lane] = job.id
+                await ready
+                ready = asyncio.create_task(self._readied(next(iter(todo.values()), None)))
+                if not await self._done(job):
+                    break
         finally:
+            ready.cancel()
             self._current.pop(lane, None)
             del self._todo[lane], self._tasks[lane]
 
-    async def _done(self, lane: str, job: Job) -> bool:
-        self._current[lane] = job.id
+    async def _readied(self, job: Job | None) -> None:
+        """What goes wrong here is met again where the job is done, and told there."""
+        if job is not None:
+            with suppress(Exception):
+                await self.ready(job)
+
+    async def _done(self, job: Job) -> bool:
         try:
             return await self.do(job)
         except Problem as trouble:
@@ -188,6 +201,13 @@ class Translator:
     outgoing: Bell
     settled: Settled
     longest_seconds: float = 60.0
+    _ahead: Ahead[tuple[Translated, bytes]] = field(default_factory=Ahead)
+
+    async def ready(self, job: Job) -> None:
+        """Translate a message whose turn comes next."""
+        receipt = await self.inbox.receipt(job.group, str(job.content["receipt"]))
+        if receipt.state is State.RECEIVED:
+            await self._ahead.make(receipt.key, self._translated(receipt))
 
     async def do(self, job: Job) -> bool:
         """Settle one message; False when it is put off, for reasons outside the message."""
@@ -209,7 +229,7 @@ class Translator:
         return True
 
     async def _settle(self, receipt: Receipt) -> Receipt:
-        translated, body = await self._translated(receipt)
+        translated, body = self._ahead.take(receipt.key) or await self._translated(receipt)
         receipt = self._counted(receipt, translated, body)
         if translated.pieces:
             pieces = filing.divided(receipt, translated, self._now())

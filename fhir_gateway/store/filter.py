@@ -135,17 +135,6 @@ def count_stages(query: Query, reader: str | None, limit: int = 0) -> list[Stage
     return [*matches, *([{"$limit": limit}] if limit else []), {"$count": "n"}]
 
 
-def stretchable(query: Query, first: Stage) -> bool:
-    """Whether ``first``, the first condition of its stages, leads through an index in the order of the ids asked for.
-
-    Then a range of ids may join it. Where it leaves few, all of them are read sooner than several ranges.
-    """
-    known = [name for name in ("keys", "readers") if isinstance(first.get(name), str)]
-    if query.type == AUDIT or [sort.field for sort in query.order] != ["id"] or set(first) - {"type", "_id", *known}:
-        return False
-    return bool(known) and min(map(rank, query.criteria), default=9) >= _CODE_RANK
-
-
 def costs_the_type(query: Query) -> bool:
     """Whether no condition selects: the database looks at all there is of the type, or at all of one parameter.
 
@@ -210,7 +199,6 @@ def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
 
 
 _INDEXED_RANK = 8
-_CODE_RANK = 4
 
 
 def _condition(condition: Condition) -> list[Stage]:

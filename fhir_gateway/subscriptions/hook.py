@@ -4,7 +4,10 @@ https://hl7.org/fhir/uv/subscriptions-backport/channels.html#rest-hook
 """
 
 import httpx
+from anyio import to_thread
 
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.fhir.xml.writing import encode
 from fhir_gateway.subscriptions.office import Letter, Undelivered
 from fhir_gateway.subscriptions.terms import Terms
 
@@ -23,13 +26,19 @@ class Hook:
 
     async def carry(self, terms: Terms, letter: Letter) -> None:
         headers = dict(terms.headers) | ({"Content-Type": terms.mime} if letter.body else {})
-        patience = terms.timeout_seconds
+        patience, content = terms.timeout_seconds, letter.body
+        if content and terms.in_xml:
+            content = await to_thread.run_sync(_in_xml, content)
         try:
             async with self._client.stream(
-                letter.method, letter.url, content=letter.body, headers=headers, timeout=patience
+                letter.method, letter.url, content=content, headers=headers, timeout=patience
             ) as reply:
                 status = reply.status_code
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise Undelivered(f"the endpoint does not answer: {type(fault).__name__}") from None
         if not 200 <= status < 300:
             raise Undelivered(f"the endpoint answers HTTP {status}")
+
+
+def _in_xml(body: bytes) -> bytes:
+    return encode(decode_resource(body))

@@ -24,6 +24,7 @@ REST_HOOK, WEBSOCKET = "rest-hook", "websocket"
 EMPTY, ID_ONLY, FULL = "empty", "id-only", "full-resource"
 CONTENTS = (EMPTY, ID_ONLY, FULL)
 MIME = frozenset({"application/fhir+json", "application/json"})
+XML_MIME = frozenset({"application/fhir+xml", "application/xml"})
 # AuditEvents would tell of their own sending, Subscriptions of their own errors: either would never end.
 UNWATCHED = frozenset({"AuditEvent", "Subscription"})
 CRITERIA = "Subscription.criteria"
@@ -56,6 +57,10 @@ class Terms:
     timeout_seconds: int = TIMEOUT_SECONDS
     max_count: int = MAX_COUNT
     end: datetime | None = None
+
+    @property
+    def in_xml(self) -> bool:
+        return _media_type(self.mime) in XML_MIME
 
     @property
     def types(self) -> frozenset[str]:
@@ -149,13 +154,20 @@ def _filters(subscription: Resource) -> list[tuple[str, str]]:
 
 def _content(channel: dict[str, Any]) -> str | None:
     """How much is sent; None where the Subscription is silent."""
-    mime = channel.get("payload", "application/fhir+json").partition(";")[0].strip()
-    if mime not in MIME:
-        raise Invalid("notifications are application/fhir+json", "Subscription.channel.payload")
+    offered = MIME | (XML_MIME if channel["type"] == REST_HOOK else frozenset())
+    if _media_type(channel.get("payload", "application/fhir+json")) not in offered:
+        raise Invalid(
+            "notifications are application/fhir+json, on a rest-hook also application/fhir+xml",
+            "Subscription.channel.payload",
+        )
     content = next(iter(_extensions(channel.get("_payload"), "payload-content")), None)
     if content is not None and content not in CONTENTS:
         raise Invalid(f"the content is {', '.join(CONTENTS)}", "Subscription.channel.payload.extension")
     return content
+
+
+def _media_type(payload: str) -> str:
+    return payload.partition(";")[0].strip().lower()
 
 
 def _number(channel: dict[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:

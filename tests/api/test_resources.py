@@ -330,3 +330,18 @@ async def test_a_history_parameter_that_is_not_offered_is_refused(admin: httpx.A
 
     assert (await admin.get(f"{place}/_history?_sort=_id")).status_code == 400
     assert (await admin.get(f"{place}/_history?_count=many")).status_code == 400
+
+
+async def test_a_history_tells_a_create_from_an_update_that_made_the_record(admin: httpx.AsyncClient) -> None:
+    place = await created(admin, patient())
+    await admin.put(place, json={**patient(), "id": place.rpartition("/")[2]})
+    await admin.put("/fhir/Patient/p", json={**patient(), "id": "p"})
+
+    def asked(history: dict[str, Any]) -> list[tuple[str, str]]:
+        return [(entry["request"]["method"], entry["request"]["url"]) for entry in history["entry"]]
+
+    made = asked((await admin.get(f"{place}/_history")).json())
+    put = asked((await admin.get("/fhir/Patient/p/_history")).json())
+    assert [method for method, _ in made] == ["PUT", "POST"]
+    assert made[1][1] == "Patient"
+    assert put == [("PUT", "Patient/p")]

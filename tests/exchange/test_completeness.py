@@ -220,6 +220,40 @@ async def test_a_feed_that_falls_silent_is_told_once_and_is_told_back(gateway, m
     assert watch.current["qn-general"].silence is None
 
 
+async def test_an_hour_is_looked_at_less_often_the_older_it_is(gateway, monkeypatch):
+    await keep(gateway, receipt(1, "2026-11-22T03:10:00.000+00:00", State.QUARANTINED), receipt(2, NOON.isoformat()))
+    clock, asked = [NOON], []
+    house = replace(gateway.house, clock=lambda: clock[0])
+    columns = gateway.store.columns
+
+    async def counted(shelf, where, names):
+        asked.extend(name for name in where[1] if name.startswith("qn-general/"))
+        return await columns(shelf, where, names)
+
+    monkeypatch.setattr(gateway.store, "columns", counted)
+    watch = Feeds(house, timedelta(minutes=60), timedelta(seconds=60))
+    await watch.look()
+    asked.clear()
+    for minute in range(1, 121):
+        clock[0] = NOON + timedelta(minutes=minute)
+        await watch.look()
+    old = [name for name in asked if name.endswith("2026-11-22T03")]
+    assert 2 <= len(old) <= 4, "twice, each time for messages and repeats"
+    assert len(asked) < 700, "of 120 looks at eight hours and more, two questions each"
+    assert await settled_again(gateway, watch, clock) == 1
+
+
+async def settled_again(gateway, watch, clock):
+    """How many stored messages the feed shows two hours after one came out of quarantine."""
+    row = receipt(1, "2026-11-22T03:10:00.000+00:00")
+    note = Note(SHELF, row.key, row.content(), expected={"state": str(State.QUARANTINED)})
+    await gateway.store.commit(Commit(notes=(note,)))
+    clock[0] += timedelta(hours=2)
+    await watch.look()
+    hour = datetime(2026, 11, 22, 3, tzinfo=UTC)
+    return watch._heard["qn-general", hour].states.get("stored", 0)
+
+
 async def test_what_is_said_of_a_silence_is_valid(gateway):
     hospital = gateway.directory.hospital("qn-general")
     assert validate(communication(hospital, Silence(NOON, 7.5, 0), NOON)) == ()

@@ -82,6 +82,29 @@ async def test_the_page_before_is_the_page_one_came_from(desk: Desk, visit_of: V
         assert {page.total for page in (*pages, *back)} == {7}
 
 
+async def test_what_the_first_page_counted_the_others_do_not_count_again(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await _write(desk, admin, *"bcdef")
+    asked = [("_count", "2")]
+    first = await search(desk, admin, "Patient", asked)
+    await _write(desk, admin, "a", "z")
+
+    second = await search(desk, admin, "Patient", [*asked, ("_cursor", first.following)])
+    anew = await search(desk, admin, "Patient", [*asked, ("_total", "estimate"), ("_cursor", first.following)])
+
+    assert (first.total, second.total) == (5, 5)
+    assert anew.total == 7, "an estimate is no count"
+
+
+async def test_who_wants_no_total_gets_none_on_any_page(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await _write(desk, admin, *"abcdef")
+    asked = [("_count", "2"), ("_total", "none")]
+    first = await search(desk, admin, "Patient", asked)
+    second = await search(desk, admin, "Patient", [*asked, ("_cursor", first.following)])
+    assert (first.total, second.total) == (None, None)
+
+
 def _ids(page: Page) -> list[str]:
     return [version.id for version in page.matches]
 

@@ -132,6 +132,27 @@ async def _ids(desk: Desk, visit: Visit, type_: str, *pairs: tuple[str, str]) ->
     return " ".join(version.id for version in page.matches)
 
 
+async def test_of_a_few_only_those_who_refer_to_them_are_looked_at(
+    desk: Desk, visit_of: VisitOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, looked, targets = visit_of("admin"), [], desk.store.targets
+    for record in RECORDS:
+        await update(desk, admin, f"{record['resourceType']}/{record['id']}", record)
+    for name in ("more", "still-more"):
+        await update(desk, admin, f"Observation/{name}", _observation(name, "duc", "718-7"))
+
+    async def counted(*asked: Any) -> dict[str, list[str]]:
+        found = await targets(*asked)
+        looked.append(sorted(found))
+        return found
+
+    monkeypatch.setattr(desk.store, "targets", counted)
+    for code, expected in (("718-7", ["lan"]), ("2823-3", [])):
+        page = await search(desk, admin, "Patient", [("_id", "lan"), ("_has:Observation:patient:code", code)])
+        assert [one.id for one in page.matches] == expected
+    assert looked == [["Observation/hb"], []]
+
+
 async def test_each_question_finds_exactly_what_it_asks_for(desk: Desk, visit_of: VisitOf) -> None:
     await _fill(desk, visit_of("admin"))
     found = {case[:3]: await _ids(desk, visit_of("admin"), case[0], case[1:3]) for case in CASES}

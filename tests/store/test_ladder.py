@@ -1,5 +1,6 @@
 """Stretches of ids: whatever the ids look like, every record lies in exactly one, and few are read for a page."""
 
+from bisect import bisect_left
 from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
@@ -28,7 +29,8 @@ def page(climb, ids):
     """The records of a page, and how many had to be looked at."""
     found, looked = [], 0
     for stretch in climb:
-        inside = [one for one in ids if stretch.start <= one < stretch.stop and one != climb.after]
+        stretched = ids[bisect_left(ids, stretch.start) : bisect_left(ids, stretch.stop)]
+        inside = [one for one in stretched if one != climb.after]
         inside = inside[::-1] if climb.falling else inside
         looked += len(inside)
         inside = inside[: climb.wanted - climb.found]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fhir_gateway.app import now
+from fhir_gateway.fhir.xml import reading
 from fhir_gateway.problem import Invalid
 from fhir_gateway.records import write
 from fhir_gateway.records.revision import revision
@@ -283,6 +284,23 @@ async def test_classic_criteria_without_payload_are_a_ping_and_with_payload_the_
     assert json.loads(put.body)["gender"] == "female"
 
 
+async def test_a_hook_that_asks_for_xml_gets_xml(rig):
+    rig.start()
+    mime = "application/fhir+xml"
+    told = await rig.subscribe(criteria="Patient", content="full-resource", payload=mime)
+    whole = await rig.subscribe(criteria="Patient", content="", path="/whole", payload=mime)
+    await rig.active(told)
+    await rig.active(whole)
+    await rig.put("admin", patient("a", gender="female"))
+    await rig.until(lambda: len(rig.subscriber.at("/hook")) > 1 and rig.subscriber.at("/whole/Patient/a"))
+
+    bundle, put = rig.subscriber.at("/hook")[-1], rig.subscriber.at("/whole/Patient/a")[0]
+    assert {one.headers["content-type"] for one in (bundle, put)} == {mime}
+    assert reading.decode_resource(put.body)["gender"] == "female"
+    entries = reading.decode_resource(bundle.body)["entry"]
+    assert [one["resource"]["resourceType"] for one in entries] == ["Parameters", "Patient"]
+
+
 async def test_the_headers_a_subscriber_asked_for_are_sent(rig):
     rig.start()
     identity = await rig.subscribe(header=["Authorization: Bearer abc", "X-Own:1"])
@@ -308,6 +326,7 @@ async def test_the_headers_a_subscriber_asked_for_are_sent(rig):
         ({"endpoint": "http://user@localhost/hook"}, "Subscription.channel.endpoint"),
         ({"header": ["Host: elsewhere"]}, "Subscription.channel.header"),
         ({"payload": "text/html"}, "Subscription.channel.payload"),
+        ({"type": "websocket", "payload": "application/fhir+xml"}, "Subscription.channel.payload"),
     ],
 )
 async def test_terms_that_cannot_be_kept_are_refused_with_their_place(rig, terms, where):

@@ -11,9 +11,10 @@ from random import uniform
 from typing import Any
 
 from fhir_gateway.search.query import Query
-from fhir_gateway.store.filter import count_stages, stages, stretchable
+from fhir_gateway.store.filter import AUDIT, count_stages, stages
 from fhir_gateway.store.ladder import ENOUGH, LEVELS, Climb, Ladder, Stretch, built, level_key
 from fhir_gateway.store.mongo.connection import Collection, Document
+from fhir_gateway.store.ranking import rank
 
 KEPT_SECONDS, KEPT_SHARES = 60.0, 10_000
 TRUST = 20.0
@@ -21,6 +22,7 @@ TRUST = 20.0
 SAMPLES, SAMPLED = 16, 64.0
 """Stretches of an estimate, and the records of each."""
 _FIRST = 0
+_CODE_RANK = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +67,7 @@ class Ladders:
         return round(ladder.size * met / looked)
 
     async def _ladder(self, query: Query, pipeline: Sequence[Document]) -> Ladder | None:
-        if not stretchable(query, pipeline[_FIRST]["$match"]):
+        if not _is_stretchable(query, pipeline[_FIRST]["$match"]):
             return None
         known, until = self._ladders.get(query.type, (None, 0.0))
         if time.monotonic() > until:
@@ -96,6 +98,17 @@ class Ladders:
         self._shares.move_to_end(asked)
         if len(self._shares) > KEPT_SHARES:
             self._shares.popitem(last=False)
+
+
+def _is_stretchable(query: Query, first: Document) -> bool:
+    """Whether ``first``, the first condition of its stages, leads through an index in the order of the ids asked for.
+
+    Then a range of ids may join it. Where it leaves few, all of them are read sooner than several ranges.
+    """
+    known = [name for name in ("keys", "readers") if isinstance(first.get(name), str)]
+    if query.type == AUDIT or [sort.field for sort in query.order] != ["id"] or set(first) - {"type", "_id", *known}:
+        return False
+    return bool(known) and min(map(rank, query.criteria), default=9) >= _CODE_RANK
 
 
 def _limited(query: Query, pipeline: list[Document], stretch: Stretch) -> list[Document]:

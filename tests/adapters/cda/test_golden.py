@@ -15,6 +15,7 @@ GOOD = (
     "unstructured",
     "nullflavors",
     "unknown-template",
+    "care-summary",
 )
 BAD = ("bad-truncated", "bad-external-entity")
 

@@ -18,6 +18,7 @@ CASES = (
     "unstructured",
     "nullflavors",
     "unknown-template",
+    "care-summary",
 )
 HL7 = "{urn:hl7-org:v3}"
 

@@ -46,3 +46,14 @@ def test_a_substance_that_has_only_a_name_is_known_by_it(document, translate, ma
     found = made(translate(document(allergy(inside), loinc="48765-2")), "AllergyIntolerance")[0]
 
     assert found["code"] == {"text": "Tôm"}
+
+
+def test_a_severity_set_beside_the_allergy_counts_for_it_and_is_no_allergy(document, translate, made):
+    inside = """<templateId root="2.16.840.1.113883.10.20.22.4.8"/><code code="SEV"/>
+    <value xsi:type="CD" code="24484000" codeSystem="2.16.840.1.113883.6.96"/>"""
+    entry = allergy(PART.format("MFST", "9", "1", "")).replace(
+        "</act>", f"<entryRelationship><observation>{inside}</observation></entryRelationship></act>"
+    )
+    (found,) = made(translate(document(entry, loinc="48765-2")), "AllergyIntolerance")
+
+    assert found["reaction"][0]["severity"] == "severe"

@@ -74,3 +74,25 @@ def test_not_knowing_of_a_pregnancy_is_an_answer(document, translate, made):
 
     assert found["valueCodeableConcept"]["coding"][0]["code"] == "UNK"
     assert "dataAbsentReason" not in found
+
+
+def test_an_amount_in_units_of_its_own_is_kept(document, translate, made, r4_problems):
+    value = """<value xsi:type="PQ" nullFlavor="OTH">
+    <translation value="30"><originalText>viên</originalText></translation>
+    </value>"""
+    entry = f'<entry><observation moodCode="EVN"><code code="X"/>{value}</observation></entry>'
+    translation = translate(document(entry, loinc="29545-1"))
+    (found,) = made(translation, "Observation")
+
+    assert (str(found["valueQuantity"]["value"]), found["valueQuantity"]["unit"]) == ("30", "viên")
+    assert r4_problems(translation) == []
+
+
+def test_a_code_that_is_only_translated_has_the_words_of_its_translation(document, translate, made):
+    value = """<value xsi:type="CD" nullFlavor="OTH"><translation code="J18" codeSystem="2.16.840.1.113883.6.3"
+    displayName="Viêm phổi"/></value>"""
+    entry = f'<entry><observation moodCode="EVN"><code code="X"/>{value}</observation></entry>'
+    (found,) = made(translate(document(entry, loinc="29545-1")), "Observation")
+
+    assert found["valueCodeableConcept"]["text"] == "Viêm phổi"
+    assert found["valueCodeableConcept"]["coding"][0]["code"] == "J18"

@@ -1,10 +1,15 @@
 """The narrative is safe XHTML that keeps every word."""
 
+import re
+from time import process_time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.cda.narrative import XHTML, anchors, plain, xhtml
+from adapters.contract import Untranslatable
 
 ALLOWED = {"id", "href", "colspan", "rowspan", "style"}
 
@@ -93,3 +98,71 @@ def test_any_markup_becomes_well_formed_xhtml_of_the_allow_list(element):
         assert etree.QName(found).localname not in {"script", "svg", "x", "linkHtml"}
         assert set(found.attrib) <= ALLOWED
         assert not found.get("href", "#").lower().lstrip().startswith(("javascript", "data", "vbscript"))
+
+
+HOSTILE = (
+    '<paragraph onclick="a()" onmouseover="b()" styleCode="Bold;background:url(x)">x</paragraph>',
+    '<linkHtml href="java&#10;script:alert(1)">x</linkHtml>',
+    '<linkHtml href="vbscript:x">x</linkHtml><linkHtml href="//e.example/x">x</linkHtml>',
+    '<linkHtml href="mailto:a@e.example">x</linkHtml><linkHtml href="file:///etc/passwd">x</linkHtml>',
+    '<content ID="a&quot; onload=&quot;x">x</content>',
+    '<table><tr><td colspan="9999999" onclick="x">x</td></tr></table>',
+    '<svg xmlns="http://www.w3.org/2000/svg" onload="x"><script>x</script></svg><paragraph>x</paragraph>',
+    '<h:script xmlns:h="http://www.w3.org/1999/xhtml">bad</h:script><paragraph>x</paragraph>',
+    '<h:a xmlns:h="http://www.w3.org/1999/xhtml" href="javascript:x" target="_top">x</h:a>',
+    "<base href='http://e.example/'/><meta http-equiv='refresh' content='0'/><paragraph>x</paragraph>",
+    "<paragraph>&lt;script&gt;x&lt;/script&gt;</paragraph>",
+    "<renderMultiMedia referencedObject='javascript:x'><caption>x</caption></renderMultiMedia>",
+)
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_hostile_markup_keeps_its_words_and_nothing_else(content):
+    div = xhtml(text(content))
+    root = etree.fromstring(div)
+    elements = list(root.iter())
+
+    assert {name for element in elements for name in element.attrib} <= ALLOWED
+    assert all(re.match(r"https?://|#", element.get("href", "#")) for element in elements)
+    assert not {etree.QName(element).localname for element in elements} & {"script", "svg", "base", "meta", "img"}
+    assert "x" in "".join(root.itertext())
+    assert "bad" not in "".join(root.itertext())
+
+
+def test_the_caption_of_a_picture_is_kept_and_a_style_of_a_list():
+    div = xhtml(
+        text(
+            '<renderMultiMedia referencedObject="M1"><caption>X-quang phổi</caption></renderMultiMedia>'
+            '<list listType="ordered"><caption>Thuốc</caption><item>a</item></list>'
+        )
+    )
+
+    assert "X-quang phổi" in div
+    assert "<ol>" in div
+    assert "Thuốc" in div
+
+
+def test_markup_nested_as_deep_as_the_parser_allows_is_still_read(document, translate, made):
+    deep = "<content>" * 200 + "sâu" + "</content>" * 200
+
+    section = made(translate(document(text=deep)), "Composition")[0]["section"][0]
+    assert "sâu" in section["text"]["div"]
+
+
+def test_markup_nested_deeper_is_refused_with_its_place(document, translate):
+    deep = "<content>" * 5000 + "sâu" + "</content>" * 5000
+
+    with pytest.raises(Untranslatable) as refusal:
+        translate(document(text=deep))
+    assert refusal.value.where.startswith("line ")
+
+
+def test_a_wide_narrative_takes_time_in_step_with_its_size():
+    def seconds(rows: int) -> float:
+        table = text(f"<table>{'<tr><td><content>a</content></td></tr>' * rows}</table>")
+        began = process_time()
+        xhtml(table)
+        return process_time() - began
+
+    seconds(100)
+    assert seconds(20_000) < max(seconds(2_000), 0.005) * 60

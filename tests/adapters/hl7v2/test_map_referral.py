@@ -53,3 +53,10 @@ def test_a_cancelled_referral_is_revoked_and_writes_no_note(translate: Translate
 
 def test_an_rf1_in_an_admission_opens_no_referral(translate: Translate, message: Build) -> None:
     assert "ServiceRequest" not in made(translate(message("ADT^A01", PID, "PV1|1|I", RF1)))
+
+
+def test_a_comment_at_the_end_of_the_message_is_the_referral_s(translate: Translate, message: Build) -> None:
+    told = translate(message("REF^I12", RF1, TO, PID, "PV1|1|I|||||||||||||||||V1", "NTE|1||Chuyển gấp"))
+
+    assert [note["text"] for note in made(told)["ServiceRequest"]["note"]] == ["Chuyển gấp"]
+    assert [line.fate for line in told.ledger if line.place.startswith("NTE[1]-3")] == ["mapped"]

@@ -1,14 +1,18 @@
 """The ledger: every non-empty leaf is in it once, with its place and its first byte."""
 
+import gc
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Fate
+from adapters.contract import Fate, Translation
 from adapters.hl7v2.parse import parse
 from adapters.hl7v2.read import NULL_REASON, Reading, Segment
 
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "hl7v2"
 HEADER = b"MSH|^~\\&|HIS|22T01|||20261102||ADT^A01|1|P|2.5.1||||||UNICODE UTF-8\r"
 LEAF = st.text(st.sampled_from("abạđ 7."), max_size=4)
 FIELD = st.lists(st.lists(st.lists(LEAF, min_size=1, max_size=3), min_size=1, max_size=3), min_size=1, max_size=2)
@@ -33,6 +37,21 @@ def test_a_value_cut_short_says_so_where_the_sign_is_declared() -> None:
     assert [cut.segments[1].peek(1), cut.segments[1].peek(2)] == ["long te", "long #"]
     assert [notice.where for notice in cut.notices] == ["ZZZ[1]-1[1]"]
     assert reading("ZZZ|no te#").segments[1].peek(1) == "no te#"
+
+
+def test_a_translated_message_leaves_no_circles_to_the_garbage_collector(
+    translate: Callable[[bytes], Translation],
+) -> None:
+    for name in ("admission-a01", "laboratory-oru", "document-mdm-t01"):
+        body = (FIXTURES / name / "message.hl7").read_bytes()
+        translate(body)
+        gc.collect()
+        gc.disable()
+        try:
+            translate(body)
+            assert gc.collect() == 0, name
+        finally:
+            gc.enable()
 
 
 @settings(deadline=None, max_examples=100)

@@ -172,3 +172,10 @@ def test_no_cell_is_lost_and_all_that_comes_out_is_valid(translate, rows):
     assert validate(done.bundle) == ()
     named = {f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in done.bundle["entry"]}
     assert {target.partition("#")[0] for account in done.ledger for target in account.targets} <= named
+
+
+def test_the_patient_of_an_allergy_is_in_the_ledger_by_the_elements_own_name(translate):
+    toml = '[allergies]\nrows = "allergy"\n[allergies.columns]\nBN = "patient"\nDI_UNG = "name"\n'
+    translation = translate("BN,DI_UNG\nT1,Penicillin\n", toml)
+    (line,) = [account for account in translation.ledger if account.place.endswith('"BN"')]
+    assert [target.partition("#")[2] for target in line.targets] == ["patient"]
