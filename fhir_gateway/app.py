@@ -54,6 +54,7 @@ from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import Client, development_clients
 from fhir_gateway.security.chain import seal_once
 from fhir_gateway.security.keys import KeyRing
+from fhir_gateway.security.registry import registered
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.embedded import embedded, revive, running
@@ -100,8 +101,9 @@ def key_ring(settings: Settings) -> KeyRing:
     return KeyRing(settings.data / "keys", settings.name, development=settings.development_clients)
 
 
-def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Client]:
-    """Who may have a token: the built-in clients and each hospital, partner gateways with known keys, accounts."""
+def clients(ring: KeyRing, known: Directory, settings: Settings) -> dict[str, Client]:
+    """Who may have a token: registered and built-in clients, partner gateways with known keys, hospital accounts."""
+    built_in = development_clients(ring, known.hospitals) if settings.development_clients else {}
     partners = {
         partner.client: Client(partner.client, "gateway", partner.name, json.loads(partner.jwks))
         for partner in known.partners.values()
@@ -109,7 +111,7 @@ def clients(ring: KeyRing, known: Directory, development: bool) -> dict[str, Cli
     }
     hospitals = (name for name, doors in known.doors.items() if doors.portal)
     accounts = {name: Client(name, "hospital", name, {"keys": []}) for name in hospitals}
-    return {**accounts, **(development_clients(ring, known.hospitals) if development else {}), **partners}
+    return {**accounts, **built_in, **registered(settings.clients or settings.data / "clients"), **partners}
 
 
 class Replays:
@@ -202,7 +204,7 @@ class Gateway:
         return Reception(self.house, letters, self.settled, self.bell, self.backlog)
 
     def tokens(self) -> TokenDesk:
-        known = clients(self.keys, self.directory, self.settings.development_clients)
+        known = clients(self.keys, self.directory, self.settings)
         url = f"{self.base_url}/auth/token"
         return TokenDesk(known, self.keys.tokens, url, Replays(self.store), self.settings.token_seconds)
 

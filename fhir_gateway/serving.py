@@ -210,7 +210,7 @@ def introduce(settings: Settings, url: str, folder: Path) -> Path:
 def development_token(settings: Settings, client: str) -> str:
     """An access token for a built-in client, for whoever may read the key folder."""
     ring = root.key_ring(settings)
-    known = root.clients(ring, root.directory(settings), settings.development_clients)
+    known = root.clients(ring, root.directory(settings), settings)
     return TokenDesk(known, ring.tokens, "", _NoReplays(), TOKEN_SECONDS).development_token(client)
 
 

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     hospitals: Path | None = Field(
         default=None, description="folder of hospital TOML files; unset: the three of the province"
     )
+    clients: Path | None = Field(
+        default=None, description="folder of client TOML files (hospitals, doctors, authorities); default DATA/clients"
+    )
     partners: Path | None = Field(
         default=None, description="folder of partner TOML files (other gateways); default DATA/partners"
     )
