@@ -112,12 +112,13 @@ class Unit:
     """All that a sender now says about one part of a subject, such as one table of one episode.
 
     ``resources`` (``Type/id``) are what this message made of it. A later message about the same unit replaces it whole:
-    what that one no longer makes was withdrawn by the sender.
+    what that one no longer makes was withdrawn by the sender, unless it does not claim to revise the earlier one.
     """
 
     subject: str
     part: str
     resources: tuple[str, ...]
+    revises: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from adapters.cda.chart import Chart
-from adapters.cda.map_document import document, document_scope
+from adapters.cda.map_document import document, document_scope, is_revision
 from adapters.cda.map_people import patient_key
 from adapters.cda.parse import PREFIXES, looks_like_cda, parse
 from adapters.contract import Message, Resource, Span, Translation, Unit, Untranslatable
@@ -48,15 +48,15 @@ def translate(message: Message) -> Translation:
         chart.notice("/ClinicalDocument/recordTarget[2]", "more than one patient: only the first one's record is made")
     document(chart)
     bundle = chart.draft.bundle()
-    units = (_unit(chart.scope, bundle),) if document_scope(source.root) else ()
+    units = (_unit(chart.scope, bundle, is_revision(source.root)),) if document_scope(source.root) else ()
     return Translation(bundle, source.tally.close(), tuple(chart.notices), units)
 
 
-def _unit(scope: str, bundle: Resource) -> Unit:
-    """A document states itself whole: its next version (same setId) takes out what it no longer says."""
+def _unit(scope: str, bundle: Resource, revises: bool) -> Unit:
+    """A document states itself whole: its next version (same set and kind) takes out what it no longer says."""
     made = (entry["resource"] for entry in bundle.get("entry", ()))
     own = [f"{r['resourceType']}/{r['id']}" for r in made if r["resourceType"] not in SHARED]
-    return Unit(f"document|{scope}", "document", tuple(own))
+    return Unit(f"document|{scope}", "document", tuple(own), revises)
 
 
 def spans(body: bytes, offsets: Mapping[str, int | None]) -> dict[str, Span]:

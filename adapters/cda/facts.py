@@ -27,13 +27,17 @@ _SPEAKER = PERSON | frozenset({"Organization"})
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a statement stands: its section, the narrative that shows it to a reader, the concern that tracks it."""
+    """Where a statement stands: its section, the narrative that shows it to a reader, the concern that tracks it.
+
+    ``is_told`` is whether the section has a narrative at all.
+    """
 
     section: SectionKind
     narrative: Spot
     concern: Node = NOTHING
     procedure: Link | None = None
     specimen: Link | None = None
+    is_told: bool = True
 
 
 def open_fact(chart: Chart, resource_type: str, statement: Node, code: Node) -> tuple[Link, Spot, Resource]:
@@ -123,7 +127,8 @@ def performers(statement: Node, spot: Spot, path: str, below: str = "") -> list[
 def keep_text(statement: Node, setting: Setting) -> None:
     """A link into the narrative needs no copy of the words: the section shows them."""
     reference = statement.first("text", "reference")
-    if reference.get("value").removeprefix("#") in setting.narrative.chart.document.anchors:
+    anchors = setting.narrative.chart.document.anchors
+    if setting.is_told and reference.get("value").removeprefix("#") in anchors:
         setting.narrative.attribute(reference, "value")
 
 

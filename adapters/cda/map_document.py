@@ -23,8 +23,18 @@ _CONFIDENTIALITY = frozenset({"U", "L", "M", "N", "R", "V"})
 
 
 def document_scope(root: Node) -> str:
-    """What a document's resources are keyed under: its set, so that a new version updates and does not double them."""
-    return number_of(root.first("setId")) or number_of(root.first("id"))
+    """What a document's resources are keyed under: its set, so that a new version updates and does not double them.
+
+    The kind of document belongs to it: there are systems that put the same set on all that they write of a patient.
+    """
+    number = number_of(root.first("setId")) or number_of(root.first("id"))
+    return f"{number}|{root.first('code').get('code')}" if number else ""
+
+
+def is_revision(root: Node) -> bool:
+    """Whether the document says that it comes after another one of its set."""
+    replaced = any(node.get("typeCode") == "RPLC" for node in root.all("relatedDocument"))
+    return replaced or root.first("versionNumber").get("value").strip() not in ("", "0", "1")
 
 
 def composition_key(chart: Chart) -> str:

@@ -27,8 +27,8 @@ def sections(chart: Chart, body: Node, spot: Spot) -> list[Resource]:
 def _section(chart: Chart, node: Node, spot: Spot) -> Resource:
     kind = _kind_of(node)
     title = spot.text(node.first("title"), "title")
-    setting = Setting(kind, spot.at("text.div"))
     text = spot.narrative(node.first("text"), "text.div")
+    setting = Setting(kind, spot.at("text.div"), is_told=bool(text))
     links = [link for entry in node.all("entry") for link in statements(chart, entry, setting)]
     if kind.kind == "plan":
         links = care_plan(chart, title or node.first("code").get("displayName"), node.place, links) + links

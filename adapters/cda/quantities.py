@@ -78,6 +78,8 @@ def range_(node: Node, spot: Spot) -> Resource:
 
 
 def ratio(node: Node, spot: Spot) -> Resource:
-    top = quantity(node.first("numerator"), spot.at("numerator"))
-    bottom = quantity(node.first("denominator"), spot.at("denominator"))
-    return {"numerator": top, "denominator": bottom} if top and bottom else {}
+    """Both amounts; half a ratio says nothing, so its fields stay unmapped."""
+    top, bottom = node.first("numerator"), node.first("denominator")
+    if number(top.get("value")) is None or number(bottom.get("value")) is None:
+        return {}
+    return {"numerator": quantity(top, spot.at("numerator")), "denominator": quantity(bottom, spot.at("denominator"))}

@@ -90,8 +90,9 @@ async def _subject(
 
 
 def _restated(unit: Unit, before: Part | None, receipt: str) -> Part:
-    earlier = before.receipts if before else ()
-    return Part(unit.resources, tuple(dict.fromkeys((*earlier, receipt))))
+    earlier = before or Part((), ())
+    kept = () if unit.revises else earlier.resources
+    return Part(tuple(dict.fromkeys((*kept, *unit.resources))), tuple(dict.fromkeys((*earlier.receipts, receipt))))
 
 
 async def _withdrawn(store: Store, dropped: Mapping[str, tuple[str, ...]]) -> list[Version]:

@@ -4,6 +4,10 @@ from base64 import b64encode
 
 import pytest
 
+from adapters.contract import Unit
+from fhir_gateway.exchange.inbox import receipt_of
+from fhir_gateway.exchange.replacement import SHELF, replaced
+
 pytestmark = pytest.mark.anyio
 
 XML = "application/xml"
@@ -162,3 +166,24 @@ async def test_a_document_that_replaces_its_earlier_version_takes_out_what_it_no
     assert withdrawn
     assert {(await province.get("san-nhi", f"/fhir/{ref}")).status_code for ref in withdrawn} == {410}
     assert len(await province.search("san-nhi", "Composition")) == 1
+
+
+async def test_a_statement_that_revises_nothing_only_adds(pair):
+    province, _ = pair
+    store, now = province.gateway.store, province.gateway.house.clock()
+    first = await province.ingest("bai-chay", XML, file(XML1=VISIT % "", XML2=drugs("A", "B")))
+    receipt = receipt_of({**first.json(), "receipt": "later", "received": "9999"})
+    made = tuple(ref for ref in first.json()["resources"] if ref.startswith("MedicationRequest/"))
+    subject, part = next(
+        (subject.partition("/")[2], part)
+        for subject, note in await store.notes(SHELF, {}, "", 10)
+        for part, stated in note["parts"].items()
+        if set(made) & set(stated["resources"])
+    )
+
+    adding = await replaced(store, receipt, (Unit(subject, part, (), revises=False),), {}, now)
+    revising = await replaced(store, receipt, (Unit(subject, part, ()),), {}, now)
+
+    assert adding.changes == ()
+    assert set(made) <= set(adding.notes[0].content["parts"][part]["resources"])
+    assert {change.version.reference for change in revising.changes} >= set(made)
