@@ -208,9 +208,10 @@ def related_person(relative: Node, when: Node, chart: Chart) -> Link | None:
     name = spoken(person.first("name"))
     if not name or person.name == "guardianOrganization":
         return None
-    link = ("RelatedPerson", f"{chart.patient}|{relative.first('code').get('code')}|{name.casefold()}")
+    code = relative.first("code")
+    link = ("RelatedPerson", f"{chart.patient}|{code.get('codeSystem')}|{code.get('code')}|{name.casefold()}")
     spot = chart.spot(link)
-    relationship = required_concept(relative.first("code"), spot.at("relationship[0]"))
+    relationship = required_concept(code, spot.at("relationship[0]"))
     elements = {
         "identifier": identifiers(relative.all("id"), spot, chart.known(link, "identifier")),
         "patient": chart.subject(),
