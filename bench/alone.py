@@ -81,7 +81,7 @@ def _version(type_: str, identity: str, resource: dict[str, Any]) -> Version:
 
 def _doors(settings: Settings, memory: Any) -> tuple[dict[str, Any], str]:
     ring = key_ring(settings)
-    known = clients(ring, directory(settings), development=True)
+    known = clients(ring, directory(settings), settings)
     tokens = TokenDesk(known, ring.tokens, "http://127.0.0.1/auth/token", memory, 3600)
     desk = Desk(memory, Trail(memory), now, ring.cursor_secret, 20, 1000, "http://127.0.0.1/fhir", settings.name)
     routes = fhir_routes(Services(desk, tokens, Limits()))

@@ -1,4 +1,4 @@
-"""Data types shared by all segments: coded elements, identifiers, names, addresses, telecoms, people, places.
+"""Data types shared by all segments: coded elements, identifiers, names, addresses, telecoms, people.
 
 https://build.fhir.org/ig/HL7/v2-to-fhir/datatype_maps.html
 """
@@ -10,7 +10,7 @@ from adapters.contract import Resource
 from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
 from adapters.hl7v2.numbers import UCUM, positive, unit_of
-from adapters.hl7v2.read import Segment, Value
+from adapters.hl7v2.read import Value
 from adapters.hl7v2.scene import Scene, extension
 from adapters.hl7v2.times import date_time, day, in_order, instant
 
@@ -19,8 +19,6 @@ ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
-# Facility, building, floor, point of care, room, bed, description.
-_PL = (4, 7, 8, 1, 2, 3, 9)
 _PARTS = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
 _LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
@@ -64,6 +62,20 @@ def period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], targe
     return {"start": begun, "end": time(scene, end[0], f"{target}.end", end[1])}
 
 
+def moment_or_period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], at: str, name: str) -> Resource:
+    """``name``Period where both ends are said in order, else ``name``DateTime: the one that is said, or the first."""
+    offset = scene.hospital.offset
+    last = date_time(end[0].peek(end[1]), offset) if end[0].peek(end[1]) else None
+    first = date_time(start[0].peek(start[1]), offset) if last else None
+    if first and last and in_order(first, last):
+        return {f"{name}Period": period(scene, start, end, f"{at}{name}Period")}
+    begun = time(scene, start[0], f"{at}{name}DateTime", start[1])
+    if first and last:
+        end[0].notice("the end is before the start", end[1])
+        return {f"{name}DateTime": begun}
+    return {f"{name}DateTime": time(scene, end[0], f"{at}{name}DateTime", end[1]) or begun}
+
+
 def coding_system(scene: Scene, name: str) -> str:
     """The URI of a coding system named in CWE.3; a hospital's own list gets a URI of the hospital."""
     return _system_of(scene.hospital.name, name)
@@ -84,24 +96,24 @@ def _system_of(hospital: str, name: str) -> str:
     return f"urn:vn:code:{hospital}:{re.sub('[^a-z0-9.-]+', '-', name.lower()).strip('-') or 'local'}"
 
 
-def coded(scene: Scene, value: Value, at: str, local: str = "") -> Resource | None:
-    """A CWE or CE: both its codings, its text, and what the hospital's table ``local`` knows of it."""
+def coded(scene: Scene, value: Value, at: str, local: str = "", before: int = 0) -> Resource | None:
+    """A CWE or CE: its codings, its text, and what the hospital's table knows of it; ``before`` are put before them."""
     if not value:
         return None
-    kept = [_coding(scene, value, (1, local), f"{at}.coding[0]")] if value.peek(1) else []
-    if value.peek(4):
-        kept.append(_coding(scene, value, (4, local), f"{at}.coding[1]"))
-    if value.peek(10):
-        kept.append(_coding(scene, value, (10, local), f"{at}.coding[2]"))
+    kept: list[Resource] = []
+    for first in (1, 4, 10):
+        if value.peek(first):
+            kept.append(coding(scene, value, (first, local), f"{at}.coding[{before + len(kept)}]"))
     ours = scene.hospital.codes.get(local)
     if ours:
-        known = [ours[coding["code"]] for coding in kept if coding["code"] in ours]
+        known = [ours[one["code"]] for one in kept if one["code"] in ours]
         kept += [{"system": row.system, "code": row.code, "display": row.display} for row in known]
     text = value.take(9, f"{at}.text") or value.take(2, f"{at}.text") or value.take(5, f"{at}.text")
     return {"coding": kept, "text": text} if kept or text else None
 
 
-def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource:
+def coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource:
+    """One coding of a CWE: the component it begins at, and what the hospital's own list is called."""
     first, local = which
     name = value.take(first, f"{at}.code")
     named = value.take(first + 2, f"{at}.system")
@@ -113,17 +125,17 @@ def _coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Reso
 
 def from_table(scene: Scene, value: Value, at: str, name: str) -> Resource | None:
     """A field of an HL7 table: its standard meaning first, then what the sender wrote."""
-    concept = coded(scene, value, at, name)
+    row = table(name).get(value.peek(1)) if value.peek(1) else None
+    # A version says more than the standard coding has room for: then what was sent stands beside it.
+    same = row is not None and value.peek(1) == row.code and value.peek(2) in ("", row.display) and not value.peek(7)
+    concept = coded(scene, value, at, name, 1 if row and not same else 0)
     if concept is None or not value.peek(1):
         return concept
-    source = concept["coding"][0]
     if not value.peek(3):
-        source["system"] = f"{TERMINOLOGY}{name}"
-    row = table(name).get(value.peek(1))
+        concept["coding"][0]["system"] = f"{TERMINOLOGY}{name}"
     if row is None:
         return concept
     standard = {"system": row.system, "code": row.code, "display": row.display}
-    same = source["code"] == row.code and source["display"] in ("", row.display)
     return {**concept, "coding": [standard, *concept["coding"][1 if same else 0 :]]}
 
 
@@ -166,13 +178,20 @@ def authority_system(value: Value, at: str, component: int = 4) -> tuple[str, st
     """The assigning authority: a URI where it is an OID, UUID or URI, and its name."""
     name = value.take(component, f"{at}.assigner.display")
     universal, kind = value.peek(component, 2), value.peek(component, 3).upper()
-    value.took(component, f"{at}.system", 2)
-    value.took(component, f"{at}.system", 3)
+    system = _universal(universal, kind)
+    if system:
+        value.took(component, f"{at}.system", 2)
+        value.took(component, f"{at}.system", 3)
+    return system, name
+
+
+def _universal(universal: str, kind: str) -> str:
+    """The URI of an authority's universal id; empty for one that names nothing outside of its own system."""
     if _OID.fullmatch(universal):
-        return f"urn:oid:{universal}", name
+        return f"urn:oid:{universal}"
     if kind in ("UUID", "GUID") and universal:
-        return f"urn:uuid:{universal.lower()}", name
-    return (universal if kind == "URI" or _URI.fullmatch(universal) else ""), name
+        return f"urn:uuid:{universal.lower()}"
+    return universal if kind == "URI" or _URI.fullmatch(universal) else ""
 
 
 def identifier(scene: Scene, value: Value, at: str, system: str = "") -> Resource | None:
@@ -197,9 +216,10 @@ def entity(scene: Scene, value: Value, at: str, system: str) -> Resource | None:
     if not number:
         return None
     name = value.take(2, f"{at}.assigner.display")
-    universal = value.take(3, f"{at}.system")
-    value.took(4, f"{at}.system")
-    given = f"urn:oid:{universal}" if _OID.fullmatch(universal) else ""
+    given = _universal(value.peek(3), value.peek(4).upper())
+    if given:
+        value.took(3, f"{at}.system")
+        value.took(4, f"{at}.system")
     return {"system": given or system, "value": number, "assigner": {"display": name}}
 
 
@@ -231,6 +251,19 @@ def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
     return made
 
 
+def spoken_name(value: Value, at: str, first: int = 1) -> str:
+    """An XPN, or an XCN from component 2, where FHIR has room for a text alone: title and degree stand in it too."""
+    if not name_text(value, first):
+        return ""
+    order = (4, 0, 2, 1, 3, 5)
+    return " ".join(part for n in order if (part := value.take(first + n, at)))
+
+
+def name_text(value: Value, first: int = 1) -> str:
+    """The name as it is said, without title and degree, not yet taken."""
+    return " ".join(part for n in (0, 2, 1) if (part := value.peek(first + n)))
+
+
 def _lasting(value: Value, component: int, at: str) -> Resource | None:
     """The days from which and until which a name, an address or a number holds: two components after each other."""
     found = [day(value.peek(component + n)) if value.peek(component + n) else None for n in (0, 1)]
@@ -258,13 +291,14 @@ def address(value: Value, at: str) -> Resource | None:
     """An XAD. A text in its first component alone is a whole address, as many hospitals send it."""
     if not value:
         return None
-    street = value.take(1, f"{at}.line[0]")
-    number = [value.take(1, f"{at}.line[0]", sub) for sub in (2, 3)]
-    lines = [" ".join(part for part in (street, *number) if part), value.take(2, f"{at}.line[1]")]
+    lines: list[str] = []
+    for component, subs in ((1, (1, 2, 3)), (2, (1,)), (8, (1,))):
+        line = " ".join(part for sub in subs if (part := value.take(component, f"{at}.line[{len(lines)}]", sub)))
+        lines.extend([line] if line else [])
     city, state = value.take(3, f"{at}.city"), value.take(4, f"{at}.state")
     postal, country = value.take(5, f"{at}.postalCode"), value.take(6, f"{at}.country")
     district = value.take(9, f"{at}.district")
-    parts = [*lines, value.take(8, f"{at}.line[2]"), district, city, state]
+    parts = [*lines, district, city, state]
     use, kind = code("v2-0190", value.peek(7)), code("v2-0190-type", value.peek(7))
     if use or kind:
         value.took(7, f"{at}.use" if use else f"{at}.type")
@@ -272,7 +306,7 @@ def address(value: Value, at: str) -> Resource | None:
     if not text and not country and not postal:
         return None
     places = {"city": city, "district": district, "state": state, "postalCode": postal, "country": country}
-    made: Resource = {"use": use, "type": kind, "text": text, "line": [p for p in (*lines, parts[2]) if p], **places}
+    made: Resource = {"use": use, "type": kind, "text": text, "line": lines, **places}
     if value.beyond(9):
         made["line"] += [line for line in [value.take(19, f"{at}.line")] if line]
         made["period"] = _lasting(value, 13, at)
@@ -319,17 +353,18 @@ def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:
         return None
     number = value.peek(1)
     if not number:
-        made = human_name(value, f"{at}.display", first=2)
-        return {"display": made["text"]} if made else None
+        said = spoken_name(value, f"{at}.display", first=2)
+        return {"display": said} if said else None
     here = scene.at("Practitioner", number)
     value.took(1, f"{here}identifier[0].value")
-    made = human_name(value, f"{here}name[0]", first=2)
+    called = f"{here}name[{_place_of(scene, number, name_text(value, 2))}]"
+    made = human_name(value, called, first=2)
     universal, assigner = authority_system(value, f"{here}identifier[0]", 9)
     kind = type_of(value.take(13, f"{here}identifier[0].type"))
     mark = {"type": kind, "system": universal or scene.system("practitioner"), "value": number}
     use = code("v2-0200", value.peek(10))
     if use and made:
-        value.took(10, f"{here}name[0].use")
+        value.took(10, f"{called}.use")
     named = {"use": use, **made} if made else {}
     add_practitioner(scene, number, {**mark, "assigner": {"display": assigner}}, named)
     return {**scene.reference("Practitioner", number), "display": made["text"] if made else ""}
@@ -339,57 +374,17 @@ def add_practitioner(scene: Scene, number: str, mark: Resource, named: Resource)
     """Add who has that number; named a second time with less (no title, no type), what was said before stays."""
     before = scene.draft.live("Practitioner", number)
     said = pruned({"identifier": [mark], "name": [named]})
-    for element, rows in said.items():
-        known = before.get(element)
-        same = "value" if element == "identifier" else "text"
-        if known and known[0].get(same) == rows[0].get(same):
-            said[element] = [{**known[0], **rows[0]}]
+    for known in before.get("identifier", ())[:1]:
+        said["identifier"] = [{**known, **said["identifier"][0]}]
+    if "name" in said:
+        # Spelt in two ways in one message, both names are kept.
+        names, place = list(before.get("name", ())), _place_of(scene, number, named["text"])
+        names[place:] = [{**(names[place] if place < len(names) else {}), **said["name"][0]}, *names[place + 1 :]]
+        said["name"] = names
     scene.add("Practitioner", number, said)
 
 
-def location_key(value: Value) -> str:
-    """What names the place of a PL; empty for one that names none."""
-    parts = [value.peek(component) for component in _PL]
-    return "|".join(parts) if any(parts) else ""
-
-
-def location(scene: Scene, value: Value, at: str) -> Resource | None:
-    """A PL: one Location for the point of care, room and bed named."""
-    if not value:
-        return None
-    parts = [value.peek(component) for component in _PL]
-    key = location_key(value)
-    if not key:
-        return None
-    here = scene.at("Location", key)
-    for component, path in ((1, "name"), (2, "name"), (3, "name"), (4, "name"), (7, "name"), (8, "name"), (9, "name")):
-        value.took(component, f"{here}{path}")
-    names = [part for part in (parts[3], parts[4], parts[5], parts[6], parts[1], parts[2], parts[0]) if part]
-    kind = "bd" if parts[5] else "ro" if parts[4] else "wa"
-    coding = {"system": f"{TERMINOLOGY}location-physical-type", "code": kind}
-    physical = {"coding": [coding], "text": value.take(6, f"{here}physicalType.text")}
-    scene.add("Location", key, {"name": ", ".join(names), "mode": "instance", "physicalType": physical})
-    return {**scene.reference("Location", key), "display": ", ".join(names)}
-
-
-def facility(scene: Scene) -> Resource:
-    """The sending hospital itself."""
-    key = f"facility:{scene.hospital.facility_code}"
-    if not scene.has_made("Organization", key):
-        mark = {"system": scene.system("facility"), "value": scene.hospital.facility_code}
-        scene.add("Organization", key, {"identifier": [mark], "active": True, "name": scene.hospital.title})
-    return {**scene.reference("Organization", key), "display": scene.hospital.title}
-
-
-def annotation(scene: Scene, segment: Segment, at: str) -> Resource | None:
-    """An NTE: its lines as one comment, with author and time where given."""
-    lines = [" ".join(value.take_all(f"{at}.text")) for value in segment.values(3)]
-    if not any(lines):
-        return None
-    who = practitioner(scene, segment.value(5), f"{at}.authorReference")
-    when = time(scene, segment.value(6), f"{at}.time")
-    author = {"authorReference": who} if who and "reference" in who else {"authorString": who and who["display"]}
-    kinds = ((4, "annotationType", "v2-0364"), (9, "alternate-codes", "comment"))
-    found = [(name, coded(scene, segment.value(n), f"{at}.extension.value", table)) for n, name, table in kinds]
-    marks = [extension(f"{_CORE}{name}", valueCodeableConcept=concept) for name, concept in found if concept]
-    return {**({"extension": marks} if marks else {}), **author, "time": when, "text": "\n".join(lines)}
+def _place_of(scene: Scene, number: str, text: str) -> int:
+    """Which of the names of who has that number this is, or will be."""
+    names = [name.get("text") for name in scene.draft.live("Practitioner", number).get("name", ())]
+    return names.index(text) if text in names else len(names)

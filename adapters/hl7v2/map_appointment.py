@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, annotation, coded, entity, location, practitioner, time
+from adapters.hl7v2.datatypes import absent, coded, entity, practitioner, time
+from adapters.hl7v2.map_note import annotation
+from adapters.hl7v2.map_place import location
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension

@@ -1,4 +1,4 @@
-"""OBX with encapsulated data (ED) to an attachment: of the report, or of a DocumentReference when there is none.
+"""OBX with encapsulated data (ED) to a DocumentReference, and to the presented form of its report.
 
 https://hl7.org/fhir/R4/datatypes.html#Attachment
 """
@@ -14,6 +14,9 @@ from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 
+# Table 0085 as far as a document can be so; an answer that was cancelled or only registered is none of these.
+_COMPLETION = {"final": "final", "preliminary": "preliminary", "amended": "amended", "corrected": "amended"}
+_COMPLETION |= {"entered-in-error": "entered-in-error"}
 _MAIN_TYPES = {"IM": "image", "IMAGE": "image", "TEXT": "text", "AP": "application", "APPLICATION": "application"}
 
 
@@ -21,20 +24,18 @@ def map_attachment(scene: Scene, obx: Segment, order: Order | None) -> bool:
     """Whether the row held a document and was filed as one."""
     attached = [value for value in obx.values(5) if obx.peek(2).upper() == "ED" and value.peek(5)]
     for value in attached:
+        form = _map_document(scene, obx, value, order)
         if order and order.report:
             forms = order.report.setdefault("presentedForm", [])
-            at = f"DiagnosticReport/{order.report['id']}#presentedForm[{len(forms)}]"
-            forms.append(attachment(scene, obx, value, at))
-        else:
-            _map_document(scene, obx, value)
+            value.took(5, f"DiagnosticReport/{order.report['id']}#presentedForm[{len(forms)}]")
+            forms.append(form)
     return bool(attached)
 
 
 def attachment(scene: Scene, obx: Segment, value: Value, at: str) -> Resource:
     raw = _bytes(value)
-    title = obx.value(3).peek(2) or obx.peek(3)
-    for row in (obx.value(2), obx.value(3), obx.value(4), obx.value(11)):
-        row.take_all(f"{at}.title")
+    title = obx.value(3).take(2, f"{at}.title") or obx.take(3, f"{at}.title")
+    obx.take(2, at)
     return {
         "contentType": _content_type(value, raw or b"", at),
         **_content(value, raw, at),
@@ -77,24 +78,45 @@ def _content_type(value: Value, raw: bytes, at: str) -> str:
     # The file's own first bytes are surer than what ED.2 and ED.3 declare (octet-stream, for one).
     if raw.startswith(b"%PDF-"):
         return "application/pdf"
+    return media_type(main, sub) or "application/octet-stream"
+
+
+def completion(obx: Segment) -> str:
+    """How complete the document is by OBX-11; empty for an answer that no document can be."""
+    return _COMPLETION.get(code("v2-0085", obx.peek(11).upper()), "")
+
+
+def media_type(main: str, sub: str) -> str:
+    """The media type that a pair of HL7 data types (table 0191, table 0291) names; empty for one that names none."""
     if main.upper() in _MAIN_TYPES and sub.upper() not in ("", "OCTET-STREAM") and "/" not in sub:
         known = code("media-types", sub.upper())
         return known or f"{_MAIN_TYPES[main.upper()]}/{sub.lower()}"
-    return code("media-types", sub.upper()) or (sub if "/" in sub else "application/octet-stream")
+    return code("media-types", sub.upper()) or (sub if "/" in sub else "")
 
 
-def _map_document(scene: Scene, obx: Segment, value: Value) -> None:
-    key = scene.key("DocumentReference", scene.encounter_key or scene.patient_key, obx.peek(3), obx.peek(4))
+def _map_document(scene: Scene, obx: Segment, value: Value, order: Order | None) -> Resource:
+    """The DocumentReference, which says what a form of a report cannot: its code and how complete it is; its file."""
+    report = order.report if order else None
+    base = order.key if order and report else scene.encounter_key or scene.patient_key
+    key = scene.key("DocumentReference", base, obx.peek(3), obx.peek(4))
     at = scene.at("DocumentReference", key)
     encounter = scene.encounter()
+    form = attachment(scene, obx, value, f"{at}content[0].attachment")
+    obx.take(4, f"{at}id")
+    said = completion(obx)
+    if said:
+        obx.take(11, f"{at}docStatus")
+    related = [{"reference": f"urn:uuid:{report['id']}"}] if report else []
     scene.add(
         "DocumentReference",
         key,
         {
-            "status": "current",
+            "status": "entered-in-error" if said == "entered-in-error" else "current",
+            "docStatus": said,
             "type": coded(scene, obx.value(3), f"{at}type", "observation"),
             "subject": scene.patient(),
-            "content": [{"attachment": attachment(scene, obx, value, f"{at}content[0].attachment")}],
-            "context": {"encounter": [encounter]} if encounter else None,
+            "content": [{"attachment": form}],
+            "context": {"encounter": [encounter] if encounter else [], "related": related},
         },
     )
+    return form

@@ -4,7 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-in1-to-coverage.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import absent, coded, from_table, human_name, identifier, period, type_of
+from adapters.hl7v2.datatypes import absent, coded, from_table, identifier, period, spoken_name, type_of
 from adapters.hl7v2.map_organization import addresses
 from adapters.hl7v2.map_patient import sort_of
 from adapters.hl7v2.read import Segment
@@ -18,7 +18,6 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
     card = in1.peek(field) if field in (49, 36) else ""
     key = scene.key("Coverage", scene.patient_key, card or in1.peek(2) or in1.peek(3))
     at = scene.at("Coverage", key)
-    holder = human_name(in1.value(16), f"{at}policyHolder.display")
     return scene.add(
         "Coverage",
         key,
@@ -26,7 +25,7 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
             "identifier": [_card(scene, in1, at)],
             "status": "active",
             "type": coded(scene, in1.value(15), f"{at}type", "v2-0086"),
-            **_holder(scene, in1, holder, at),
+            **_holder(scene, in1, at),
             "subscriberId": in1.take(36, f"{at}subscriberId") or in1.take(49, f"{at}subscriberId"),
             "beneficiary": scene.patient(),
             "relationship": from_table(scene, in1.value(17), f"{at}relationship", "v2-0063"),
@@ -37,11 +36,13 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
     )
 
 
-def _holder(scene: Scene, in1: Segment, person: Resource | None, at: str) -> Resource:
+def _holder(scene: Scene, in1: Segment, at: str) -> Resource:
     """IN1-10 and 11, the employer that holds the policy; the insured person (IN1-16) is the holder without one."""
     title = in1.take(11, f"{at}policyHolder.display")
     number = identifier(scene, in1.value(10), f"{at}policyHolder.identifier")
-    named = {"display": person["text"]} if person else None
+    role = "subscriber" if title or number else "policyHolder"
+    said = spoken_name(in1.value(16), f"{at}{role}.display")
+    named = {"display": said} if said else None
     if not title and not number:
         return {"policyHolder": named}
     return {"policyHolder": {"type": "Organization", "identifier": number, "display": title}, "subscriber": named}

@@ -4,7 +4,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-prt-to-device.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import address, coded, entity, location, time
+from adapters.hl7v2.datatypes import address, coded, entity, time
+from adapters.hl7v2.map_place import location
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -33,14 +34,15 @@ def add_device(scene: Scene, prt: Segment, about: Resource) -> None:
             "type": coded(scene, prt.value(22), f"{at}type", "device-type"),
         },
     )
-    about["device"] = scene.reference("Device", key)
+    # The number of OBX-18 stays beside the link.
+    about["device"] = {**about.get("device", {}), **scene.reference("Device", key)}
 
 
 def _udi(value: Value, at: str) -> Resource | None:
     """The device identifier of a UDI, and who issued it."""
     number = value.take(1, f"{at}.deviceIdentifier")
-    issuer = value.take(3, f"{at}.issuer")
-    return {"deviceIdentifier": number, "issuer": issuer if ":" in issuer else ""} if number else None
+    issuer = value.take(3, f"{at}.issuer") if number and ":" in value.peek(3) else ""
+    return {"deviceIdentifier": number, "issuer": issuer} if number else None
 
 
 def add_places(scene: Scene, prt: Segment, about: Resource) -> None:

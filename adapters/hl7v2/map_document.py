@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
-from adapters.hl7v2.datatypes import absent, coded, entity, exact_time, facility, practitioner, time
-from adapters.hl7v2.map_attachment import attachment
+from adapters.hl7v2.datatypes import absent, coded, entity, exact_time, practitioner, time
+from adapters.hl7v2.map_attachment import attachment, completion, media_type
+from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -27,6 +28,7 @@ class Document:
     listed: list[Resource] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     lines_place: int = 0
+    heading: tuple[str, str, str] = ("", "", "")
 
     def close(self) -> None:
         """Put the content found into the DocumentReference; without any, its header alone stays."""
@@ -34,6 +36,11 @@ class Document:
             text = base64.b64encode("\n".join(self.lines).encode()).decode("ascii")
             self.listed[self.lines_place]["attachment"].update(contentType="text/plain; charset=utf-8", data=text)
         if self.listed:
+            header = self.made["content"][0]["attachment"]
+            first = self.listed[0]["attachment"]
+            for name in ("contentType", "creation"):
+                if not first.get(name) and header.get(name):
+                    first[name] = header[name]
             self.made["content"] = self.listed
 
 
@@ -70,7 +77,8 @@ def add_content(scene: Scene, obx: Segment, document: Document) -> bool:
     kind = obx.peek(2).upper()
     at = f"DocumentReference/{document.made['id']}#content"
     if kind in _TEXT and obx.values(5):
-        _add_lines(obx, document, at)
+        _add_lines(scene, obx, document, at)
+        _add_completion(obx, document)
         return True
     values = [value for value in obx.values(5) if value.peek(5 if kind == "ED" else 1)]
     if kind not in ("ED", "RP") or not values:
@@ -78,7 +86,8 @@ def add_content(scene: Scene, obx: Segment, document: Document) -> bool:
     for value in values:
         here = f"{at}[{len(document.listed)}].attachment"
         made = attachment(scene, obx, value, here) if kind == "ED" else _pointer(obx, value, here)
-        document.listed.append({"attachment": made})
+        document.listed.append({"attachment": {**_heading(scene, obx, here), **made}})
+    _add_completion(obx, document)
     return True
 
 
@@ -93,30 +102,46 @@ def add_remark(nte: Segment, document: Document) -> None:
         document.listed.append({"attachment": content})
 
 
-def _add_lines(obx: Segment, document: Document, at: str) -> None:
+def _heading(scene: Scene, obx: Segment, at: str) -> Resource:
+    """OBX-3 as a code: an attachment has room for its words alone, as the title."""
+    concept = coded(scene, obx.value(3), f"{at}.extension[0].value", "observation")
+    return {"extension": [extension(_ALTERNATE, valueCodeableConcept=concept)]} if concept else {}
+
+
+def _add_completion(obx: Segment, document: Document) -> None:
+    """OBX-11 says how complete the document is where TXA-17 does not."""
+    said = completion(obx)
+    if said and document.made.setdefault("docStatus", said) == said:
+        obx.take(11, f"DocumentReference/{document.made['id']}#docStatus")
+
+
+def _add_lines(scene: Scene, obx: Segment, document: Document, at: str) -> None:
+    said = (obx.peek(3), obx.peek(3, 2), obx.peek(3, 3))
     if not document.lines:
+        document.heading = said
         document.lines_place = len(document.listed)
         document.listed.append({"attachment": {}})
     here = f"{at}[{document.lines_place}].attachment"
     kept = document.listed[document.lines_place]["attachment"]
-    kept.setdefault("title", obx.peek(3, 2) or obx.peek(3) or "")
+    # Lines under another heading stay lines of the one text; their heading stays in the ledger as unmapped.
+    if said == document.heading:
+        kept.update(_heading(scene, obx, here))
+        kept["title"] = obx.value(3).take(2, f"{here}.title") or obx.take(3, f"{here}.title")
     document.lines += [value.take_text(f"{here}.data") for value in obx.values(5)]
-    for number, path in ((2, "contentType"), (3, "title"), (4, "title"), (11, "data")):
-        for value in obx.values(number):
-            value.take_all(f"{here}.{path}")
-    if not kept["title"]:
-        del kept["title"]
+    obx.take(2, f"{here}.contentType")
+    if not kept.get("title"):
+        kept.pop("title", None)
 
 
 def _pointer(obx: Segment, value: Value, at: str) -> Resource:
     """RP: where the file lies, and what it is."""
     obx.value(2).take_all(f"{at}.url")
-    obx.value(3).take_all(f"{at}.title")
-    obx.value(11).take_all(f"{at}.url")
-    main, named = value.take(3, f"{at}.contentType"), value.take(4, f"{at}.contentType")
-    named = named or main
-    kind = code("media-types", named.upper()) or (named if "/" in named else "")
-    title = obx.peek(3, 2) or obx.peek(3)
+    main, sub = value.peek(3), value.peek(4)
+    kind = media_type(main, sub or main)
+    if kind:
+        value.took(3, f"{at}.contentType")
+        value.took(4, f"{at}.contentType")
+    title = obx.value(3).take(2, f"{at}.title") or obx.take(3, f"{at}.title")
     return {"contentType": kind, "url": "%20".join(value.take(1, f"{at}.url").split()), "title": title}
 
 

@@ -5,7 +5,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.htm
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
-from adapters.hl7v2.datatypes import coded, facility, identifier, location, period, practitioner, type_of
+from adapters.hl7v2.datatypes import coded, identifier, period, practitioner, type_of
+from adapters.hl7v2.map_place import facility, location
 from adapters.hl7v2.map_visit_details import PV1_DETAILS, PV2_DETAILS, add_plans, add_visit_places
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
@@ -68,7 +69,7 @@ def add_visit_details(scene: Scene, pv2: Segment) -> None:
     at = scene.at("Encounter", scene.encounter_key)
     reasons = [coded(scene, pv2.value(3), f"{at}reasonCode[0]", "admit-reason")]
     if pv2.peek(12):
-        reasons.append({"text": pv2.take(12, f"{at}reasonCode[1].text")})
+        reasons.append({"text": pv2.take(12, f"{at}reasonCode[{1 if reasons[0] else 0}].text")})
     made = [reason for reason in reasons if reason]
     if made:
         encounter["reasonCode"] = made
@@ -85,7 +86,7 @@ def add_visit_details(scene: Scene, pv2: Segment) -> None:
 
 def _identifiers(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
     number = identifier(scene, pv1.value(19), f"{at}identifier[0]", scene.system("visit"))
-    other = identifier(scene, pv1.value(50), f"{at}identifier[1]")
+    other = identifier(scene, pv1.value(50), f"{at}identifier[{1 if number else 0}]")
     visit = {"use": "official", **number, "type": type_of("VN")} if number else None
     return [made for made in (visit, other) if made]
 

@@ -5,9 +5,10 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rxa-to-immunization.
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, address, coded, location, location_key, practitioner, time, unit
+from adapters.hl7v2.datatypes import absent, address, coded, practitioner, time, unit
 from adapters.hl7v2.map_order_control import group, numbers, order_number
 from adapters.hl7v2.map_order_details import add_secrecy
+from adapters.hl7v2.map_place import location, location_key
 from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.numbers import number
 from adapters.hl7v2.read import Segment

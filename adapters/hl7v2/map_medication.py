@@ -99,8 +99,8 @@ def map_dispense(scene: Scene, orc: Segment | None, rxd: Segment, request: Resou
     at = scene.at("MedicationDispense", key)
     elements, drug = _drug(scene, rxd, RXD, ("MedicationDispense", key))
     prescription = entity(scene, rxd.value(7), f"{at}authorizingPrescription[0].identifier", scene.system("order"))
-    links: list[Resource] = [{"reference": f"urn:uuid:{request['id']}"}] if request else []
-    links += [{"type": "MedicationRequest", "identifier": prescription}] if prescription and not request else []
+    link = {"reference": f"urn:uuid:{request['id']}"} if request else {"type": "MedicationRequest"}
+    links: list[Resource] = [{**link, "identifier": prescription}] if request or prescription else []
     people = [practitioner(scene, who, f"{at}performer[{n}].actor") for n, who in enumerate(rxd.values(10))]
     daily = quantity(rxd.value(12), f"{at}dosageInstruction[0].maxDosePerPeriod.numerator")
     dose = {"maxDosePerPeriod": {"numerator": daily, "denominator": _per_day()}} if daily else {}
@@ -241,8 +241,12 @@ def _key(scene: Scene, kind: str, number_of_it: str, row: Segment, layout: Layou
 def _with_prescription(scene: Scene, orc: Segment | None, row: Segment, at: str) -> list[Resource]:
     made = numbers(scene, orc, at)
     if row.name == "RXE":
+        known = [other["value"] for other in made]
+        if row.peek(15) in known:
+            row.take(15, f"{at}identifier[{known.index(row.peek(15))}].value")
+            return made
         own = entity(scene, row.value(15), f"{at}identifier[{len(made)}]", scene.system("order"))
-        made.extend([own] if own and own["value"] not in [other["value"] for other in made] else [])
+        made.extend([own] if own else [])
     return made
 
 
@@ -352,9 +356,11 @@ def _dose(row: Segment, layout: Layout, at: str) -> list[Resource]:
     low, high = (number(row.peek(field)) if row.peek(field) else None for field in (layout.low, layout.high))
     if low is None:
         return []
-    row.take(layout.low, f"{at}.dose")
-    scale = unit(row.value(layout.dose_unit), f"{at}.dose")
-    if high is None or high.value < low.value:
+    single = high is None or high.value < low.value
+    here = f"{at}.doseQuantity" if single else f"{at}.doseRange.low"
+    row.take(layout.low, f"{here}.value")
+    scale = unit(row.value(layout.dose_unit), here)
+    if high is None or single:
         return [{"type": _ORDERED, "doseQuantity": {"value": low.value, **scale}}]
     row.take(layout.high, f"{at}.doseRange.high.value")
     span = {"low": {"value": low.value, **scale}, "high": {"value": high.value, **scale}}

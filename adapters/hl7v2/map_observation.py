@@ -26,7 +26,7 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
     at = scene.at("Observation", key)
     scale = unit_said(obx.value(6)) if obx.value(6) else {}
     value = value_of(scene, obx, at, scale)
-    obx.take(2, f"{at}{'value' if value else 'dataAbsentReason'}")
+    obx.take(2, f"{at}{next((name for name in value if name != 'note'), 'dataAbsentReason')}")
     concept = coded(scene, obx.value(3), f"{at}code", "observation") or absent()
     for part in value.get("component", ()):
         part["code"] = concept
@@ -97,15 +97,19 @@ def _status(obx: Segment, at: str) -> str:
 
 def _performers(scene: Scene, obx: Segment, at: str) -> list[Resource | None]:
     """Who read the result (OBX-16) and the laboratory that made it (OBX-23, before 2.5.1 OBX-15)."""
-    people = [practitioner(scene, who, f"{at}performer[{n}]") for n, who in enumerate(obx.values(16))]
-    here = f"{at}performer[{len(people)}]"
-    title = obx.take(23, f"{here}.display")
-    number = obx.value(23).take(10, f"{here}.identifier")
-    places = [(number, title)]
-    producer = (obx.take(15, f"{here}.identifier"), obx.value(15).take(2, f"{here}.display"))
-    if producer not in places:
-        places.append(producer)
-    return [*people, *(_place(scene, number, title) for number, title in places if number or title)]
+    found = [practitioner(scene, who, f"{at}performer[{n}]") for n, who in enumerate(obx.values(16))]
+    made = [person for person in found if person]
+    known: list[tuple[str, str]] = []
+    # Where its address or its director is named, the laboratory is a resource of its own.
+    laboratory = () if obx.value(24) or obx.value(25) else ((23, 10, 1),)
+    for field, number, title in (*laboratory, (15, 1, 2)):
+        value = obx.value(field)
+        said = (value.peek(number), value.peek(title))
+        place = known.index(said) if said in known else len(known)
+        value.took(number, f"{at}performer[{len(made) + place}].identifier.value")
+        value.took(title, f"{at}performer[{len(made) + place}].display")
+        known.extend([said] if any(said) and said not in known else [])
+    return [*made, *(_place(scene, number, title) for number, title in known)]
 
 
 def _place(scene: Scene, number: str, title: str) -> Resource:
@@ -115,7 +119,7 @@ def _place(scene: Scene, number: str, title: str) -> Resource:
 
 def _device(obx: Segment, at: str) -> Resource | None:
     number = obx.take(18, f"{at}device.identifier.value")
-    title = obx.value(18).take(2, f"{at}device.identifier.assigner")
+    title = obx.value(18).take(2, f"{at}device.identifier.assigner") if number else ""
     return {"identifier": {"value": number, "assigner": {"display": title}}} if number else None
 
 

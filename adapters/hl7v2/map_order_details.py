@@ -22,12 +22,11 @@ def add_order_details(scene: Scene, segments: tuple[Segment | None, Segment], re
     """Complete the ServiceRequest of an order with what few senders say."""
     orc, obr = segments
     at = f"ServiceRequest/{request['id']}#"
+    if orc:
+        add_control(orc, request, at)
     if obr.says(_OBR):
         _add_of_obr(scene, obr, request, at)
-    if orc is None:
-        return
-    add_control(orc, request, at)
-    if orc.says(_ORC):
+    if orc and orc.says(_ORC):
         _add_of_orc(scene, segments, request, at)
 
 

@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-prt-to-practitionerr
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, telecom
+from adapters.hl7v2.datatypes import address, telecom, type_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -21,18 +21,35 @@ def organization(scene: Scene, value: Value, at: str, more: Resource | None = No
     # An address alone is no organization (org-1): it stays unmapped.
     if not code_of_it and not title:
         return None
-    mark = {"system": scene.system("facility"), "value": code_of_it} if code_of_it else None
     here = at
     if known:
-        key = f"xon:{code_of_it or title}"
+        key = organization_key(value)
         here = f"{scene.at('Organization', key)}"
-        scene.add("Organization", key, {"identifier": [mark], "name": title, **known})
-    value.take(1, f"{here}.display" if not known else f"{here}name")
-    for component in (2, 3, 6, 7, 10):
-        value.took(component, f"{here}.identifier" if not known else f"{here}identifier[0]")
+    mark = _number(scene, value, f"{here}identifier[0]" if known else f"{here}.identifier")
+    value.took(1, f"{here}name" if known else f"{here}.display")
     if known:
+        scene.add("Organization", key, {"identifier": [mark], "name": title, **known})
         return {**scene.reference("Organization", key), "display": title}
     return {"type": "Organization", "identifier": mark, "display": title}
+
+
+def organization_key(value: Value) -> str:
+    """What names the Organization that an XON may become; empty for one that names none."""
+    named = value.peek(10) or value.peek(3) or value.peek(1)
+    return f"xon:{named}" if named else ""
+
+
+def _number(scene: Scene, value: Value, at: str) -> Resource | None:
+    """The number of an XON, what sort of number it is, who gave it."""
+    component = 10 if value.peek(10) else 3
+    number = value.take(component, f"{at}.value")
+    if not number:
+        return None
+    if value.peek(3) == number:
+        value.took(3, f"{at}.value")
+    kind, giver = value.take(7, f"{at}.type"), value.take(6, f"{at}.assigner.display")
+    made = {"system": scene.system("facility"), "value": number, "assigner": {"display": giver}}
+    return {"type": type_of(kind) if kind else None, **made}
 
 
 def addresses(segment: Segment, field: int, at: str) -> list[Resource]:
@@ -52,6 +69,15 @@ def telecoms(segment: Segment, field: int, at: str, preferred: int = 0) -> list[
             segment.take(preferred, f"{at}telecom[{len(made)}].extension[0].value")
             found = {"extension": [extension(_PREFERRED, valueBoolean=True)], **found}
         made.append(found)
+    return made
+
+
+def reached(numbers: list[tuple[str, Value]], at: str) -> list[Resource]:
+    """The numbers of somebody, each with its use; what is no number takes no place among them."""
+    made: list[Resource] = []
+    for use, value in numbers:
+        found = telecom(value, f"{at}telecom[{len(made)}]", use)
+        made.extend([found] if found else [])
     return made
 
 

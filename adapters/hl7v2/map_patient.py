@@ -10,15 +10,16 @@ from adapters.hl7v2.codes import code
 from adapters.hl7v2.datatypes import (
     address,
     coded,
-    facility,
     from_table,
     identifier,
     person_name,
     practitioner,
-    telecom,
+    spoken_name,
     time,
     type_of,
 )
+from adapters.hl7v2.map_organization import reached
+from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
@@ -141,12 +142,25 @@ def gender(segment: Segment, field: int, target: str) -> str:
 
 def identifiers(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     """All numbers of the patient, the hospital's own first met in PID-3."""
-    made: dict[str, Resource] = {}
+    made: list[Resource] = []
+    kept: list[Value] = []
     for value in (*pid.values(3), *pid.values(2), *pid.values(4), *pid.values(19), *pid.values(20)):
+        place = next((n for n, other in enumerate(kept) if other.peek(1) == value.peek(1)), None)
+        if place is not None:
+            _repeated(value, kept[place], f"{at}identifier[{place}]")
+            continue
         found = patient_identifier(scene, value, f"{at}identifier[{len(made)}]")
         if found:
-            made.setdefault(found["value"], found)
-    return list(made.values())
+            made.append(found)
+            kept.append(value)
+    return made
+
+
+def _repeated(value: Value, other: Value, at: str) -> None:
+    """A number sent again: what it says alike is there; who else gave it, or what else it is called, stays unmapped."""
+    for component, path in ((1, "value"), (4, "assigner.display"), (5, "type")):
+        if value.peek(component) == other.peek(component):
+            value.took(component, f"{at}.{path}")
 
 
 def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
@@ -191,10 +205,9 @@ def _addresses(pid: Segment, at: str) -> list[Resource]:
     return made
 
 
-def _telecoms(pid: Segment, at: str) -> list[Resource | None]:
-    values = [(value, "home") for value in pid.values(13)] + [(value, "work") for value in pid.values(14)]
-    values += [(value, "") for value in pid.values(40)]
-    return [telecom(value, f"{at}telecom[{n}]", use) for n, (value, use) in enumerate(values)]
+def _telecoms(pid: Segment, at: str) -> list[Resource]:
+    numbers = [(use, value) for field, use in ((13, "home"), (14, "work"), (40, "")) for value in pid.values(field)]
+    return reached(numbers, at)
 
 
 def _birth(scene: Scene, pid: Segment, at: str) -> Resource:
@@ -250,9 +263,9 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     def here() -> str:
         return f"{at}extension[{len(made)}]"
 
-    maiden = person_name(pid.value(6), f"{here()}.value")
+    maiden = spoken_name(pid.value(6), f"{here()}.value")
     if maiden:
-        made.append(extension(f"{_EXTENSIONS}patient-mothersMaidenName", valueString=maiden["text"]))
+        made.append(extension(f"{_EXTENSIONS}patient-mothersMaidenName", valueString=maiden))
     religion = coded(scene, pid.value(17), f"{here()}.value", "religion")
     if religion:
         made.append(extension(f"{_EXTENSIONS}patient-religion", valueCodeableConcept=religion))

@@ -5,7 +5,17 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import coded, entity, from_table, icd10, person_name, practitioner, time
+from adapters.hl7v2.datatypes import (
+    coded,
+    entity,
+    from_table,
+    icd10,
+    name_text,
+    person_name,
+    practitioner,
+    spoken_name,
+    time,
+)
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
@@ -50,6 +60,8 @@ def _code(scene: Scene, prb: Segment, at: str) -> Resource | None:
     concept = coded(scene, prb.value(3), f"{at}code", "diagnosis")
     if concept and concept["coding"] and prb.peek(3, 3).upper() in ("", "I10", "ICD10", "ICD-10", "I10VN"):
         standard = icd10(scene, concept["coding"][0]["code"])
+        for coding in standard[:1]:
+            coding.update({name: concept["coding"][0][name] for name in ("display", "version")})
         concept["coding"] = standard + concept["coding"][bool(standard) :]
     return concept
 
@@ -57,7 +69,6 @@ def _code(scene: Scene, prb: Segment, at: str) -> Resource | None:
 def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
     key = scene.key("AllergyIntolerance", scene.patient_key, iam.peek(7) or iam.peek(3) or iam.peek(3, 2))
     at = scene.at("AllergyIntolerance", key)
-    teller = person_name(iam.value(14), f"{at}asserter.display")
     category = code("v2-0127", iam.peek(2))
     if category:
         iam.take(2, f"{at}category[0]")
@@ -74,7 +85,7 @@ def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
             **_onset(scene, iam, at),
             "recordedDate": time(scene, iam.value(13), f"{at}recordedDate"),
             "recorder": practitioner(scene, iam.value(18), f"{at}recorder"),
-            "asserter": _teller(scene, iam, teller),
+            "asserter": _teller(scene, iam, f"{at}asserter.display"),
             "note": [{"text": iam.take(8, f"{at}note[0].text")}] if iam.peek(8) else [],
             **_reaction(iam, at),
         },
@@ -95,19 +106,21 @@ def _onset(scene: Scene, iam: Segment, at: str) -> Resource:
     return {"onsetDateTime": moment} if moment else {"onsetString": iam.take(12, f"{at}onsetString")}
 
 
-def _teller(scene: Scene, iam: Segment, teller: Resource | None) -> Resource | None:
+def _teller(scene: Scene, iam: Segment, at: str) -> Resource | None:
     """Who told of it: a relative where IAM-15 says which one, else the name alone."""
-    if teller is None or not iam.value(15) or iam.peek(15).upper() in ("SEL", "SELF"):
-        return {"display": teller["text"]} if teller else None
+    text, said = name_text(iam.value(14)), spoken_name(iam.value(14), at)
+    if not said or not iam.value(15) or iam.peek(15).upper() in ("SEL", "SELF"):
+        return {"display": said} if said else None
     for known in scene.made("RelatedPerson"):
-        if teller["text"] in [name.get("text") for name in known.get("name", ())]:
+        if text in [name.get("text") for name in known.get("name", ())]:
             iam.value(15).take_all(f"RelatedPerson/{known['id']}#relationship[0]")
-            return {"reference": f"urn:uuid:{known['id']}", "display": teller["text"]}
-    key = scene.key("RelatedPerson", scene.patient_key, iam.peek(15), teller["text"])
+            return {"reference": f"urn:uuid:{known['id']}", "display": said}
+    key = scene.key("RelatedPerson", scene.patient_key, iam.peek(15), text)
     at = scene.at("RelatedPerson", key)
     relation = from_table(scene, iam.value(15), f"{at}relationship[0]", "v2-0063")
+    teller = person_name(iam.value(14), f"{at}name[0]")
     scene.add("RelatedPerson", key, {"patient": scene.patient(), "relationship": [relation], "name": [teller]})
-    return {**scene.reference("RelatedPerson", key), "display": teller["text"]}
+    return {**scene.reference("RelatedPerson", key), "display": said}
 
 
 def _statuses(iam: Segment, at: str) -> Resource:

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 from adapters.contract import Resource
 from adapters.draft import pruned
-from adapters.hl7v2.datatypes import coded, entity, location, practitioner, time
+from adapters.hl7v2.datatypes import coded, entity, practitioner, time
+from adapters.hl7v2.map_place import location
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import date_time
 
 _PERFORMERS = (8, 11, 12)
-_DETAILS = frozenset({6, 7, 16, 19, 23, 25})
+_DETAILS = frozenset({6, 16, 19, 23, 25})
 _LONGEST_MINUTES = 100_000
 
 
@@ -35,7 +37,7 @@ def map_procedure(scene: Scene, pr1: Segment) -> Resource:
             "code": {**(concept or {}), "text": text or (concept or {}).get("text", "")},
             "subject": scene.patient(),
             "encounter": scene.encounter(),
-            "performedDateTime": time(scene, pr1.value(5), f"{at}performedDateTime"),
+            **_performed(scene, pr1, at),
             "performer": [{"actor": person} for person in people if person],
             "reasonCode": [coded(scene, pr1.value(15), f"{at}reasonCode[0]", "diagnosis")],
         },
@@ -48,8 +50,9 @@ def map_procedure(scene: Scene, pr1: Segment) -> Resource:
 def _add_details(scene: Scene, pr1: Segment, made: Resource, at: str) -> None:
     """What sort of procedure, how long it took, its number, where it was done, what it is a part of."""
     for value in pr1.values(16):
-        modifier = coded(scene, value, f"{at}code.coding", "procedure-modifier")
-        made["code"].setdefault("coding", []).extend(pruned((modifier or {}).get("coding", [])))
+        listed = made.setdefault("code", {}).setdefault("coding", [])
+        modifier = coded(scene, value, f"{at}code", "procedure-modifier", len(listed))
+        listed.extend(pruned((modifier or {}).get("coding", [])))
     sort = coded(scene, pr1.value(6), f"{at}category", "v2-0230")
     number = entity(scene, pr1.value(19), f"{at}identifier[0]", "")
     place = location(scene, pr1.value(23), f"{at}location")
@@ -59,16 +62,17 @@ def _add_details(scene: Scene, pr1: Segment, made: Resource, at: str) -> None:
         "category": sort,
         "location": place,
         "partOf": [{"type": "Procedure", "identifier": parent}] if parent else [],
-        **_span(pr1, made, at),
     }
     made.update(pruned(said))
 
 
-def _span(pr1: Segment, made: Resource, at: str) -> Resource:
-    """A start with its length in minutes is a period."""
-    minutes, start = positive(pr1.peek(7)), made.get("performedDateTime", "")
+def _performed(scene: Scene, pr1: Segment, at: str) -> Resource:
+    """A moment; a start with its length in minutes is a period."""
+    minutes = positive(pr1.peek(7))
+    start = date_time(pr1.peek(5), scene.hospital.offset) or ""
     if not minutes or "T" not in start or minutes > _LONGEST_MINUTES:
-        return {}
+        return {"performedDateTime": time(scene, pr1.value(5), f"{at}performedDateTime")}
+    pr1.take(5, f"{at}performedPeriod.start")
     pr1.take(7, f"{at}performedPeriod.end")
-    end = (datetime.fromisoformat(made.pop("performedDateTime")) + timedelta(minutes=minutes)).isoformat()
+    end = (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
     return {"performedPeriod": {"start": start, "end": end}}

@@ -7,8 +7,9 @@ somebody whom no other element has room for.
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import coded, exact_time, facility, practitioner, time
+from adapters.hl7v2.datatypes import coded, coding_system, exact_time, practitioner, time
 from adapters.hl7v2.map_organization import addresses, telecoms
+from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 
@@ -29,13 +30,12 @@ def add_order_provenance(scene: Scene, orc: Segment, made: Resource) -> None:
         for value in orc.values(field):
             who = practitioner(scene, value, f"{at}agent[{len(agents)}].who")
             agents.extend([{"type": _kind(kind), "who": who}] if who else [])
-    behalf = _unit(scene, orc.value(17), f"{at}agent[0].onBehalfOf")
-    if behalf and agents:
+    behalf = _unit(scene, orc.value(17), f"{at}agent[0].onBehalfOf", "Organization") if agents else None
+    if behalf:
         agents[0]["onBehalfOf"] = behalf
-    device = coded(scene, orc.value(18), f"{at}agent[{len(agents)}].who.display", "device")
+    device = _unit(scene, orc.value(18), f"{at}agent[{len(agents)}].who", "Device")
     if device:
-        named = device["text"] or device["coding"][0]["code"]
-        agents.append({"type": _kind("assembler"), "who": {"type": "Device", "display": named}})
+        agents.append({"type": _kind("assembler"), "who": device})
     activity = _ACTIVITIES.get(orc.peek(1).upper(), "")
     if activity:
         orc.take(1, f"{at}activity")
@@ -84,8 +84,8 @@ def add_event_provenance(scene: Scene, evn: Segment) -> None:
 def _facility_of_event(evn: Segment, at: str) -> Resource | None:
     """EVN-7, an HD: where it happened, by name or number."""
     name, number = evn.take(7, f"{at}.display"), evn.value(7).take(2, f"{at}.identifier.value")
-    evn.value(7).took(3, f"{at}.identifier.system")
-    mark = {"value": number} if number else None
+    kind = evn.value(7).take(3, f"{at}.identifier.type.text") if number else ""
+    mark = {"type": {"text": kind}, "value": number} if number else None
     return {"type": "Location", "identifier": mark, "display": name} if name or mark else None
 
 
@@ -109,10 +109,14 @@ def _kind(code: str) -> Resource:
     return {"coding": [{"system": f"{TERMINOLOGY}provenance-participant-type", "code": code}]}
 
 
-def _unit(scene: Scene, value: Value, at: str) -> Resource | None:
-    """The department that entered it, by its code."""
-    code, title = value.take(1, f"{at}.identifier.value"), value.take(2, f"{at}.display")
-    value.took(3, f"{at}.identifier.system")
+def _unit(scene: Scene, value: Value, at: str, kind: str) -> Resource | None:
+    """The department for which, or the device on which it was entered, by its code."""
+    code, title = (
+        value.take(1, f"{at}.identifier.value"),
+        value.take(9, f"{at}.display") or value.take(2, f"{at}.display"),
+    )
+    named = value.take(3, f"{at}.identifier.system") if code else ""
     if not code and not title:
         return None
-    return {"type": "Organization", "identifier": {"value": code} if code else None, "display": title}
+    mark = {"system": coding_system(scene, named) if named else "", "value": code} if code else None
+    return {"type": kind, "identifier": mark, "display": title}

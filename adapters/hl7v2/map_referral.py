@@ -9,13 +9,14 @@ from adapters.hl7v2.datatypes import (
     add_practitioner,
     coded,
     entity,
-    facility,
     human_name,
     period,
+    spoken_name,
     telecom,
     time,
     type_of,
 )
+from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.narrative import sections
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
@@ -88,8 +89,8 @@ def _requester(scene: Scene, at: str) -> Resource | None:
         prd.value(1).take_all(f"{at}requester")
         number = prd.peek(7)
         if not number:
-            made = human_name(prd.value(2), f"{at}requester.display")
-            return {"display": made["text"]} if made else None
+            said = spoken_name(prd.value(2), f"{at}requester.display")
+            return {"display": said} if said else None
         here = scene.at("Practitioner", number)
         prd.take(7, f"{here}identifier[0].value")
         name = human_name(prd.value(2), f"{here}name[0]")
@@ -109,7 +110,7 @@ def _performers(scene: Scene, rf1: Segment, at: str) -> list[Resource]:
         here = f"{at}performer[{len(made)}]"
         prd.value(1).take_all(here)
         number = _facility_code(prd, here)
-        display = _facility_name(prd, f"{here}.display") or _person(prd, f"{here}.display")
+        display = _facility_name(prd, f"{here}.display") or spoken_name(prd.value(2), f"{here}.display")
         if number or display:
             mark = {"system": scene.system("facility"), "value": number} if number else None
             made.append({"identifier": mark, "display": display})
@@ -134,11 +135,6 @@ def _facility_code(prd: Segment, at: str) -> str:
 
 def _facility_name(prd: Segment, target: str) -> str:
     return prd.value(10).take(1, target) or prd.value(4).take(9, target)
-
-
-def _person(prd: Segment, target: str) -> str:
-    made = human_name(prd.value(2), target)
-    return made["text"] if made else ""
 
 
 def _notes(scene: Scene, target: str) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import date
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
 from adapters.hl7v2.datatypes import address, coded, from_table, period, person_name, telecom, type_of
-from adapters.hl7v2.map_organization import organization
+from adapters.hl7v2.map_organization import organization, reached
 from adapters.hl7v2.map_patient import gender, patient_identifier, sort_of
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
@@ -27,7 +27,11 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
     at = scene.at("RelatedPerson", key)
     numbers = [("home", value) for value in nk1.values(5)] + [("work", value) for value in nk1.values(6)]
     numbers += [("", value) for value in nk1.values(40)]
-    role = from_table(scene, nk1.value(7), f"{at}relationship[1]", "v2-0131") if nk1.value(7) else None
+    role = (
+        from_table(scene, nk1.value(7), f"{at}relationship[{1 if nk1.value(3) else 0}]", "v2-0131")
+        if nk1.value(7)
+        else None
+    )
     names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(nk1.values(2))]
     made = scene.add(
         "RelatedPerson",
@@ -38,7 +42,7 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
             "patient": scene.patient(),
             "relationship": [from_table(scene, nk1.value(3), f"{at}relationship[0]", "v2-0063"), role],
             "name": names,
-            "telecom": [telecom(value, f"{at}telecom[{n}]", use) for n, (use, value) in enumerate(numbers)],
+            "telecom": reached(numbers, at),
             "gender": gender(nk1, 15, f"{at}gender"),
             "birthDate": _birth(nk1, at),
             "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(nk1.values(4))],

@@ -12,19 +12,19 @@ from adapters.hl7v2.datatypes import (
     add_practitioner,
     coded,
     entity,
-    facility,
     from_table,
-    period,
+    moment_or_period,
     practitioner,
     time,
 )
 from adapters.hl7v2.map_order_details import add_order_details, add_secrecy
+from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.map_timing import priority as urgency_of
 from adapters.hl7v2.map_timing import quantity, says, timing
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
-from adapters.hl7v2.times import instant
+from adapters.hl7v2.times import date_time, instant
 
 _REPORTING = frozenset({"ORU", "OUL", "OPU"})
 _PLACER = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "PLAC", "display": "Placer Identifier"}]}
@@ -47,9 +47,11 @@ def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
     add_order_details(scene, (orc, obr), request)
     if orc:
         add_order_provenance(scene, orc, request)
-    effective = _effective(scene, obr, key)
     report = None
+    # Without a report OBR-7 has no place of its own; a result that names no time was observed then.
+    effective: Resource = {"effectiveDateTime": date_time(obr.peek(7), scene.hospital.offset)}
     if scene.event.code in _REPORTING or obr.peek(25):
+        effective = _effective(scene, obr, key)
         report = _map_report(scene, (orc, obr), key, effective)
         if orc and orc.value(28):
             add_secrecy(scene, orc.value(28), report)
@@ -153,11 +155,8 @@ def _requester(scene: Scene, segments: tuple[Segment | None, Segment], at: str) 
 
 
 def _effective(scene: Scene, obr: Segment, key: str) -> Resource:
-    at = f"{scene.at('DiagnosticReport', key)}effective"
-    span = period(scene, (obr.value(7), 1), (obr.value(8), 1), at)
-    if span.get("start") and span.get("end"):
-        return {"effectivePeriod": span}
-    return {"effectiveDateTime": span.get("start") or span.get("end")}
+    at = scene.at("DiagnosticReport", key)
+    return moment_or_period(scene, (obr.value(7), 1), (obr.value(8), 1), at, "effective")
 
 
 def _map_report(scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource) -> Resource:

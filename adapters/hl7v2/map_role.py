@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, coded, entity, location, period, person_name, practitioner, telecom
+from adapters.hl7v2.datatypes import address, coded, entity, period, person_name, practitioner
 from adapters.hl7v2.map_device import DEVICE_FIELDS, add_device, add_places
-from adapters.hl7v2.map_organization import addresses, organization, practitioner_role, telecoms
+from adapters.hl7v2.map_organization import (
+    addresses,
+    organization,
+    organization_key,
+    practitioner_role,
+    reached,
+    telecoms,
+)
 from adapters.hl7v2.map_patient import gender, patient_identifier
-from adapters.hl7v2.read import Segment, Value
+from adapters.hl7v2.map_place import location
+from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day
 
@@ -96,7 +104,7 @@ def _role(scene: Scene, row: Segment, person: Resource) -> Resource:
     # Many senders number their rows in ROL-1: only a number that says whose it is identifies anything.
     named = row.name == "PRT" or row.peek(fields.number, 2) or row.peek(fields.number, 3)
     number = entity(scene, row.value(fields.number), f"{at}identifier[0]", "") if named else None
-    unit = coded(scene, row.value(fields.unit), f"{at}organization.type", "v2-0406")
+    unit = _unit(scene, row, fields)
     return practitioner_role(
         scene,
         key,
@@ -111,6 +119,12 @@ def _role(scene: Scene, row: Segment, person: Resource) -> Resource:
             "telecom": telecoms(row, fields.phone, at, fields.preferred),
         },
     )
+
+
+def _unit(scene: Scene, row: Segment, fields: Layout) -> Resource | None:
+    """What sort of place it is; without a place that is named nobody is it."""
+    key = organization_key(row.value(fields.organization))
+    return coded(scene, row.value(fields.unit), f"{scene.at('Organization', key)}type[0]", "v2-0406") if key else None
 
 
 def _add_home(scene: Scene, row: Segment, fields: Layout) -> None:
@@ -164,10 +178,10 @@ def _add_member(scene: Scene, row: Segment, fields: Layout) -> None:
     here = f"{at}participant[{len(listed)}]"
     roles = [coded(scene, row.value(n), f"{here}.role", "v2-0443") for n in (fields.role, fields.specialty)]
     span = period(scene, (row.value(fields.start), 1), (row.value(fields.end), 1), f"{here}.period")
-    unit = {"type": [coded(scene, row.value(fields.unit), f"{here}.onBehalfOf.type", "v2-0406")]}
+    unit = {"type": [_unit(scene, row, fields)]}
     people = row.values(fields.person)
     where = organization(
-        scene, row.value(fields.organization), f"{here}.onBehalfOf", {**unit, **_reached(row, fields, people, at)}
+        scene, row.value(fields.organization), f"{here}.onBehalfOf", {**unit, **_reached(scene, row, fields)}
     )
     _add_home(scene, row, fields)
     for value in people:
@@ -183,9 +197,12 @@ def _add_member(scene: Scene, row: Segment, fields: Layout) -> None:
     scene.add("CareTeam", scene.patient_key, {"participant": listed, "reasonCode": [reason], "telecom": phones})
 
 
-def _reached(row: Segment, fields: Layout, people: list[Value], at: str) -> Resource:
+def _reached(scene: Scene, row: Segment, fields: Layout) -> Resource:
     """Address of the place where the row names no person whose it could be."""
-    return {} if people else {"address": addresses(row, fields.address, at)}
+    key = organization_key(row.value(fields.organization))
+    if not key or row.values(fields.person):
+        return {}
+    return {"address": addresses(row, fields.address, scene.at("Organization", key))}
 
 
 def map_guarantor(scene: Scene, gt1: Segment) -> Resource:
@@ -207,7 +224,7 @@ def map_guarantor(scene: Scene, gt1: Segment) -> Resource:
             "patient": scene.patient(),
             "relationship": [_GUARANTOR, relation],
             "name": [person_name(value, f"{at}name[{n}]") for n, value in enumerate(gt1.values(3))],
-            "telecom": [telecom(value, f"{at}telecom[{n}]", use) for n, (use, value) in enumerate(numbers)],
+            "telecom": reached(numbers, at),
             "gender": gender(gt1, 9, f"{at}gender"),
             "birthDate": born,
             "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(gt1.values(5))],

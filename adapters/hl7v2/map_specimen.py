@@ -6,7 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-spm-to-specimen.html
 from adapters.contract import Resource
 from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import coded, coding_system, entity, identifier, period, practitioner, time
+from adapters.hl7v2.datatypes import coded, coding_system, entity, identifier, moment_or_period, practitioner, time
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.map_timing import quantity
 from adapters.hl7v2.numbers import number
@@ -22,8 +22,8 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
     number_of_it = next((mark for mark in marks if mark), spm.peek(1))
     key = scene.key("Specimen", order.key if order else scene.patient_key, number_of_it)
     at = scene.at("Specimen", key)
-    span = period(scene, (spm.value(17), 1), (spm.value(17), 2), f"{at}collection.collected")
-    collected = {"collectedPeriod": span} if span.get("end") else {"collectedDateTime": span.get("start")}
+    taken = spm.value(17)
+    collected = moment_or_period(scene, (taken, 1), (taken, 2), f"{at}collection.", "collected")
     made = scene.add(
         "Specimen",
         key,
@@ -53,7 +53,9 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
 def _add_details(scene: Scene, spm: Segment, made: Resource, at: str) -> None:
     """Where it comes from, what was put to it, what it is in, its further numbers, whether it is there."""
     order = scene.system("order")
-    parents = [mark for value in spm.values(3) for mark in _pair(scene, value, f"{at}parent.identifier")]
+    parents: list[Resource] = []
+    for value in spm.values(3):
+        parents += _pair(scene, value, f"{at}parent", len(parents))
     held = {
         "type": coded(scene, spm.value(27), f"{at}container[0].type", "v2-9527"),
         "additiveCodeableConcept": coded(scene, spm.value(6), f"{at}container[0].additiveCodeableConcept", "v2-0371"),
@@ -78,12 +80,16 @@ def _add_details(scene: Scene, spm: Segment, made: Resource, at: str) -> None:
     made.update(pruned(said))
 
 
-def _pair(scene: Scene, value: Value, at: str) -> list[Resource]:
-    """An EIP: the placer's and the filler's number of the same thing."""
-    numbers = [value.take(component, f"{at}.value") for component in (1, 2)]
+def _pair(scene: Scene, value: Value, at: str, place: int) -> list[Resource]:
+    """An EIP: the placer's and the filler's number of the same thing, each with who gave it."""
+    made: list[Resource] = []
     for component in (1, 2):
-        value.took(component, f"{at}.assigner", 2)
-    return [{"system": scene.system("order"), "value": number} for number in numbers if number][:1]
+        here = f"{at}[{place + len(made)}].identifier"
+        number = value.take(component, f"{here}.value")
+        giver = value.take(component, f"{here}.assigner", 2) if number else ""
+        mark = {"system": scene.system("order"), "value": number, "assigner": {"display": giver}}
+        made.extend([mark] if number and number not in [one["value"] for one in made] else [])
+    return made
 
 
 def map_specimen_source(scene: Scene, obr: Segment, order: Order) -> None:

@@ -62,7 +62,8 @@ def quantity(value: Value, at: str) -> Resource | None:
     value.took(1, f"{at}.value")
     title = value.take(2, f"{at}.unit", 2)
     scale = unit_of(value.take(2, f"{at}.unit"))
-    value.took(2, f"{at}.system", 3)
+    if "system" in scale:
+        value.took(2, f"{at}.system", 3)
     return {"value": read.value, **scale, **({"unit": title} if title else {})}
 
 

@@ -5,7 +5,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv2-to-encounter.htm
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import absent, coded, identifier, location, location_key, practitioner, time
+from adapters.hl7v2.datatypes import absent, coding, identifier, practitioner, time
+from adapters.hl7v2.map_place import location, location_key
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene, extension
 
@@ -60,8 +61,9 @@ def add_episode_diagnosis(scene: Scene, entry: Resource, places: tuple[Segment, 
     for episode in scene.made("EpisodeOfCare"):
         listed = episode.setdefault("diagnosis", [])
         at = f"EpisodeOfCare/{episode['id']}#diagnosis[{len(listed)}]"
-        for field, path in ((6, "role"), (15, "rank")):
-            dg1.take(field, f"{at}.{path}")
+        for field, said, path in ((6, "use", "role"), (15, "rank", "rank")):
+            if said in entry:
+                dg1.take(field, f"{at}.{path}")
         role = {"role": entry["use"]} if "use" in entry else {}
         rank = {"rank": entry["rank"]} if "rank" in entry else {}
         listed.append({"condition": {"reference": condition}, **role, **rank})
@@ -81,8 +83,11 @@ def add_plans(scene: Scene, pv2: Segment, encounter: Resource) -> None:
     for field, name in ((8, "plannedStartDate"), (9, "plannedEndDate")):
         moment = time(scene, pv2.value(field), f"{at}extension[{len(listed)}].value")
         listed.extend([extension(f"{_R5}{name}", valueDateTime=moment)] if moment else [])
-    came = coded(scene, pv2.value(38), f"{at}extension[{len(listed)}].value", "v2-0430")
-    listed.extend([extension(_ARRIVAL, valueCoding=row) for row in (came or {}).get("coding", ())[:1]])
+    came = pv2.value(38)
+    if came.peek(1) or came.peek(4):
+        which = (1 if came.peek(1) else 4, "v2-0430")
+        arrival = coding(scene, came, which, f"{at}extension[{len(listed)}].value")
+        listed.append(extension(_ARRIVAL, valueCoding=arrival))
     if listed:
         encounter["extension"] = listed
     if pv2.peek(22).upper() == "Y":

@@ -9,7 +9,6 @@ from adapters.contract import Hospital, Resource, Untranslatable
 from adapters.draft import Draft
 from adapters.hl7v2.branches import Branches
 from adapters.hl7v2.codes import rows
-from adapters.hl7v2.datatypes import annotation
 from adapters.hl7v2.map_allergy import map_allergy
 from adapters.hl7v2.map_appointment import add_comment
 from adapters.hl7v2.map_attachment import map_attachment
@@ -17,6 +16,7 @@ from adapters.hl7v2.map_condition import map_condition
 from adapters.hl7v2.map_coverage import map_coverage
 from adapters.hl7v2.map_encounter import add_event_time, add_visit_details, map_encounter, visit_number
 from adapters.hl7v2.map_merge import link_persons, map_merge, unlink_persons
+from adapters.hl7v2.map_note import annotation
 from adapters.hl7v2.map_observation import add_line, continues, map_observation
 from adapters.hl7v2.map_patient import add_primary_care, map_patient, patient_number
 from adapters.hl7v2.map_problem import map_identified_allergy, map_problem

@@ -63,3 +63,28 @@ def test_a_document_outside_a_report_becomes_a_document_of_the_patient(translate
     kinds = [entry["resource"]["resourceType"] for entry in entries["entry"]]
 
     assert "DocumentReference" in kinds
+
+
+def test_a_document_of_a_report_keeps_its_code_and_status_in_a_document_reference(
+    translate: Translate, message: Build
+) -> None:
+    row = "OBX|1|ED|PDF^Phiếu kết quả^L|1|^AP^PDF^Base64^JVBERi0=||||||P|||20261102101000"
+    translation = translate(message("ORU^R01", PID, OBR, row))
+    entries = [entry["resource"] for entry in translation.bundle["entry"]]
+    [document] = [resource for resource in entries if resource["resourceType"] == "DocumentReference"]
+    targets = {account.place: account.targets for account in translation.ledger}
+    here = f"DocumentReference/{document['id']}#"
+
+    assert document["type"]["coding"][0]["code"] == "PDF"
+    assert document["docStatus"] == "preliminary"
+    assert document["content"][0]["attachment"] == report(translation)["presentedForm"][0]
+    assert document["context"]["related"] == [{"reference": f"urn:uuid:{report(translation)['id']}"}]
+    assert targets["OBX[1]-3[1].1"] == (f"{here}type.coding[0].code",)
+    assert targets["OBX[1]-3[1].3"] == (f"{here}type.coding[0].system",)
+    assert targets["OBX[1]-11[1]"] == (f"{here}docStatus",)
+
+
+def test_a_status_that_no_document_can_have_stays_unmapped(translate: Translate, message: Build) -> None:
+    translation = translate(message("ORU^R01", PID, OBR, "OBX|1|ED|PDF||^AP^PDF^Base64^JVBERi0=||||||X"))
+
+    assert [account.fate for account in translation.ledger if account.place == "OBX[1]-11[1]"] == ["unmapped"]
