@@ -50,12 +50,16 @@ class Origins:
     directory: Directory
 
     async def of(self, version: Version, steps: Sequence[Step]) -> list[Origin]:
-        """What made the elements at or below ``steps`` in the current version, newest message first."""
+        """What made the elements at or below ``steps`` in the current version, newest message first.
+
+        What went to an element around them (the type of a value) comes after what went to them.
+        """
         current = decode_resource(version.body)
         found: list[Origin] = []
         async for then, receipt in self._messages(version):
             message = await ledgers.opened(self.letters, self.adapters, receipt, f"{version.reference}#")
-            lines = list(_lines(message, version.reference, (then, current), steps))
+            told = _lines(message, version.reference, (then, current), steps)
+            lines = sorted(told, key=lambda line: len(written(line[0])) < len(steps))
             found += await self._told(message, lines)
             if version.type not in SHARED:
                 break

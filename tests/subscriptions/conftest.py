@@ -105,7 +105,7 @@ class Rig:
         return subscription(**terms)
 
     @staticmethod
-    async def until(condition: Callable, seconds: float = 20.0) -> None:
+    async def until(condition: Callable, seconds: float = 60.0) -> None:
         await until(condition, seconds)
 
     @staticmethod
@@ -150,7 +150,7 @@ class Rig:
         await until(lambda: self._is(identity, status))
 
 
-async def until(condition: Callable, seconds: float = 20.0) -> None:
+async def until(condition: Callable, seconds: float = 60.0) -> None:
     """Wait for it to hold; fails the test when it never does."""
     async with asyncio.timeout(seconds):
         while True:
