@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from adapters.contract import Message, Span, Translation
 from adapters.json_places import below_root
 from adapters.places import Finder
+from adapters.reading import Reading
 from adapters.vn_record.mapping import translate_records
 from adapters.vn_record.parse import read_records
-from adapters.vn_record.rows import Reading
 
 NAME = "vn_record"
 MEDIA_TYPES = frozenset({"application/json", "text/json", "application/xml", "text/xml"})

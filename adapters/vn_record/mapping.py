@@ -2,11 +2,12 @@
 
 from adapters.contract import Hospital, Resource, Unit, Untranslatable
 from adapters.draft import Draft
+from adapters.reading import Reading
 from adapters.vn_record.map_document import document, referrals
 from adapters.vn_record.map_orders import drugs, images, laboratory, procedures, services
 from adapters.vn_record.map_patient import patient
 from adapters.vn_record.map_visit import blood_group, visit, vital_signs
-from adapters.vn_record.rows import Reading, Row
+from adapters.vn_record.rows import Row
 from adapters.vn_record.stay import Stay
 
 GROUPS = (

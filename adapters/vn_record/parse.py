@@ -11,8 +11,9 @@ from typing import Any
 from lxml import etree
 
 from adapters.contract import Untranslatable
+from adapters.reading import Reading
 from adapters.vn_record.fields import LEFT_OUT
-from adapters.vn_record.rows import Reading, Row
+from adapters.vn_record.rows import Row
 
 ROOT = "HoSoBenhAn"
 FIRST_GROUP = "thongtinbenhnhan"

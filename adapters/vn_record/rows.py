@@ -3,24 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from adapters.contract import Notice, Unit
-from adapters.tally import Tally
+from adapters.reading import Reading
 
 Take = Callable[[str, str], str]
-
-
-@dataclass(slots=True)
-class Reading:
-    """What is written down while one message is read."""
-
-    tally: Tally = field(default_factory=Tally)
-    notices: list[Notice] = field(default_factory=list)
-    units: list[Unit] = field(default_factory=list)
-
-    def note(self, where: str, text: str) -> None:
-        notice = Notice(where, text)
-        if notice not in self.notices:
-            self.notices.append(notice)
 
 
 @dataclass(slots=True)

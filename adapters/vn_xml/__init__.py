@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from adapters.contract import Message, Span, Translation
 from adapters.places import Finder
+from adapters.reading import Reading
 from adapters.vn_xml.fields import ROOTS
 from adapters.vn_xml.mapping import translate_dossiers
 from adapters.vn_xml.parse import read_dossiers
-from adapters.vn_xml.records import Reading
 
 NAME = "vn_xml"
 #: The facility's XML-DSig over the file: the gateway, which has the original bytes, looks at it there.

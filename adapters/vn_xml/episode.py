@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Hospital, Resource
 from adapters.draft import Draft
+from adapters.reading import Reading
 from adapters.vn_xml.codes import concept, is_listed, national
 from adapters.vn_xml.identifiers import staff_identity, staff_key
-from adapters.vn_xml.records import Dossier, Reading, Record
+from adapters.vn_xml.records import Dossier, Record
 from adapters.vn_xml.times import date_of, instant_of, time_of
 
 #: Types of which every table says a little: they outlive the rows that speak of them.

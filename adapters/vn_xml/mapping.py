@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from adapters.contract import Hospital, Resource, Unit, Untranslatable
 from adapters.draft import Draft
+from adapters.reading import Reading
 from adapters.vn_xml.episode import Episode, own_key
 from adapters.vn_xml.map_assessment import assessment_key, assessments
 from adapters.vn_xml.map_births import births
@@ -22,7 +23,7 @@ from adapters.vn_xml.map_results import results
 from adapters.vn_xml.map_revisit import revisits
 from adapters.vn_xml.map_services import services
 from adapters.vn_xml.map_visit import visit_details
-from adapters.vn_xml.records import Dossier, Reading, Record
+from adapters.vn_xml.records import Dossier, Record
 from adapters.vn_xml.sensitivity import restrict
 
 #: Tables that can tell about patient and visit, best first.

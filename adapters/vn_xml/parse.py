@@ -11,9 +11,10 @@ from unicodedata import normalize
 from lxml import etree
 
 from adapters.contract import Account, Untranslatable
+from adapters.reading import Reading
 from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
 from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, Field
-from adapters.vn_xml.records import Dossier, Reading, Record
+from adapters.vn_xml.records import Dossier, Record
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32

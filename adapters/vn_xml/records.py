@@ -1,27 +1,12 @@
 """Source records of the national XML: a dossier of tables, rows that remember which of their fields were taken."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from adapters.contract import Account, Notice, Unit
-from adapters.tally import Tally
+from adapters.contract import Account
+from adapters.reading import Reading
 
 Take = Callable[[str, str], str]
-
-
-@dataclass(slots=True)
-class Reading:
-    """What is written down while one message is read: the ledger, the notices and what it states whole."""
-
-    tally: Tally = field(default_factory=Tally)
-    notices: list[Notice] = field(default_factory=list)
-    units: list[Unit] = field(default_factory=list)
-
-    def note(self, where: str, text: str) -> None:
-        """Tell the sender about a place, in words that hold no patient data; the same thing is said once."""
-        notice = Notice(where, text)
-        if notice not in self.notices:
-            self.notices.append(notice)
 
 
 class Record:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from adapters import vn_xml
 from adapters.contract import Untranslatable
+from adapters.reading import Reading
 from adapters.vn_xml import parse
-from adapters.vn_xml.records import Reading
 
 LAUGHS = (
     '<?xml version="1.0"?>\n<!DOCTYPE GIAMDINHHS [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
