@@ -2,7 +2,7 @@
 
 from adapters.contract import Account, Fate
 
-_UNMAPPED = Fate.UNMAPPED
+_IGNORED, _UNMAPPED = Fate.IGNORED, Fate.UNMAPPED
 _bare = object.__new__
 
 
@@ -10,25 +10,32 @@ class Tally:
     """Starts every field as unmapped; taking or ignoring it is recorded. What nobody touched stays unmapped."""
 
     def __init__(self) -> None:
-        self._accounts: dict[str, Account] = {}
+        self.accounts: dict[str, Account] = {}
 
     def present(self, place: str, offset: int | None = None) -> Account:
         """A source field that holds something exists at ``place``; who keeps its line needs no place to write in it."""
-        account = self._accounts.get(place)
+        account = self.accounts.get(place)
         if account is None:
             # Without a call of __init__ a line costs half, and a message has thousands of them.
-            account = self._accounts[place] = _bare(Account)
+            account = self.accounts[place] = _bare(Account)
             account.place, account.fate, account.targets = place, _UNMAPPED, ()
             account.reason, account.offset = "", offset
         return account
 
+    def enter(self, place: str, reason: str = "") -> Account:
+        """As ``present`` of a place that no other field has, which is not looked up; left out where it has a reason."""
+        account = self.accounts[place] = _bare(Account)
+        account.place, account.targets, account.offset = place, (), None
+        account.fate, account.reason = (_IGNORED if reason else _UNMAPPED), reason
+        return account
+
     def holds(self, place: str) -> bool:
         """Whether a source field was seen at ``place``."""
-        return place in self._accounts
+        return place in self.accounts
 
     def taken(self, place: str) -> bool:
         """Whether the field at ``place`` went somewhere."""
-        return place in self._accounts and bool(self._accounts[place].targets)
+        return place in self.accounts and bool(self.accounts[place].targets)
 
     def take(self, place: str, target: str) -> None:
         """The field went into ``target`` (``Type/id#path``); a field may go to several places."""
@@ -40,4 +47,4 @@ class Tally:
 
     def close(self) -> tuple[Account, ...]:
         """The finished ledger, in the order the fields stand in the message."""
-        return tuple(self._accounts.values())
+        return tuple(self.accounts.values())

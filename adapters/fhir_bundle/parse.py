@@ -150,5 +150,3 @@ def _entry(row: dict[str, Any], at: tuple[str, str], value: Value) -> Entry:
         fault = Untranslatable(_METHODS, where)
     url, span = str(row.get("fullUrl", "")), value.spans[inside]
     return Entry(place, f"{inside}.resource", resource, url, request, span, fault)
-
-

@@ -5,6 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/
 
 from adapters.contract import Message, Translation
 from adapters.draft import Draft
+from adapters.hl7v2.divide import before_of, divide, is_piece
 from adapters.hl7v2.legacy import KINDS
 from adapters.hl7v2.messages import map_message
 from adapters.hl7v2.parse import parse, wide_codec
@@ -12,6 +13,7 @@ from adapters.hl7v2.read import Reading
 from adapters.hl7v2.render import render
 from adapters.hl7v2.sequence import sequence
 from adapters.hl7v2.spans import control_number, spans
+from adapters.settle import settle
 
 NAME = "hl7v2"
 MEDIA_TYPES = frozenset(
@@ -20,7 +22,7 @@ MEDIA_TYPES = frozenset(
 _STARTS = (b"MSH", b"FHS", b"BHS")
 
 
-__all__ = ["MEDIA_TYPES", "NAME", "control_number", "recognises", "render", "sequence", "spans", "translate"]
+__all__ = ["MEDIA_TYPES", "NAME", "control_number", "divide", "recognises", "render", "sequence", "spans", "translate"]
 
 
 def recognises(body: bytes) -> bool:
@@ -35,7 +37,11 @@ def translate(message: Message) -> Translation:
     """Map one message. Raises Untranslatable with the place when it cannot be filed safely."""
     named = message.hospital.quirks.get("legacy_text", "").upper()
     legacy = named if named in KINDS else ""
-    reading = Reading(parse(message.body, legacy), legacy)
+    before = before_of(message.media_type) if is_piece(message.media_type) else None
+    reading = Reading(parse(message.body, legacy, before), legacy)
     draft = Draft(message.hospital.name)
     map_message(reading, message.hospital, draft)
-    return Translation(draft.bundle(), reading.tally.close(), tuple(reading.notices))
+    bundle, ledger = draft.bundle(), reading.tally.close()
+    if draft.rewritten:
+        settle(ledger, bundle, draft.rewritten)
+    return Translation(bundle, ledger, tuple(reading.notices))

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from adapters.contract import Resource
 from adapters.hl7v2.map_appointment import add_booked, map_appointment
 from adapters.hl7v2.map_document import Document, add_content, add_remark, map_document
-from adapters.hl7v2.map_immunization import add_shot_route, map_immunization
+from adapters.hl7v2.map_dosage import Treatment, add_timing
+from adapters.hl7v2.map_immunization import add_shot_finding, add_shot_route, map_immunization
 from adapters.hl7v2.map_medication import (
-    Treatment,
     add_component,
     add_route,
-    add_timing,
     map_administration,
     map_dispense,
     map_request,
@@ -80,6 +79,7 @@ class Branches:
         """Tie a result to the shot or the document it stands under."""
         if self._shot:
             observation["partOf"] = [{"reference": f"urn:uuid:{self._shot['id']}"}]
+            add_shot_finding(observation, self._shot)
         elif self._document:
             related = self._document.made.setdefault("context", {}).setdefault("related", [])
             related.append({"reference": f"urn:uuid:{observation['id']}"})

@@ -76,14 +76,6 @@ def _codec_of(declared: str, body: bytes, legacy: str) -> str:
     return _CODECS[name]
 
 
-def decoded(line: bytes, codec: str) -> str:
-    """The line as text. Raises Untranslatable where bytes are not of the declared character set."""
-    try:
-        return line.decode(codec)
-    except UnicodeDecodeError as error:
-        raise Untranslatable("bytes that are not of the declared character set", "MSH-18") from error
-
-
 def legacy_marks(text: str) -> int:
     """How many letter pairs speak for TCVN3, VNI or twice-encoded UTF-8 and against Unicode Vietnamese."""
     return sum(len(marks.findall(text)) for marks in _MARKS) if _ANY.search(text) else 0

@@ -1,4 +1,4 @@
-"""Data types shared by all segments: coded elements, identifiers, names, addresses, telecoms, people.
+"""Data types shared by all segments: coded elements, identifiers, names, people.
 
 https://build.fhir.org/ig/HL7/v2-to-fhir/datatype_maps.html
 """
@@ -6,20 +6,19 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/datatype_maps.html
 import re
 from functools import lru_cache
 
-from adapters.contract import Resource
-from adapters.draft import pruned
+from adapters.contract import Coding, Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
-from adapters.hl7v2.numbers import UCUM, positive, unit_of
+from adapters.hl7v2.numbers import UCUM, unit_of
 from adapters.hl7v2.read import Value
-from adapters.hl7v2.scene import Scene, extension
+from adapters.hl7v2.scene import Known, Scene
 from adapters.hl7v2.times import date_time, day, in_order, instant
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_CORE = "http://hl7.org/fhir/StructureDefinition/"
 _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
-_PARTS = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
+# Where a coding of a CWE begins, and the component of its version.
+_VERSIONS = {1: 7, 4: 8, 10: 13}
 _LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 _ICD10 = re.compile(r"([A-Z]\d\d)(?:\.?(\d{1,2}))?[†*+]?")
@@ -32,14 +31,14 @@ def absent(reason: str = "unknown") -> Resource:
 
 def time(scene: Scene, value: Value, target: str, component: int = 1) -> str | None:
     """A dateTime; one that cannot be read stays unmapped, with a notice."""
-    text = value.peek(component)
-    if not text:
+    leaf = value.get(component)
+    if leaf is None:
         return None
-    converted = date_time(text, scene.hospital.offset)
+    converted = date_time(leaf[1], scene.hospital.offset)
     if converted is None:
         value.notice("the date or time cannot be read", component)
         return None
-    value.took(component, target)
+    leaf[0].take(target)
     return converted
 
 
@@ -54,12 +53,18 @@ def exact_time(scene: Scene, value: Value, target: str, component: int = 1) -> s
 
 def period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], target: str) -> Resource:
     """A period; an end before its start stays unmapped, with a notice."""
-    begun = time(scene, start[0], f"{target}.start", start[1])
+    if start[1] not in start[0] and end[1] not in end[0]:
+        return {}
+    begun = time(scene, start[0], f"{target}.start", start[1]) if start[1] in start[0] else None
+    made: Resource = {"start": begun} if begun else {}
+    if end[1] not in end[0]:
+        return made
     said = date_time(end[0].peek(end[1]), scene.hospital.offset)
     if begun and said and not in_order(begun, said):
         end[0].notice("the end is before the start", end[1])
-        return {"start": begun}
-    return {"start": begun, "end": time(scene, end[0], f"{target}.end", end[1])}
+        return made
+    ended = time(scene, end[0], f"{target}.end", end[1])
+    return {**made, "end": ended} if ended else made
 
 
 def moment_or_period(scene: Scene, start: tuple[Value, int], end: tuple[Value, int], at: str, name: str) -> Resource:
@@ -96,47 +101,65 @@ def _system_of(hospital: str, name: str) -> str:
     return f"urn:vn:code:{hospital}:{re.sub('[^a-z0-9.-]+', '-', name.lower()).strip('-') or 'local'}"
 
 
+def is_local(name: str) -> bool:
+    """Whether CWE.3 says no more than that the code is of the sender's own list."""
+    return name.upper() in _LOCAL
+
+
 def coded(scene: Scene, value: Value, at: str, local: str = "", before: int = 0) -> Resource | None:
     """A CWE or CE: its codings, its text, and what the hospital's table knows of it; ``before`` are put before them."""
     if not value:
         return None
     kept: list[Resource] = []
-    for first in (1, 4, 10):
-        if value.peek(first):
+    for first in _VERSIONS:
+        if first in value:
             kept.append(coding(scene, value, (first, local), f"{at}.coding[{before + len(kept)}]"))
     ours = scene.hospital.codes.get(local)
     if ours:
-        known = [ours[one["code"]] for one in kept if one["code"] in ours]
-        kept += [{"system": row.system, "code": row.code, "display": row.display} for row in known]
-    text = value.take(9, f"{at}.text") or value.take(2, f"{at}.text") or value.take(5, f"{at}.text")
-    return {"coding": kept, "text": text} if kept or text else None
+        kept += [of_row(ours[one["code"]]) for one in kept if one["code"] in ours]
+    made: Resource = {"coding": kept} if kept else {}
+    for component in (9, 2, 5):
+        if component in value:
+            made["text"] = value.take(component, f"{at}.text")
+            break
+    return made or None
 
 
 def coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource:
     """One coding of a CWE: the component it begins at, and what the hospital's own list is called."""
     first, local = which
     name = value.take(first, f"{at}.code")
-    named = value.take(first + 2, f"{at}.system")
-    system = coding_system(scene, local if named.upper() in _LOCAL else named)
-    version = value.take({1: 7, 4: 8, 10: 13}[first], f"{at}.version")
-    display = value.take(first + 1, f"{at}.display")
-    return {"system": system, "version": version, "code": " ".join(name.split()), "display": display}
+    named = value.take(first + 2, f"{at}.system") if first + 2 in value else ""
+    made: Resource = {"system": _system_of(scene.hospital.name, local if not named or is_local(named) else named)}
+    version = _VERSIONS[first]
+    if version in value:
+        made["version"] = value.take(version, f"{at}.version")
+    made["code"] = name if name.isalnum() else " ".join(name.split())
+    if first + 1 in value:
+        made["display"] = value.take(first + 1, f"{at}.display")
+    return made
+
+
+def of_row(row: Coding) -> Resource:
+    """The standard coding that a table gives."""
+    made = {"system": row.system, "code": row.code}
+    return {**made, "display": row.display} if row.display else made
 
 
 def from_table(scene: Scene, value: Value, at: str, name: str) -> Resource | None:
     """A field of an HL7 table: its standard meaning first, then what the sender wrote."""
-    row = table(name).get(value.peek(1)) if value.peek(1) else None
+    said = value.peek(1)
+    if not said:
+        return coded(scene, value, at, name)
+    row = table(name).get(said)
     # A version says more than the standard coding has room for: then what was sent stands beside it.
-    same = row is not None and value.peek(1) == row.code and value.peek(2) in ("", row.display) and not value.peek(7)
-    concept = coded(scene, value, at, name, 1 if row and not same else 0)
-    if concept is None or not value.peek(1):
-        return concept
-    if not value.peek(3):
+    same = row is not None and said == row.code and value.peek(2) in ("", row.display) and 7 not in value
+    concept = coded(scene, value, at, name, 1 if row and not same else 0) or {}
+    if 3 not in value:
         concept["coding"][0]["system"] = f"{TERMINOLOGY}{name}"
-    if row is None:
-        return concept
-    standard = {"system": row.system, "code": row.code, "display": row.display}
-    return {**concept, "coding": [standard, *concept["coding"][1 if same else 0 :]]}
+    if row is not None:
+        concept["coding"] = [of_row(row), *concept["coding"][1 if same else 0 :]]
+    return concept
 
 
 def icd10(scene: Scene, code_text: str) -> list[Resource]:
@@ -177,8 +200,9 @@ def take_unit(value: Value, at: str) -> None:
 def authority_system(value: Value, at: str, component: int = 4) -> tuple[str, str]:
     """The assigning authority: a URI where it is an OID, UUID or URI, and its name."""
     name = value.take(component, f"{at}.assigner.display")
-    universal, kind = value.peek(component, 2), value.peek(component, 3).upper()
-    system = _universal(universal, kind)
+    if (component, 2) not in value:
+        return "", name
+    system = _universal(value.peek(component, 2), value.peek(component, 3).upper())
     if system:
         value.took(component, f"{at}.system", 2)
         value.took(component, f"{at}.system", 3)
@@ -194,66 +218,89 @@ def _universal(universal: str, kind: str) -> str:
     return universal if kind == "URI" or _URI.fullmatch(universal) else ""
 
 
-def identifier(scene: Scene, value: Value, at: str, system: str = "") -> Resource | None:
-    """A CX or EI whose system is known from its place, or from its assigning authority."""
-    number = value.take(1, f"{at}.value")
-    if not number:
+def identifier(scene: Scene, value: Value, at: str, system: str = "", known: Resource | None = None) -> Resource | None:
+    """A CX or EI whose system is known from its place, or from its assigning authority.
+
+    ``known`` is what else its place says of it: its use, its type.
+    """
+    if 1 not in value:
         return None
-    universal, assigner = authority_system(value, at)
-    kind = type_of(value.take(5, f"{at}.type"))
-    return {
-        "type": kind,
-        "system": system or universal,
-        "value": number,
-        "period": period(scene, (value, 7), (value, 8), f"{at}.period"),
-        "assigner": {"display": assigner},
-    }
+    number = value.take(1, f"{at}.value")
+    universal, assigner = authority_system(value, at) if 4 in value or (4, 2) in value else ("", "")
+    kind = value.take(5, f"{at}.type") if 5 in value else ""
+    made: Resource = dict(known) if known else {}
+    if kind and "type" not in made:
+        made["type"] = type_of(kind)
+    if system or universal:
+        made["system"] = system or universal
+    made["value"] = number
+    if (7 in value or 8 in value) and (span := period(scene, (value, 7), (value, 8), f"{at}.period")):
+        made["period"] = span
+    return {**made, "assigner": {"display": assigner}} if assigner else made
 
 
 def entity(scene: Scene, value: Value, at: str, system: str) -> Resource | None:
     """An EI: number, and the namespace that gave it. Order numbers get the hospital's own system."""
-    number = value.take(1, f"{at}.value")
-    if not number:
+    if 1 not in value:
         return None
-    name = value.take(2, f"{at}.assigner.display")
-    given = _universal(value.peek(3), value.peek(4).upper())
+    number = value.take(1, f"{at}.value")
+    name = value.take(2, f"{at}.assigner.display") if 2 in value else ""
+    given = _universal(value.peek(3), value.peek(4).upper()) if 3 in value else ""
     if given:
         value.took(3, f"{at}.system")
         value.took(4, f"{at}.system")
-    return {"system": given or system, "value": number, "assigner": {"display": name}}
+    made: Resource = {"system": given or system} if given or system else {}
+    made["value"] = number
+    return {**made, "assigner": {"display": name}} if name else made
 
 
 def type_of(source: str) -> Resource:
     """The identifier's type by table 0203; an unknown one is kept as text."""
     row = table("v2-0203").get(source.upper())
     if row is None:
-        return {"text": source}
-    return {"coding": [{"system": row.system, "code": row.code, "display": row.display}]}
+        return {"text": source} if source else {}
+    return {"coding": [of_row(row)]}
 
 
 def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
     """An XPN, or an XCN from component 2. In Vietnam the middle words (XPN.3) are said before the given one (XPN.2)."""
     family = value.take(first, f"{at}.family")
-    own, middle = (value.take(first + n, f"{at}.given") for n in (1, 2))
-    suffix = [value.take(first + n, f"{at}.suffix") for n in (3, 5)]
-    prefix = value.take(first + 4, f"{at}.prefix")
-    text = " ".join(part for part in (family, middle, own) if part)
+    own = value.take(first + 1, f"{at}.given") if first + 1 in value else ""
+    middle = value.take(first + 2, f"{at}.given") if first + 2 in value else ""
+    suffix = [value.take(first + n, f"{at}.suffix") for n in (3, 5) if first + n in value]
+    prefix = value.take(first + 4, f"{at}.prefix") if first + 4 in value else ""
+    text = " ".join(filter(None, (family, middle, own)))
     if not text:
         return None
     given = [*middle.split(), *own.split()]
     if family and not given:
         # A whole name in the family field: its first word is the family name, the rest a guess like any split.
         family, *given = family.split()
-    made: Resource = {"text": text, "family": family, "given": given, "prefix": [prefix], "suffix": suffix}
-    if value.beyond(first + 10):
-        suffix.append(value.take(first + 13, f"{at}.suffix"))
-        made["period"] = _lasting(value, first + 11, at)
-    return made
+    made: Resource = {"text": text}
+    if family:
+        made["family"] = family
+    if given:
+        made["given"] = given
+    if prefix:
+        made["prefix"] = [prefix]
+    ends = _name_ends(value, (at, first), suffix) if suffix or value.beyond(first + 10) else None
+    return {**made, **ends} if ends else made
+
+
+def _name_ends(value: Value, at: tuple[str, int], suffix: list[str]) -> Resource:
+    """The suffixes, with the professional one, and how long the name holds."""
+    path, first = at
+    if not value.beyond(first + 10):
+        return {"suffix": suffix} if suffix else {}
+    if first + 13 in value:
+        suffix.append(value.take(first + 13, f"{path}.suffix"))
+    span = lasting(value, first + 11, path)
+    return ({"suffix": suffix} if suffix else {}) | ({"period": span} if span else {})
 
 
 def spoken_name(value: Value, at: str, first: int = 1) -> str:
     """An XPN, or an XCN from component 2, where FHIR has room for a text alone: title and degree stand in it too."""
-    if not name_text(value, first):
+    if not value or not name_text(value, first):
         return ""
     order = (4, 0, 2, 1, 3, 5)
     return " ".join(part for n in order if (part := value.take(first + n, at)))
@@ -261,90 +308,28 @@ def spoken_name(value: Value, at: str, first: int = 1) -> str:
 
 def name_text(value: Value, first: int = 1) -> str:
     """The name as it is said, without title and degree, not yet taken."""
-    return " ".join(part for n in (0, 2, 1) if (part := value.peek(first + n)))
+    return " ".join(filter(None, (value.peek(first), value.peek(first + 2), value.peek(first + 1))))
 
 
-def _lasting(value: Value, component: int, at: str) -> Resource | None:
+def lasting(value: Value, component: int, at: str) -> Resource | None:
     """The days from which and until which a name, an address or a number holds: two components after each other."""
-    found = [day(value.peek(component + n)) if value.peek(component + n) else None for n in (0, 1)]
-    start, end = found
-    if not any(found) or (start and end and not in_order(start, end)):
+    start, end = (day(value.peek(component + n)) if component + n in value else None for n in (0, 1))
+    if not (start or end) or (start and end and not in_order(start, end)):
         return None
-    for n, name in enumerate(("start", "end")):
-        if found[n]:
-            value.took(component + n, f"{at}.period.{name}")
-    return {"start": start, "end": end}
+    made = {name: found for name, found in (("start", start), ("end", end)) if found}
+    for name in made:
+        value.took(component + (name == "end"), f"{at}.period.{name}")
+    return made
 
 
 def person_name(value: Value, at: str) -> Resource | None:
     """An XPN with its use (XPN.7)."""
     made = human_name(value, at)
-    if made is None:
-        return None
-    use = code("v2-0200", value.peek(7))
-    if use:
-        value.took(7, f"{at}.use")
+    use = code("v2-0200", value.peek(7)) if made else ""
+    if not made or not use:
+        return made
+    value.took(7, f"{at}.use")
     return {"use": use, **made}
-
-
-def address(value: Value, at: str) -> Resource | None:
-    """An XAD. A text in its first component alone is a whole address, as many hospitals send it."""
-    if not value:
-        return None
-    lines: list[str] = []
-    for component, subs in ((1, (1, 2, 3)), (2, (1,)), (8, (1,))):
-        line = " ".join(part for sub in subs if (part := value.take(component, f"{at}.line[{len(lines)}]", sub)))
-        lines.extend([line] if line else [])
-    city, state = value.take(3, f"{at}.city"), value.take(4, f"{at}.state")
-    postal, country = value.take(5, f"{at}.postalCode"), value.take(6, f"{at}.country")
-    district = value.take(9, f"{at}.district")
-    parts = [*lines, district, city, state]
-    use, kind = code("v2-0190", value.peek(7)), code("v2-0190-type", value.peek(7))
-    if use or kind:
-        value.took(7, f"{at}.use" if use else f"{at}.type")
-    text = ", ".join(part for part in parts if part)
-    if not text and not country and not postal:
-        return None
-    places = {"city": city, "district": district, "state": state, "postalCode": postal, "country": country}
-    made: Resource = {"use": use, "type": kind, "text": text, "line": lines, **places}
-    if value.beyond(9):
-        made["line"] += [line for line in [value.take(19, f"{at}.line")] if line]
-        made["period"] = _lasting(value, 13, at)
-    return made
-
-
-def telecom(value: Value, at: str, use: str = "") -> Resource | None:
-    """An XTN: the number as dialled, kept as text so that its leading zero stays."""
-    kind = value.peek(3).upper()
-    mail = value.take(4, f"{at}.value")
-    # XTN.1 is what people typed; 5 to 7 are the parsed form of it, and may lack the leading zero.
-    number = value.take(1, f"{at}.value") or value.take(12, f"{at}.value") or _dialled(value, at)
-    number = mail if mail and (kind in ("INTERNET", "NET") or not number) else number
-    if not number:
-        return None
-    system = "email" if "@" in number else code("v2-0202", kind, "phone")
-    if system == "email" and "@" not in number:
-        system = "phone"
-    value.took(3, f"{at}.system")
-    mobile = "mobile" if kind == "CP" else ""
-    value.took(2, f"{at}.use")
-    made: Resource = {"system": system, "value": number, "use": mobile or code("v2-0201", value.peek(2), use)}
-    return {**made, **_of_number(value, at)} if value.beyond(4) else made
-
-
-def _of_number(value: Value, at: str) -> Resource:
-    """The parts of a telephone number, how long it holds, and which is tried first."""
-    parts = [(name, value.take(n, f"{at}.extension")) for n, name in _PARTS]
-    marks = [extension(f"{_CORE}contactpoint-{name}", valueString=part) for name, part in parts if part]
-    rank = positive(value.peek(18))
-    if rank:
-        value.took(18, f"{at}.rank")
-    return {"extension": marks, "rank": rank, "period": _lasting(value, 13, at)}
-
-
-def _dialled(value: Value, at: str) -> str:
-    parts = [value.take(component, f"{at}.value") for component in (5, 6, 7)]
-    return " ".join(part for part in parts if part)
 
 
 def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:
@@ -355,33 +340,54 @@ def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:
     if not number:
         said = spoken_name(value, f"{at}.display", first=2)
         return {"display": said} if said else None
+    texts = {key: text for key, (_, text) in value.items()}
+    known = scene.staff.get(number)
+    if known is None or known.texts != texts:
+        fresh = not any(account.targets for account, _ in value.values())
+        text = _introduced(scene, value, number)
+        known = Known(texts, text, {key: account.targets for key, (account, _) in value.items()})
+        if fresh:
+            scene.staff[number] = known
+    else:
+        # The doctor of an order is named again in most of its rows: in the same words, it goes to the same places.
+        for key, (account, _) in value.items():
+            for target in known.targets[key]:
+                account.take(target)
+    link = scene.reference("Practitioner", number)
+    return {**link, "display": known.name} if known.name else link
+
+
+def _introduced(scene: Scene, value: Value, number: str) -> str:
+    """Put who has that number into the Bundle; the name as it is said."""
     here = scene.at("Practitioner", number)
     value.took(1, f"{here}identifier[0].value")
     called = f"{here}name[{_place_of(scene, number, name_text(value, 2))}]"
     made = human_name(value, called, first=2)
     universal, assigner = authority_system(value, f"{here}identifier[0]", 9)
     kind = type_of(value.take(13, f"{here}identifier[0].type"))
-    mark = {"type": kind, "system": universal or scene.system("practitioner"), "value": number}
-    use = code("v2-0200", value.peek(10))
-    if use and made:
+    mark: Resource = {"type": kind, "system": universal or scene.system("practitioner"), "value": number}
+    mark["assigner"] = {"display": assigner} if assigner else None
+    use = code("v2-0200", value.peek(10)) if made else ""
+    if use:
         value.took(10, f"{called}.use")
-    named = {"use": use, **made} if made else {}
-    add_practitioner(scene, number, {**mark, "assigner": {"display": assigner}}, named)
-    return {**scene.reference("Practitioner", number), "display": made["text"] if made else ""}
+    named = {"use": use, **made} if made and use else made or {}
+    add_practitioner(scene, number, {name: part for name, part in mark.items() if part}, named)
+    return made["text"] if made else ""
 
 
 def add_practitioner(scene: Scene, number: str, mark: Resource, named: Resource) -> None:
-    """Add who has that number; named a second time with less (no title, no type), what was said before stays."""
+    """Add who has that number; named a second time with less (no title, no type), what was said before stays.
+
+    Neither ``mark`` nor ``named`` holds anything empty.
+    """
     before = scene.draft.live("Practitioner", number)
-    said = pruned({"identifier": [mark], "name": [named]})
-    for known in before.get("identifier", ())[:1]:
-        said["identifier"] = [{**known, **said["identifier"][0]}]
-    if "name" in said:
+    said: Resource = {"identifier": [{**known, **mark} for known in before.get("identifier", ())[:1]] or [mark]}
+    if named:
         # Spelt in two ways in one message, both names are kept.
         names, place = list(before.get("name", ())), _place_of(scene, number, named["text"])
-        names[place:] = [{**(names[place] if place < len(names) else {}), **said["name"][0]}, *names[place + 1 :]]
+        names[place:] = [{**(names[place] if place < len(names) else {}), **named}, *names[place + 1 :]]
         said["name"] = names
-    scene.add("Practitioner", number, said)
+    scene.put("Practitioner", number, said)
 
 
 def _place_of(scene: Scene, number: str, text: str) -> int:

@@ -10,7 +10,7 @@ from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 
 # R4 wants a clinical status on every allergy that is not an error (ait-1); AL1 lists those the patient has.
-_ACTIVE = {"coding": [{"system": f"{TERMINOLOGY}allergyintolerance-clinical", "code": "active"}]}
+_ACTIVE = {"system": f"{TERMINOLOGY}allergyintolerance-clinical", "code": "active"}
 
 
 def map_allergy(scene: Scene, al1: Segment) -> Resource:
@@ -19,12 +19,12 @@ def map_allergy(scene: Scene, al1: Segment) -> Resource:
     category = code("v2-0127", al1.peek(2))
     if category:
         al1.take(2, f"{at}category[0]")
-    return scene.add(
+    return scene.put(
         "AllergyIntolerance",
         key,
         {
-            "clinicalStatus": _ACTIVE,
-            "category": [category],
+            "clinicalStatus": {"coding": [dict(_ACTIVE)]},
+            "category": [category] if category else [],
             "code": coded(scene, al1.value(3), f"{at}code", "allergy"),
             "patient": scene.patient(),
             "encounter": scene.encounter(),
@@ -43,7 +43,8 @@ def _reaction(al1: Segment, at: str) -> Resource:
         if severity:
             al1.take(4, f"{at}reaction[0].severity")
         shown = [{"text": text} for text in texts if text]
-        return {"reaction": [{"manifestation": shown, "severity": severity}]}
+        told = {"manifestation": shown, "severity": severity} if severity else {"manifestation": shown}
+        return {"reaction": [told]}
     if criticality:
         al1.take(4, f"{at}criticality")
     return {"criticality": criticality}

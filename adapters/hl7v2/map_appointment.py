@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, coded, entity, practitioner, time
+from adapters.hl7v2.datatypes import absent, coded, coding_system, entity, is_local, practitioner, time
 from adapters.hl7v2.map_note import annotation
 from adapters.hl7v2.map_place import location
 from adapters.hl7v2.numbers import positive
@@ -114,8 +114,9 @@ def _actor(scene: Scene, value: Value, at: str, name: str) -> Resource | None:
     if name == "AIL":
         return location(scene, value, at)
     number, title = value.take(1, f"{at}.identifier.value"), value.take(2, f"{at}.display")
-    value.take(3, f"{at}.identifier")
-    mark = {"value": number} if number else None
+    listed = value.take(3, f"{at}.identifier.system") if number else ""
+    known = listed and not is_local(listed)
+    mark = {"system": coding_system(scene, listed if known else "resource"), "value": number} if number else None
     return {"identifier": mark, "display": title} if mark or title else None
 
 

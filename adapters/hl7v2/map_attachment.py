@@ -22,7 +22,9 @@ _MAIN_TYPES = {"IM": "image", "IMAGE": "image", "TEXT": "text", "AP": "applicati
 
 def map_attachment(scene: Scene, obx: Segment, order: Order | None) -> bool:
     """Whether the row held a document and was filed as one."""
-    attached = [value for value in obx.values(5) if obx.peek(2).upper() == "ED" and value.peek(5)]
+    if obx.peek(2).upper() != "ED":
+        return False
+    attached = [value for value in obx.values(5) if value.peek(5)]
     for value in attached:
         form = _map_document(scene, obx, value, order)
         if order and order.report:

@@ -12,16 +12,14 @@ from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene, extension
 
 _CATEGORY = {
-    "coding": [
-        {
-            "system": f"{TERMINOLOGY}condition-category",
-            "code": "encounter-diagnosis",
-            "display": "Encounter Diagnosis",
-        }
-    ]
+    "system": f"{TERMINOLOGY}condition-category",
+    "code": "encounter-diagnosis",
+    "display": "Encounter Diagnosis",
 }
 _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _DUE_TO = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
+# Rows that complete a diagnosis with what they have not looked through.
+_COMPLETING = frozenset({"ROL", "PRT", "RF1", "PRB"})
 _DETAILS = frozenset({19, 22})
 _VERIFICATION = {"W": "provisional", "F": "confirmed"}
 
@@ -29,13 +27,14 @@ _VERIFICATION = {"W": "provisional", "F": "confirmed"}
 def map_condition(scene: Scene, dg1: Segment) -> Resource:
     key = _key(scene, dg1)
     at = scene.at("Condition", key)
-    made = scene.add(
+    number = entity(scene, dg1.value(20), f"{at}identifier[0]", "")
+    made = scene.put(
         "Condition",
         key,
         {
-            "identifier": [entity(scene, dg1.value(20), f"{at}identifier[0]", "")],
+            "identifier": [number] if number else [],
             "verificationStatus": _verification(dg1, at),
-            "category": [_CATEGORY],
+            "category": [{"coding": [dict(_CATEGORY)]}],
             "code": diagnosis_code(scene, dg1, at),
             "subject": scene.patient(),
             "encounter": scene.encounter(),
@@ -43,6 +42,7 @@ def map_condition(scene: Scene, dg1: Segment) -> Resource:
             or time(scene, dg1.value(19), f"{at}recordedDate"),
             "asserter": practitioner(scene, dg1.value(16), f"{at}asserter"),
         },
+        clean=scene.names.isdisjoint(_COMPLETING),
     )
     if dg1.says(_DETAILS):
         _add_details(scene, dg1, made, at)
@@ -70,14 +70,14 @@ def diagnosis_code(scene: Scene, dg1: Segment, at: str) -> Resource | None:
     if concept is None:
         return {"text": text} if text else None
     declared = dg1.peek(3, 3).upper()
-    codings = concept["coding"]
+    codings = concept.get("coding", [])
     if codings and declared in ("", "I10", "ICD10", "ICD-10", "I10VN"):
         standard = icd10(scene, codings[0]["code"])
         display = codings[0].get("display")
-        for coding in standard[:1]:
+        for coding in standard[:1] if display else ():
             coding["display"] = display
         concept["coding"] = standard + codings[bool(standard) :]
-    return {**concept, "text": text or concept.get("text", "")}
+    return {**concept, "text": text} if text else concept
 
 
 def _key(scene: Scene, dg1: Segment) -> str:

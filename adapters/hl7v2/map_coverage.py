@@ -18,11 +18,12 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
     card = in1.peek(field) if field in (49, 36) else ""
     key = scene.key("Coverage", scene.patient_key, card or in1.peek(2) or in1.peek(3))
     at = scene.at("Coverage", key)
-    return scene.add(
+    number = _card(scene, in1, at)
+    return scene.put(
         "Coverage",
         key,
         {
-            "identifier": [_card(scene, in1, at)],
+            "identifier": [number] if number else [],
             "status": "active",
             "type": coded(scene, in1.value(15), f"{at}type", "v2-0086"),
             **_holder(scene, in1, at),
@@ -33,6 +34,7 @@ def map_coverage(scene: Scene, in1: Segment) -> Resource:
             "payor": [_payor(scene, in1, at)],
             "class": _classes(scene, in1, at),
         },
+        clean=True,
     )
 
 
@@ -45,17 +47,16 @@ def _holder(scene: Scene, in1: Segment, at: str) -> Resource:
     named = {"display": said} if said else None
     if not title and not number:
         return {"policyHolder": named}
-    return {"policyHolder": {"type": "Organization", "identifier": number, "display": title}, "subscriber": named}
+    employer = {"type": "Organization", "identifier": number, "display": title}
+    return {"policyHolder": {name: part for name, part in employer.items() if part}, "subscriber": named}
 
 
 def _card(scene: Scene, in1: Segment, at: str) -> Resource | None:
     """The card number: a BHYT card by its pattern, else the insurer's own number."""
     value = in1.value(49) or in1.value(36)
-    found = identifier(scene, value, f"{at}identifier[0]")
-    if found is None:
-        return None
-    sort = sort_of("BHYT", found["value"], value.place)
-    return {**found, "type": type_of("NIIP"), "system": scene.system(sort)} if sort else found
+    sort = sort_of("BHYT", value.peek(1), value.place)
+    known = {"type": type_of("NIIP")} if sort else None
+    return identifier(scene, value, f"{at}identifier[0]", scene.system(sort) if sort else "", known)
 
 
 def _payor(scene: Scene, in1: Segment, at: str) -> Resource:
@@ -69,8 +70,10 @@ def _payor(scene: Scene, in1: Segment, at: str) -> Resource:
     if title:
         in1.take(4, f"{here}name")
     place = addresses(in1, 5, here)
-    scene.add("Organization", key, {"identifier": [mark], "name": title, "address": place})
-    return {**scene.reference("Organization", key), "display": title}
+    elements = {"identifier": [mark] if mark else [], "name": title, "address": place}
+    scene.put("Organization", key, elements, clean=True)
+    link = scene.reference("Organization", key)
+    return {**link, "display": title} if title else link
 
 
 def _classes(scene: Scene, in1: Segment, at: str) -> list[Resource]:
@@ -80,5 +83,6 @@ def _classes(scene: Scene, in1: Segment, at: str) -> list[Resource]:
         if value:
             title = in1.take(label, f"{at}class[{len(made)}].name") if label else in1.value(2).take(2, f"{at}class")
             system = "http://terminology.hl7.org/CodeSystem/coverage-class"
-            made.append({"type": {"coding": [{"system": system, "code": kind}]}, "value": value, "name": title})
+            entry: Resource = {"type": {"coding": [{"system": system, "code": kind}]}, "value": value}
+            made.append({**entry, "name": title} if title else entry)
     return made

@@ -4,7 +4,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-prt-to-device.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import address, coded, entity, time
+from adapters.hl7v2.contacts import address
+from adapters.hl7v2.datatypes import coded, entity, time
 from adapters.hl7v2.map_place import location
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension

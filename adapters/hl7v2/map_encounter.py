@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv1-to-encounter.htm
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, table
-from adapters.hl7v2.datatypes import coded, identifier, period, practitioner, type_of
+from adapters.hl7v2.datatypes import coded, identifier, of_row, period, practitioner, type_of
 from adapters.hl7v2.map_place import facility, location
 from adapters.hl7v2.map_visit_details import PV1_DETAILS, PV2_DETAILS, add_plans, add_visit_places
 from adapters.hl7v2.numbers import positive
@@ -20,7 +20,17 @@ _DOCTORS = (
     (17, "ADM", "admitter"),
     (52, "PART", "Participation"),
 )
-_UNKNOWN_CLASS = {"system": f"{TERMINOLOGY}v3-NullFlavor", "code": "UNK", "display": "unknown"}
+# How the patient came and went: field, element, whether it is a list, and what the hospital's own list is called.
+_STAY = (
+    (14, "admitSource", False, "v2-0023"),
+    (13, "reAdmission", False, "v2-0092"),
+    (38, "dietPreference", True, "v2-0114"),
+    (16, "specialCourtesy", True, "v2-0099"),
+    (15, "specialArrangement", True, "v2-0009"),
+    (37, "destination", False, ""),
+    (36, "dischargeDisposition", False, "v2-0112"),
+)
+UNKNOWN_CLASS = {"system": f"{TERMINOLOGY}v3-NullFlavor", "code": "UNK", "display": "unknown"}
 
 
 def visit_number(scene: Scene, pv1: Segment) -> str:
@@ -40,14 +50,15 @@ def visit_number(scene: Scene, pv1: Segment) -> str:
 def map_encounter(scene: Scene, pv1: Segment, pid: Segment) -> Resource:
     at = scene.at("Encounter", scene.encounter_key)
     account = identifier(scene, pid.value(18), f"{at}account[0].identifier")
-    made = scene.add(
+    kind = coded(scene, pv1.value(4), f"{at}type[0]", "v2-0007")
+    made = scene.put(
         "Encounter",
         scene.encounter_key,
         {
             "identifier": _identifiers(scene, pv1, at),
             "status": _status(scene, pv1, at),
             "class": _class(pv1, at),
-            "type": [coded(scene, pv1.value(4), f"{at}type[0]", "v2-0007")],
+            "type": [kind] if kind else [],
             "serviceType": coded(scene, pv1.value(10), f"{at}serviceType", "v2-0069"),
             "subject": scene.patient(),
             "participant": _participants(scene, pv1, at),
@@ -85,10 +96,10 @@ def add_visit_details(scene: Scene, pv2: Segment) -> None:
 
 
 def _identifiers(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
-    number = identifier(scene, pv1.value(19), f"{at}identifier[0]", scene.system("visit"))
+    known = {"use": "official", "type": type_of("VN")}
+    number = identifier(scene, pv1.value(19), f"{at}identifier[0]", scene.system("visit"), known)
     other = identifier(scene, pv1.value(50), f"{at}identifier[{1 if number else 0}]")
-    visit = {"use": "official", **number, "type": type_of("VN")} if number else None
-    return [made for made in (visit, other) if made]
+    return [made for made in (number, other) if made]
 
 
 def _status(scene: Scene, pv1: Segment, at: str) -> str:
@@ -112,15 +123,15 @@ def _class(pv1: Segment, at: str) -> Resource:
     if row is None:
         if pv1.peek(2):
             pv1.notice(2, "the patient class is not known")
-        return dict(_UNKNOWN_CLASS)
+        return dict(UNKNOWN_CLASS)
     pv1.take(2, f"{at}class")
-    return {"system": row.system, "code": row.code, "display": row.display}
+    return of_row(row)
 
 
 def _participants(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
     made: list[Resource] = []
     for field, role, display in _DOCTORS:
-        for value in pv1.values(field):
+        for value in pv1.values(field) if field in pv1.sent else ():
             person = practitioner(scene, value, f"{at}participant[{len(made)}].individual")
             kind = {"system": f"{TERMINOLOGY}v3-ParticipationType", "code": role, "display": display}
             if person:
@@ -130,27 +141,31 @@ def _participants(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
 
 def _hospitalization(scene: Scene, pv1: Segment, at: str) -> Resource:
     inside = f"{at}hospitalization"
-    went = pv1.value(37)
-    return {
-        "preAdmissionIdentifier": identifier(scene, pv1.value(5), f"{inside}.preAdmissionIdentifier"),
-        "admitSource": coded(scene, pv1.value(14), f"{inside}.admitSource", "v2-0023"),
-        "reAdmission": coded(scene, pv1.value(13), f"{inside}.reAdmission", "v2-0092"),
-        "dietPreference": [coded(scene, pv1.value(38), f"{inside}.dietPreference[0]", "v2-0114")],
-        "specialCourtesy": [coded(scene, pv1.value(16), f"{inside}.specialCourtesy[0]", "v2-0099")],
-        "specialArrangement": [coded(scene, pv1.value(15), f"{inside}.specialArrangement[0]", "v2-0009")],
-        "destination": {"display": went.take(1, f"{inside}.destination.display")},
-        "dischargeDisposition": coded(scene, pv1.value(36), f"{inside}.dischargeDisposition", "v2-0112"),
-    }
+    before = identifier(scene, pv1.value(5), f"{inside}.preAdmissionIdentifier")
+    made: Resource = {"preAdmissionIdentifier": before} if before else {}
+    for field, name, many, local in _STAY:
+        if field not in pv1.sent:
+            continue
+        if field == 37:
+            went = pv1.take(field, f"{inside}.destination.display")
+            made.update({"destination": {"display": went}} if went else {})
+            continue
+        concept = coded(scene, pv1.value(field), f"{inside}.{name}{'[0]' if many else ''}", local)
+        if concept:
+            made[name] = [concept] if many else concept
+    return made
 
 
 def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
     made: list[Resource] = []
     over = scene.event.encounter_status == "finished"
     for field, status in ((3, "completed" if over else "active"), (6, "completed"), (42, "planned")):
+        if field not in pv1.sent:
+            continue
         place = location(scene, pv1.value(field), f"{at}location[{len(made)}].location")
         if place and place not in [other["location"] for other in made]:
             # A late result names the bed of the past: only an event of the visit says who lies where now.
-            made.append({"location": place, "status": status if scene.event.code == "ADT" else ""})
+            made.append({"location": place, "status": status} if scene.event.code == "ADT" else {"location": place})
     return made
 
 

@@ -5,7 +5,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rxa-to-immunization.
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
-from adapters.hl7v2.datatypes import absent, address, coded, practitioner, time, unit
+from adapters.hl7v2.contacts import address
+from adapters.hl7v2.datatypes import absent, coded, practitioner, time, unit
 from adapters.hl7v2.map_order_control import group, numbers, order_number
 from adapters.hl7v2.map_order_details import add_secrecy
 from adapters.hl7v2.map_place import location, location_key
@@ -17,6 +18,7 @@ from adapters.hl7v2.times import day
 
 # Registries write 999 for an amount that nobody noted.
 _UNKNOWN_AMOUNT = "999"
+_FINDINGS = {"64994-7": "programEligibility", "30963-3": "fundingSource"}
 
 
 def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resource:
@@ -33,6 +35,7 @@ def map_immunization(scene: Scene, orc: Segment | None, rxa: Segment) -> Resourc
         {
             "identifier": [*numbers(scene, orc, at), *_group(scene, orc, at)],
             "status": _status(rxa, at),
+            "isSubpotent": _is_partial(rxa, at),
             "statusReason": coded(scene, rxa.value(18), f"{at}statusReason", "v2-0116"),
             "vaccineCode": coded(scene, rxa.value(5), f"{at}vaccineCode", "vaccine") or absent(),
             "patient": scene.patient(),
@@ -94,7 +97,27 @@ def _status(rxa: Segment, at: str) -> str:
         rxa.take(20, f"{at}status")
     elif rxa.peek(20):
         rxa.notice(20, "the completion status is not known")
+    elif rxa.value(18):
+        # The guide has "completed" here; a vaccine that somebody refused must not be read as given.
+        rxa.notice(20, "a reason for refusal without a completion status: the vaccine is kept as not given")
+        return "not-done"
     return said or "completed"
+
+
+def _is_partial(rxa: Segment, at: str) -> bool | None:
+    """RXA-20 ``PA``: a part of the dose."""
+    if rxa.peek(20).upper() != "PA":
+        return None
+    rxa.take(20, f"{at}isSubpotent")
+    return True
+
+
+def add_shot_finding(observation: Resource, shot: Resource) -> None:
+    """What FHIR's own mapping takes from a result under the shot: who may have it for free, and who pays."""
+    codes = [one["code"] for one in observation["code"].get("coding", ()) if one.get("system") == "http://loinc.org"]
+    concept = observation.get("valueCodeableConcept")
+    for element in [_FINDINGS[one] for one in codes if one in _FINDINGS and concept]:
+        shot[element] = [*shot.get(element, ()), concept] if element == "programEligibility" else concept
 
 
 def _recorded(scene: Scene, orc: Segment | None, rxa: Segment, at: str) -> str | None:

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, entity, period, practitioner, time, unit
+from adapters.hl7v2.map_dosage import ORDERED, Treatment
 from adapters.hl7v2.map_order_control import asked, group, numbers, order_number, request_status
 from adapters.hl7v2.map_order_details import add_control, add_secrecy
 from adapters.hl7v2.map_provenance import add_order_provenance
-from adapters.hl7v2.map_timing import old_timing, priority, quantity, says, timing
+from adapters.hl7v2.map_timing import old_priority, old_timing, quantity, says
 from adapters.hl7v2.numbers import number, positive
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day
 
-_ORDERED = {"coding": [{"system": f"{TERMINOLOGY}dose-rate-type", "code": "ordered", "display": "Ordered"}]}
+_DISCONTINUED = frozenset({"DC", "OD", "DR"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,6 @@ RXD = Layout(2, 6, 4, 5, 16, 17, lot=18, expiry=19, maker=20, indication=21, dai
 RXA = Layout(5, 8, 6, 7, 13, 14, lot=15, expiry=16, maker=17, indication=19)
 
 
-@dataclass(slots=True)
-class Treatment:
-    """The request, dispensing or administration being read, its Medication where it has details, its order."""
-
-    made: Resource
-    drug: Resource | None
-    order: str
-
-
 def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resource | None) -> Treatment:
     """RXO, what the doctor asked for, or RXE, what the pharmacy made of it; alone, either is the order."""
     layout = RXO if row.name == "RXO" else RXE
@@ -68,14 +60,18 @@ def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resou
     encoded = row.name == "RXO" and "RXE" in scene.names
     intent = "filler-order" if original else "original-order" if encoded else "order"
     elements, drug = _drug(scene, row, layout, ("MedicationRequest", key))
-    dose = _dosage(scene, row, layout, f"{at}dosageInstruction[0]")
+    dose = _dosage(row, layout, f"{at}dosageInstruction[0]")
+    often = _old_timings(orc, row)
+    rhythms = (old_timing(scene, value, f"{at}dosageInstruction[0].timing") for value in often)
+    dose["timing"] = next((rhythm for rhythm in rhythms if says(rhythm)), None)
     made = scene.add(
         "MedicationRequest",
         key,
         {
             "identifier": _with_prescription(scene, orc, row, at),
-            "status": code("medication-status", request_status(orc, at), "unknown"),
+            "status": _status(orc, at),
             "intent": intent,
+            "priority": next((said for value in often if (said := old_priority(value, f"{at}priority"))), ""),
             **elements,
             "subject": scene.patient(),
             "encounter": scene.encounter(),
@@ -183,32 +179,6 @@ def add_route(scene: Scene, rxr: Segment, treatment: Treatment) -> None:
         if single:
             # mad-1 wants a dose; RXA-6 did not say it.
             target.setdefault("dose", absent())
-
-
-def add_timing(scene: Scene, tq1: Segment, treatment: Treatment) -> None:
-    """TQ1 of a request: how often; words of it that are no rhythm stay words."""
-    made = treatment.made
-    if made["resourceType"] != "MedicationRequest":
-        return
-    at = f"MedicationRequest/{made['id']}#"
-    dose = made.setdefault("dosageInstruction", [{}])[0]
-    rhythm = timing(scene, tq1, f"{at}dosageInstruction[0].timing")
-    if says(rhythm):
-        dose["timing"] = rhythm
-    amount = quantity(tq1.value(2), f"{at}dosageInstruction[0].doseAndRate[0].doseQuantity")
-    if amount and "doseAndRate" not in dose:
-        dose["doseAndRate"] = [{"type": _ORDERED, "doseQuantity": amount}]
-    words = tq1.take(11, f"{at}dosageInstruction[0].text")
-    when = tq1.take(10, f"{at}dosageInstruction[0].additionalInstruction[0].text")
-    if when:
-        dose["additionalInstruction"] = [*dose.get("additionalInstruction", ()), {"text": when}]
-    if words:
-        dose["text"] = "; ".join(part for part in (dose.get("text", ""), words) if part)
-    urgency = priority(tq1, f"{at}priority")
-    if urgency:
-        made["priority"] = urgency
-    if not dose:
-        del made["dosageInstruction"]
 
 
 def add_component(scene: Scene, rxc: Segment, treatment: Treatment) -> None:
@@ -325,7 +295,19 @@ def _amount(row: Segment, layout: Layout, at: str) -> Resource | None:
     return {"value": read.value, **unit(row.value(layout.amount_unit), at)}
 
 
-def _dosage(scene: Scene, row: Segment, layout: Layout, at: str) -> Resource:
+def _status(orc: Segment | None, at: str) -> str:
+    """A drug that is discontinued was taken until then: stopped, not cancelled."""
+    status = code("medication-status", request_status(orc, at), "unknown")
+    return "stopped" if status == "cancelled" and orc and orc.peek(1).upper() in _DISCONTINUED else status
+
+
+def _old_timings(orc: Segment | None, row: Segment) -> list[Value]:
+    """Where messages before 2.5 say how often: RXE-1, and ORC-7 where that names no rhythm."""
+    own = [row.value(1)] if row.name == "RXE" else []
+    return own if orc is None or (own and own[0].peek(2)) else [orc.value(7), *own]
+
+
+def _dosage(row: Segment, layout: Layout, at: str) -> Resource:
     """How much each time, how much a day, and the words of the instruction."""
     words = [
         value.take(2, f"{at}.text") or value.take(1, f"{at}.text")
@@ -333,10 +315,8 @@ def _dosage(scene: Scene, row: Segment, layout: Layout, at: str) -> Resource:
         for value in row.values(field)
     ]
     daily = quantity(row.value(layout.daily), f"{at}.maxDosePerPeriod.numerator")
-    rhythm = old_timing(scene, row.value(1), f"{at}.timing") if row.name == "RXE" else {}
     return {
         "text": "; ".join(word for word in words if word),
-        "timing": rhythm if says(rhythm) else None,
         "doseAndRate": _dose(row, layout, f"{at}.doseAndRate[0]"),
         "maxDosePerPeriod": {"numerator": daily, "denominator": _per_day()} if daily else None,
     }
@@ -361,10 +341,10 @@ def _dose(row: Segment, layout: Layout, at: str) -> list[Resource]:
     row.take(layout.low, f"{here}.value")
     scale = unit(row.value(layout.dose_unit), here)
     if high is None or single:
-        return [{"type": _ORDERED, "doseQuantity": {"value": low.value, **scale}}]
+        return [{"type": ORDERED, "doseQuantity": {"value": low.value, **scale}}]
     row.take(layout.high, f"{at}.doseRange.high.value")
     span = {"low": {"value": low.value, **scale}, "high": {"value": high.value, **scale}}
-    return [{"type": _ORDERED, "doseRange": span}]
+    return [{"type": ORDERED, "doseRange": span}]
 
 
 def _per_day() -> Resource:

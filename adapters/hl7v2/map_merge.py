@@ -36,8 +36,7 @@ def _numbers(mrg: Segment) -> list[Value]:
 def _replace(scene: Scene, mrg: Segment, gone: tuple[str, Value]) -> None:
     prior, value = gone
     at = scene.at("Patient", prior)
-    number = identifier(scene, value, f"{at}identifier[0]")
-    own = {"use": "old", **(number or {}), "type": type_of("MR"), "system": scene.system("mrn")}
+    own = identifier(scene, value, f"{at}identifier[0]", scene.system("mrn"), {"use": "old", "type": type_of("MR")})
     here, there = scene.patient(), scene.reference("Patient", prior)
     names = [person_name(given, f"{at}name[{n}]") for n, given in enumerate(mrg.values(7))]
     link = {"other": here, "type": "replaced-by"}

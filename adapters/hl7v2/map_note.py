@@ -4,7 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-nte-to-servicereques
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import coded, practitioner, time
+from adapters.hl7v2.datatypes import coded, practitioner, spoken_name, time
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene, extension
 
@@ -16,10 +16,12 @@ def annotation(scene: Scene, segment: Segment, at: str) -> Resource | None:
     lines = [" ".join(value.take_all(f"{at}.text")) for value in segment.values(3)]
     if not any(lines):
         return None
-    who = practitioner(scene, segment.value(5), f"{at}.authorReference")
+    numbered = practitioner(scene, segment.value(5), f"{at}.authorReference") if segment.peek(5) else None
+    named = "" if numbered else spoken_name(segment.value(5), f"{at}.authorString", 2)
     when = time(scene, segment.value(6), f"{at}.time")
-    author = {"authorReference": who} if who and "reference" in who else {"authorString": who and who["display"]}
+    author = {"authorReference": numbered, "authorString": named, "time": when}
+    said = {name: part for name, part in author.items() if part}
     kinds = ((4, "annotationType", "v2-0364"), (9, "alternate-codes", "comment"))
     found = [(name, coded(scene, segment.value(n), f"{at}.extension.value", table)) for n, name, table in kinds]
     marks = [extension(f"{_CORE}{name}", valueCodeableConcept=concept) for name, concept in found if concept]
-    return {**({"extension": marks} if marks else {}), **author, "time": when, "text": "\n".join(lines)}
+    return {**({"extension": marks} if marks else {}), **said, "text": "\n".join(lines)}

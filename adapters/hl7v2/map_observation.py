@@ -4,6 +4,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.h
 """
 
 from adapters.contract import Resource
+from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, from_table, practitioner, take_unit, time, unit_said
 from adapters.hl7v2.map_observation_details import DETAILS, add_result_details
@@ -16,25 +17,36 @@ from adapters.hl7v2.values import TEXT, value_of
 _ABSENT = {"X": "not-performed", "N": "not-performed", "I": "temp-unknown", "O": "temp-unknown"}
 _LABORATORY = frozenset({"LAB", "CH", "HM", "MB", "SR", "BLB", "BG", "CP", "SP", "TX", "VR", "MCB", "MYC", "IMM", "GE"})
 _IMAGING = frozenset({"RAD", "RX", "CT", "NMR", "NMS", "RUS", "OUS", "VUS", "CUS", "XRC", "CTH"})
+# Who read the result, and the laboratory.
+_ANSWERABLE = frozenset({15, 16, 23})
+# Rows that complete a result with what they have not looked through.
+_COMPLETING = frozenset({"ROL", "PRT", "RXA", "RF1"})
 _QUANTITY = "valueQuantity"
-_MEASURED = {_QUANTITY: "", "valueRange": ".low", "valueRatio": ".numerator"}
+_MEASURED = {"valueRange": ".low", "valueRatio": ".numerator"}
 _IMPRESSION = frozenset({"19005-8", "IMP", "KETLUAN", "KL"})
 
 
 def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource:
     key = _key(scene, obx, order)
     at = scene.at("Observation", key)
-    scale = unit_said(obx.value(6)) if obx.value(6) else {}
+    sent = obx.sent
+    scale = unit_said(sent[6]) if sent.get(6) else {}
     value = value_of(scene, obx, at, scale)
-    obx.take(2, f"{at}{next((name for name in value if name != 'note'), 'dataAbsentReason')}")
+    # The value stands before what is noted of it.
+    obx.take(2, f"{at}{next(iter(value), 'dataAbsentReason')}")
     concept = coded(scene, obx.value(3), f"{at}code", "observation") or absent()
     for part in value.get("component", ()):
-        part["code"] = concept
-    made = scene.add(
+        part["code"] = pruned(concept)
+    marks = enumerate(obx.values(8)) if 8 in sent else ()
+    flags = [from_table(scene, one, f"{at}interpretation[{n}]", "v2-0078") for n, one in marks]
+    limits = obx.take(7, f"{at}referenceRange[0]")
+    detailed = obx.says(DETAILS)
+    # Built without anything empty and put as it is: a report has twenty of these.
+    made = scene.put(
         "Observation",
         key,
         {
-            "basedOn": [scene.reference("ServiceRequest", order.key)] if order else [],
+            "basedOn": [{"reference": f"urn:uuid:{order.request['id']}"}] if order else [],
             "status": _status(obx, at),
             "category": _category(order),
             "code": concept,
@@ -42,21 +54,20 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
             "encounter": scene.encounter(),
             **_effective(scene, obx, at, order),
             **value,
-            **_unit(obx, value, at),
+            **(_unit(obx, value, at) if 6 in sent else {}),
             "dataAbsentReason": None if value else _reason(obx),
-            "interpretation": [
-                from_table(scene, flag, f"{at}interpretation[{n}]", "v2-0078") for n, flag in enumerate(obx.values(8))
-            ],
-            "method": coded(scene, obx.value(17), f"{at}method", "method"),
-            "bodySite": coded(scene, obx.value(20), f"{at}bodySite", "body-site"),
-            "performer": _performers(scene, obx, at),
-            "device": _device(obx, at),
-            "referenceRange": [reference_range(obx.take(7, f"{at}referenceRange[0]"), scale)] if obx.peek(7) else [],
+            "interpretation": [flag for flag in flags if flag],
+            "method": coded(scene, sent[17], f"{at}method", "method") if 17 in sent else None,
+            "bodySite": coded(scene, sent[20], f"{at}bodySite", "body-site") if 20 in sent else None,
+            "performer": _performers(scene, obx, at) if obx.says(_ANSWERABLE) else [],
+            "device": _device(obx, at) if 18 in sent else None,
+            "referenceRange": [reference_range(limits, scale)] if limits else [],
         },
+        clean=not detailed and scene.names.isdisjoint(_COMPLETING),
     )
-    if obx.says(DETAILS):
+    if detailed:
         add_result_details(scene, obx, made)
-    _file(scene, obx, order, (key, made))
+    _file(obx, order, made)
     return made
 
 
@@ -73,9 +84,12 @@ def add_line(scene: Scene, obx: Segment, observation: Resource) -> None:
     """Put one more line of text under an Observation; what the row repeats of the first one went there too."""
     at = f"Observation/{observation['id']}#"
     lines = [value.take_text(f"{at}valueString") for value in obx.values(5)]
-    observation.pop("dataAbsentReason", None)
-    observation["valueString"] = "\n".join([observation.get("valueString", ""), *lines]).strip("\n")
-    for field, path in ((2, "value"), (3, "code"), (4, "code"), (11, "status"), (14, "effective")):
+    text = "\n".join([observation.get("valueString", ""), *lines]).strip("\n")
+    if text:
+        scene.draft.rewritten.update([at[:-1]] if observation.pop("dataAbsentReason", None) else [])
+        observation["valueString"] = text
+    kind = "value" if text else "dataAbsentReason"
+    for field, path in ((2, kind), (3, "code"), (4, "code"), (11, "status"), (14, "effective")):
         for value in obx.values(field):
             value.take_all(f"{at}{path}")
 
@@ -113,34 +127,37 @@ def _performers(scene: Scene, obx: Segment, at: str) -> list[Resource | None]:
 
 
 def _place(scene: Scene, number: str, title: str) -> Resource:
-    mark = {"system": scene.system("facility"), "value": number} if number else None
-    return {"type": "Organization", "identifier": mark, "display": title}
+    made: Resource = {"type": "Organization"}
+    if number:
+        made["identifier"] = {"system": scene.system("facility"), "value": number}
+    return {**made, "display": title} if title else made
 
 
 def _device(obx: Segment, at: str) -> Resource | None:
     number = obx.take(18, f"{at}device.identifier.value")
     title = obx.value(18).take(2, f"{at}device.identifier.assigner") if number else ""
-    return {"identifier": {"value": number, "assigner": {"display": title}}} if number else None
+    mark: Resource = {"value": number, "assigner": {"display": title}} if title else {"value": number}
+    return {"identifier": mark} if number else None
 
 
 def _category(order: Order | None) -> list[Resource]:
-    section = ""
-    if order and order.report:
-        codes = [coding["code"] for concept in order.report.get("category", ()) for coding in concept.get("coding", ())]
-        section = codes[0] if codes else ""
+    section = order.section if order else ""
     kind = "laboratory" if section in _LABORATORY else "imaging" if section in _IMAGING else ""
     return [{"coding": [{"system": f"{TERMINOLOGY}observation-category", "code": kind}]}] if kind else []
 
 
 def _effective(scene: Scene, obx: Segment, at: str, order: Order | None) -> Resource:
     moment = time(scene, obx.value(14), f"{at}effectiveDateTime")
-    return {"effectiveDateTime": moment} if moment else dict(order.effective) if order else {}
+    return {"effectiveDateTime": moment} if moment else pruned(order.effective) if order else {}
 
 
 def _unit(obx: Segment, value: Resource, at: str) -> Resource:
     """OBX-6 in the ledger where the value holds it; beside words, or nothing, it is kept as a note."""
     written = obx.value(6)
     if not written:
+        return {}
+    if _QUANTITY in value:
+        take_unit(written, f"{at}{_QUANTITY}")
         return {}
     place = next((f"{name}{side}" for name, side in _MEASURED.items() if name in value), "")
     parts = value.get("component", ())
@@ -157,16 +174,15 @@ def _reason(obx: Segment) -> Resource:
     return {"coding": [{"system": f"{TERMINOLOGY}data-absent-reason", "code": reason}]}
 
 
-def _file(scene: Scene, obx: Segment, order: Order | None, made: tuple[str, Resource]) -> None:
+def _file(obx: Segment, order: Order | None, observation: Resource) -> None:
     """List the result in its report; an impression is also the report's conclusion."""
-    key, observation = made
     if obx.peek(4):
         obx.take(4, f"Observation/{observation['id']}#id")
     if order is None or order.report is None:
         return
-    order.report.setdefault("result", []).append(scene.reference("Observation", key))
-    codes = {coding.get("code", "").upper() for coding in observation["code"].get("coding", ())}
-    if codes & _IMPRESSION or _is_impression(obx):
+    order.report.setdefault("result", []).append({"reference": f"urn:uuid:{observation['id']}"})
+    codes = [coding.get("code", "").upper() for coding in observation["code"].get("coding", ())]
+    if not _IMPRESSION.isdisjoint(codes) or _is_impression(obx):
         at = f"DiagnosticReport/{order.report['id']}#conclusion"
         for value in obx.values(5):
             value.take_all(at)
@@ -175,4 +191,5 @@ def _file(scene: Scene, obx: Segment, order: Order | None, made: tuple[str, Reso
 
 def _is_impression(obx: Segment) -> bool:
     """The suffix &IMP of an imaging report's code, or the Vietnamese word for it."""
-    return obx.value(3).peek(1, 2).upper() == "IMP" or obx.peek(3, 2).casefold() == "kết luận"
+    said = obx.value(3)
+    return ((1, 2) in said and said.peek(1, 2).upper() == "IMP") or said.peek(2).casefold() == "kết luận"

@@ -6,7 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.h
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
 from adapters.hl7v2.datatypes import entity, name_text, practitioner, time
-from adapters.hl7v2.map_organization import addresses, organization, practitioner_role, role_code
+from adapters.hl7v2.map_organization import addresses, organization, organization_key, practitioner_role, role_code
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -58,13 +58,14 @@ def _add_laboratory(scene: Scene, obx: Segment, made: Resource) -> None:
     """OBX-23 to 25: the laboratory with its address, and the director who answers for it."""
     title = obx.peek(23, 10) or obx.peek(23, 3) or obx.peek(23) or "laboratory"
     # An address without the name of the laboratory is nobody's: it stays unmapped.
-    more = {"address": addresses(obx, 24, scene.at("Organization", f"xon:{title}")) if obx.value(23) else []}
+    named = organization_key(obx.value(23))
+    more = {"address": addresses(obx, 24, scene.at("Organization", named)) if named else []}
     people = made.get("performer", [])
     key = "|".join((obx.peek(25), title))
     asked = scene.at("PractitionerRole", key) if obx.peek(25) or name_text(obx.value(25), 2) else ""
-    here = f"{asked}organization" if asked else f"Observation/{made['id']}#performer[{len(people)}]"
-    where = organization(scene, obx.value(23), here, more)
-    director = practitioner(scene, obx.value(25), f"{scene.at('PractitionerRole', key)}practitioner")
+    own = f"Observation/{made['id']}#performer[{len(people)}]"
+    where = organization(scene, obx.value(23), f"{asked}organization" if asked else own, more)
+    director = practitioner(scene, obx.value(25), own)
     if director:
         known = director if "reference" in director else None
         elements = {"practitioner": known, "organization": where, "code": [role_code("MDIR", "Medical Director")]}

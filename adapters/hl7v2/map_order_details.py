@@ -5,8 +5,9 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-orc-to-servicereques
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import coded, entity, identifier, telecom
-from adapters.hl7v2.map_organization import addresses, organization, practitioner_role, telecoms
+from adapters.hl7v2.contacts import telecom
+from adapters.hl7v2.datatypes import coded, coding, entity, identifier
+from adapters.hl7v2.map_organization import addresses, organization, organization_key, practitioner_role, telecoms
 from adapters.hl7v2.map_timing import old_timing, says
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
@@ -40,12 +41,13 @@ def add_control(orc: Segment, made: Resource, at: str) -> None:
 
 def add_secrecy(scene: Scene, value: Value, made: Resource) -> None:
     """A confidentiality code becomes a security label of the resource."""
-    at = f"{made['resourceType']}/{made['id']}#meta.security[0]"
-    concept = coded(scene, value, at, "v2-0177")
-    rows = [row for row in (concept or {}).get("coding", ()) if row.get("code")]
-    if rows:
+    for first in (1, 4, 10):
+        if not value.peek(first):
+            continue
         labels = made.setdefault("meta", {}).setdefault("security", [])
-        labels.extend({name: part for name, part in row.items() if part} for row in rows if row not in labels)
+        row = coding(scene, value, (first, "v2-0177"), f"{made['resourceType']}/{made['id']}#meta.security")
+        label = {name: part for name, part in row.items() if part}
+        labels.extend([label] if label not in labels else [])
 
 
 def _add_of_obr(scene: Scene, obr: Segment, request: Resource, at: str) -> None:
@@ -115,9 +117,8 @@ def _parent(scene: Scene, value: Value, at: str) -> list[Resource]:
 
 
 def _placer(scene: Scene, value: Value, at: str) -> Resource | None:
-    number = identifier(scene, value, at, scene.system("order"))
     kind = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "PLAC"}]}
-    return {**number, "type": kind} if number else None
+    return identifier(scene, value, at, scene.system("order"), {"type": kind})
 
 
 def _add_place(scene: Scene, orc: Segment, request: Resource, person: Resource) -> None:
@@ -129,8 +130,9 @@ def _add_place(scene: Scene, orc: Segment, request: Resource, person: Resource) 
         return
     title = orc.peek(21, 10) or orc.peek(21, 3) or orc.peek(21) or "place"
     key = "|".join((number or "order", title))
-    here = scene.at("Organization", f"xon:{title}")
-    more = {"address": addresses(orc, 22, here), "telecom": telecoms(orc, 23, here)}
+    named = organization_key(orc.value(21))
+    here = scene.at("Organization", named)
+    more = {"address": addresses(orc, 22, here), "telecom": telecoms(orc, 23, here)} if named else {}
     at = scene.at("PractitionerRole", key)
     where = organization(scene, orc.value(21), f"{at}organization", more)
     elements = {"practitioner": person if "reference" in person else None, "organization": where}

@@ -5,7 +5,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-prt-to-practitionerr
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, telecom, type_of
+from adapters.hl7v2.contacts import address, telecom
+from adapters.hl7v2.datatypes import type_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -53,8 +54,11 @@ def _number(scene: Scene, value: Value, at: str) -> Resource | None:
 
 
 def addresses(segment: Segment, field: int, at: str) -> list[Resource]:
-    made = [address(value, f"{at}address[{n}]") for n, value in enumerate(segment.values(field))]
-    return [one for one in made if one]
+    made: list[Resource] = []
+    for value in segment.values(field):
+        found = address(value, f"{at}address[{len(made)}]")
+        made.extend([found] if found else [])
+    return made
 
 
 def telecoms(segment: Segment, field: int, at: str, preferred: int = 0) -> list[Resource]:

@@ -7,8 +7,8 @@ import re
 
 from adapters.contract import Resource, Untranslatable
 from adapters.hl7v2.codes import code
+from adapters.hl7v2.contacts import address
 from adapters.hl7v2.datatypes import (
-    address,
     coded,
     from_table,
     identifier,
@@ -30,6 +30,10 @@ _ETHNICITY = "http://fhir.hl7.org.vn/core/StructureDefinition/vn-ext-ethnicity"
 OWN = frozenset({"MR", "MRN", "PI", "PT"})
 _CITIZEN = frozenset({"NI", "NN", "NNVNM", "CCCD", "CMND", "CMT"})
 _INSURANCE = frozenset({"HC", "NIIP", "BHYT", "SS", "SB", "BHXH"})
+# The fields that become extensions, that say whether somebody died, and whether he has a twin.
+_EXTENDED, _DEATH, _MULTIPLE = frozenset({6, 17, 22, 23, 26, 28, 39}), frozenset({29, 30}), frozenset({24, 25})
+_TYPES = {"passport": "PPN", "cccd": "NI", "cmnd": "NI"}
+_FOREIGN = _CITIZEN | _INSURANCE | {"PPN"}
 _CARD = re.compile(r"[A-Z]{2}[0-9A-Z]\d{12}")
 
 
@@ -38,7 +42,7 @@ def patient_number(scene: Scene, pid: Segment) -> str:
     numbers = [value for value in pid.values(3) if value.peek(1)]
     own = [value for value in numbers if kind_of(value) in OWN]
     ours = [value for value in own if _is_ours(scene, value)]
-    plain = [value for value in numbers if kind_of(value) not in _CITIZEN | _INSURANCE | {"PPN"}]
+    plain = [] if own else [value for value in numbers if kind_of(value) not in _FOREIGN]
     for value in (*ours, *own, *plain, pid.value(2)):
         if value.peek(1):
             return value.peek(1)
@@ -62,20 +66,20 @@ def map_patient(scene: Scene, pid: Segment) -> Resource:
     at = scene.at("Patient", scene.patient_key)
     names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(5))]
     aliases = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(9), len(names))]
-    return scene.add(
+    return scene.put(
         "Patient",
         scene.patient_key,
         {
-            "extension": _extensions(scene, pid, at),
+            "extension": _extensions(scene, pid, at) if pid.says(_EXTENDED) else [],
             "identifier": identifiers(scene, pid, at),
-            "name": [*names, *[{**alias, "use": alias["use"] or "nickname"} for alias in aliases if alias]],
+            "name": [*filter(None, names), *[{"use": "nickname", **alias} for alias in aliases if alias]],
             "telecom": _telecoms(pid, at),
             "gender": gender(pid, 8, f"{at}gender"),
             **_birth(scene, pid, at),
-            **_death(scene, pid, at),
+            **(_death(scene, pid, at) if pid.says(_DEATH) else {}),
             "address": _addresses(pid, at),
             "maritalStatus": from_table(scene, pid.value(16), f"{at}maritalStatus", "v2-0002"),
-            **_multiple_birth(pid, at),
+            **(_multiple_birth(pid, at) if pid.says(_MULTIPLE) else {}),
             "communication": _languages(scene, pid, at),
             "managingOrganization": facility(scene),
         },
@@ -144,16 +148,37 @@ def identifiers(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     """All numbers of the patient, the hospital's own first met in PID-3."""
     made: list[Resource] = []
     kept: list[Value] = []
-    for value in (*pid.values(3), *pid.values(2), *pid.values(4), *pid.values(19), *pid.values(20)):
-        place = next((n for n, other in enumerate(kept) if other.peek(1) == value.peek(1)), None)
-        if place is not None:
+    numbers: list[str] = []
+    for value in (*pid.values(3), *pid.values(2), *pid.values(4), *pid.values(19)):
+        number = value.peek(1)
+        if number in numbers:
+            place = numbers.index(number)
             _repeated(value, kept[place], f"{at}identifier[{place}]")
             continue
         found = patient_identifier(scene, value, f"{at}identifier[{len(made)}]")
         if found:
             made.append(found)
             kept.append(value)
-    return made
+            numbers.append(number)
+    licence = pid.value(20)
+    if licence.peek() in numbers:
+        place = numbers.index(licence.peek())
+        _repeated(licence, kept[place], f"{at}identifier[{place}]")
+        return made
+    return made + _licence(licence, f"{at}identifier[{len(made)}]")
+
+
+def _licence(value: Value, at: str) -> list[Resource]:
+    """A DLN: number, who issued it, until when; older senders write it as any other number."""
+    number = value.take(1, f"{at}.value")
+    if not number:
+        return []
+    issuer = value.take(2, f"{at}.assigner.display") or value.take(4, f"{at}.assigner.display")
+    ends = day(value.peek(3)) if value.peek(3) else None
+    if ends:
+        value.took(3, f"{at}.period.end")
+    mark = {"use": "secondary", "type": type_of("DL"), "value": number, "period": {"end": ends}}
+    return [{**mark, "assigner": {"display": issuer}}]
 
 
 def _repeated(value: Value, other: Value, at: str) -> None:
@@ -165,18 +190,14 @@ def _repeated(value: Value, other: Value, at: str) -> None:
 
 def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
     """One number with the system of its sort: the hospital's, the citizen's, the passport's, the insurance's."""
-    found = identifier(scene, value, at)
-    if found is None:
-        return None
-    kind, number = kind_of(value), found["value"]
+    kind, number = kind_of(value), value.peek(1)
     if number == scene.patient_key or (kind in ("MR", "MRN") and _is_ours(scene, value)):
-        return {"use": "usual", **found, "type": type_of("MR"), "system": scene.system("mrn")}
+        return identifier(scene, value, at, scene.system("mrn"), {"use": "usual", "type": type_of("MR")})
     sort = sort_of(kind, number, value.place)
     if sort:
-        typed = {"passport": "PPN", "cccd": "NI", "cmnd": "NI"}.get(sort, "NIIP")
-        use = "official" if sort == "cccd" else "secondary"
-        return {"use": use, **found, "type": type_of(typed), "system": scene.system(sort)}
-    return {"use": "secondary", **found}
+        known = {"use": "official" if sort == "cccd" else "secondary", "type": type_of(_TYPES.get(sort, "NIIP"))}
+        return identifier(scene, value, at, scene.system(sort), known)
+    return identifier(scene, value, at, "", {"use": "secondary"})
 
 
 def sort_of(kind: str, number: str, place: str) -> str:
@@ -201,7 +222,9 @@ def _addresses(pid: Segment, at: str) -> list[Resource]:
     if county and county not in [one.get("district") for one in made]:
         place = next((n for n, one in enumerate(made) if not one.get("district")), len(made))
         pid.take(12, f"{at}address[{place}].district")
-        made[place:] = [{**(made[place] if place < len(made) else {}), "district": county}, *made[place + 1 :]]
+        known = made[place] if place < len(made) else {}
+        before: Resource = {name: known[name] for name in ("use", "type", "text", "line", "city") if name in known}
+        made[place:] = [{**before, "district": county, **known}, *made[place + 1 :]]
     return made
 
 
@@ -271,7 +294,7 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
         made.append(extension(f"{_EXTENSIONS}patient-religion", valueCodeableConcept=religion))
     ethnicity = coded(scene, pid.value(22), f"{here()}.value", "ethnicity")
     if ethnicity:
-        if not pid.value(22).peek(3) and ethnicity["coding"]:
+        if not pid.value(22).peek(3) and "coding" in ethnicity:
             ethnicity["coding"][0]["system"] = scene.system("ethnicity")
         made.append(extension(_ETHNICITY, valueCodeableConcept=ethnicity))
     if pid.peek(23):

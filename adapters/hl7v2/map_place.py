@@ -10,6 +10,9 @@ from adapters.hl7v2.scene import Scene
 
 # Facility, building, floor, point of care, room, bed, description.
 _PL = (4, 7, 8, 1, 2, 3, 9)
+_NAMED = tuple(sorted(_PL))
+# As it is said: point of care, room, bed, description, building, floor, facility.
+_SPOKEN = (1, 2, 3, 9, 7, 8, 4)
 
 
 def location_key(value: Value) -> str:
@@ -20,27 +23,28 @@ def location_key(value: Value) -> str:
 
 def location(scene: Scene, value: Value, at: str) -> Resource | None:
     """A PL: one Location for the point of care, room and bed named."""
-    if not value:
-        return None
-    parts = [value.peek(component) for component in _PL]
-    key = location_key(value)
+    key = location_key(value) if value else ""
     if not key:
         return None
-    here = scene.at("Location", key)
-    for component, path in ((1, "name"), (2, "name"), (3, "name"), (4, "name"), (7, "name"), (8, "name"), (9, "name")):
-        value.took(component, f"{here}{path}")
-    names = [part for part in (parts[3], parts[4], parts[5], parts[6], parts[1], parts[2], parts[0]) if part]
-    kind = "bd" if parts[5] else "ro" if parts[4] else "wa"
-    coding = {"system": f"{TERMINOLOGY}location-physical-type", "code": kind}
-    physical = {"coding": [coding], "text": value.take(6, f"{here}physicalType.text")}
-    scene.add("Location", key, {"name": ", ".join(names), "mode": "instance", "physicalType": physical})
-    return {**scene.reference("Location", key), "display": ", ".join(names)}
+    here = f"{scene.at('Location', key)}name"
+    for component in _NAMED:
+        if component in value:
+            value.took(component, here)
+    name = ", ".join(filter(None, [value.peek(component) for component in _SPOKEN]))
+    kind = "bd" if 3 in value else "ro" if 2 in value else "wa"
+    physical: Resource = {"coding": [{"system": f"{TERMINOLOGY}location-physical-type", "code": kind}]}
+    if 6 in value:
+        physical["text"] = value.take(6, f"{scene.at('Location', key)}physicalType.text")
+    scene.put("Location", key, {"name": name, "mode": "instance", "physicalType": physical}, clean=True)
+    return {**scene.reference("Location", key), "display": name}
 
 
 def facility(scene: Scene) -> Resource:
     """The sending hospital itself."""
-    key = f"facility:{scene.hospital.facility_code}"
+    hospital = scene.hospital
+    key = f"facility:{hospital.facility_code}"
     if not scene.has_made("Organization", key):
-        mark = {"system": scene.system("facility"), "value": scene.hospital.facility_code}
-        scene.add("Organization", key, {"identifier": [mark], "active": True, "name": scene.hospital.title})
-    return {**scene.reference("Organization", key), "display": scene.hospital.title}
+        mark = {"system": scene.system("facility"), "value": hospital.facility_code}
+        scene.add("Organization", key, {"identifier": [mark], "active": True, "name": hospital.title})
+    link = scene.reference("Organization", key)
+    return {**link, "display": hospital.title} if hospital.title else link

@@ -4,7 +4,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.codes import TERMINOLOGY, code
+from adapters.hl7v2.codes import TERMINOLOGY, code, table
 from adapters.hl7v2.datatypes import (
     coded,
     entity,
@@ -16,7 +16,7 @@ from adapters.hl7v2.datatypes import (
     spoken_name,
     time,
 )
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 
 _LIST = {
@@ -24,6 +24,8 @@ _LIST = {
         {"system": f"{TERMINOLOGY}condition-category", "code": "problem-list-item", "display": "Problem List Item"}
     ]
 }
+_ERROR = {"coding": [{"system": f"{TERMINOLOGY}condition-ver-status", "code": "entered-in-error"}]}
+_GONE = frozenset({"inactive", "remission", "resolved"})
 _DELETED = frozenset({"DE", "D"})
 
 
@@ -31,18 +33,16 @@ def map_problem(scene: Scene, prb: Segment) -> Resource:
     key = scene.key("Condition", "PRB", scene.patient_key, prb.peek(4) or prb.peek(3) or prb.peek(3, 2))
     at = scene.at("Condition", key)
     ended = time(scene, prb.value(9), f"{at}abatementDateTime")
-    clinical = {"coding": [{"system": f"{TERMINOLOGY}condition-clinical", "code": "resolved" if ended else "active"}]}
     wrong = scene.event.trigger == "PC3" or prb.peek(1).upper() in _DELETED
     prb.take(1, f"{at}verificationStatus" if wrong else f"{at}clinicalStatus")
-    error = {"coding": [{"system": f"{TERMINOLOGY}condition-ver-status", "code": "entered-in-error"}]}
     return scene.add(
         "Condition",
         key,
         {
             "identifier": [entity(scene, prb.value(4), f"{at}identifier[0]", scene.system("document"))],
             # con-5: a statement made in error has no clinical status.
-            "clinicalStatus": None if wrong else clinical,
-            "verificationStatus": error if wrong else None,
+            "clinicalStatus": None if wrong else _course(prb, bool(ended), at),
+            "verificationStatus": _ERROR if wrong else _named(prb.value(13), "confirmation", f"{at}verificationStatus"),
             "category": [_LIST],
             "code": _code(scene, prb, at),
             "subject": scene.patient(),
@@ -55,13 +55,33 @@ def map_problem(scene: Scene, prb: Segment) -> Resource:
     )
 
 
+def _course(prb: Segment, ended: bool, at: str) -> Resource:
+    """PRB-14 where it agrees with the date of the end (con-4), else what that date says."""
+    told = table("problem-course").get(prb.peek(14).upper())
+    if told and (not ended or told.code in _GONE):
+        return _named(prb.value(14), "course", f"{at}clinicalStatus") or {}
+    if told:
+        prb.notice(14, "a problem said to go on has an end: it is kept as resolved")
+    return {"coding": [{"system": f"{TERMINOLOGY}condition-clinical", "code": "resolved" if ended else "active"}]}
+
+
+def _named(value: Value, name: str, at: str) -> Resource | None:
+    """A status by FHIR's own words for it, which senders use in these fields; another list's code stays unmapped."""
+    known = table(f"problem-{name}").get(value.peek().upper())
+    if known is None:
+        return None
+    value.take_all(at)
+    return {"coding": [{"system": known.system, "code": known.code, "display": known.display}], "text": value.peek(2)}
+
+
 def _code(scene: Scene, prb: Segment, at: str) -> Resource | None:
     """PRB-3, with the ICD-10 of the Ministry and of WHO where it is one."""
     concept = coded(scene, prb.value(3), f"{at}code", "diagnosis")
-    if concept and concept["coding"] and prb.peek(3, 3).upper() in ("", "I10", "ICD10", "ICD-10", "I10VN"):
+    if concept and "coding" in concept and prb.peek(3, 3).upper() in ("", "I10", "ICD10", "ICD-10", "I10VN"):
         standard = icd10(scene, concept["coding"][0]["code"])
         for coding in standard[:1]:
-            coding.update({name: concept["coding"][0][name] for name in ("display", "version")})
+            said = concept["coding"][0]
+            coding.update({name: said[name] for name in ("display", "version") if name in said})
         concept["coding"] = standard + concept["coding"][bool(standard) :]
     return concept
 
@@ -95,10 +115,12 @@ def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
 def _substance(scene: Scene, iam: Segment, at: str) -> Resource | None:
     """IAM-3 with the code a clinician knows it by (IAM-27) beside it."""
     concept = coded(scene, iam.value(3), f"{at}code", "allergy")
-    other = coded(scene, iam.value(27), f"{at}code", "allergy") if iam.value(27) else None
+    before = len(concept.get("coding", ())) if concept else 0
+    other = coded(scene, iam.value(27), f"{at}code", "allergy", before) if iam.value(27) else None
     if not concept or not other:
         return concept or other
-    return {**concept, "coding": [*concept["coding"], *other["coding"]], "text": concept["text"] or other["text"]}
+    codings = [*concept.get("coding", ()), *other.get("coding", ())]
+    return {"coding": codings, "text": concept.get("text", "") or other.get("text", "")}
 
 
 def _onset(scene: Scene, iam: Segment, at: str) -> Resource:
@@ -138,7 +160,8 @@ def _statuses(iam: Segment, at: str) -> Resource:
 
 
 def _reaction(iam: Segment, at: str) -> Resource:
-    texts = [value.take(1, f"{at}reaction[0].manifestation[{n}]") for n, value in enumerate(iam.values(5))]
+    said = [value for value in iam.values(5) if value.peek()]
+    texts = [value.take(1, f"{at}reaction[0].manifestation[{n}]") for n, value in enumerate(said)]
     severity = code("v2-0128", iam.peek(4).upper())
     critical = code("v2-0128-criticality", iam.peek(4).upper())
     shown = [{"text": text} for text in texts if text]

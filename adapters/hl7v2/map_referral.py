@@ -4,18 +4,10 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-rf1-to-servicereques
 """
 
 from adapters.contract import Resource
+from adapters.draft import pruned
 from adapters.hl7v2.codes import code
-from adapters.hl7v2.datatypes import (
-    add_practitioner,
-    coded,
-    entity,
-    human_name,
-    period,
-    spoken_name,
-    telecom,
-    time,
-    type_of,
-)
+from adapters.hl7v2.contacts import telecom
+from adapters.hl7v2.datatypes import add_practitioner, coded, entity, human_name, period, spoken_name, time, type_of
 from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.narrative import sections
 from adapters.hl7v2.read import Segment, Value
@@ -97,7 +89,7 @@ def _requester(scene: Scene, at: str) -> Resource | None:
         phone = telecom(prd.value(5), f"{here}telecom[0]", "work")
         kind = type_of(prd.value(7).take(2, f"{here}identifier[0].type"))
         mark = {"type": kind, "system": scene.system("practitioner"), "value": number}
-        add_practitioner(scene, number, mark, name or {})
+        add_practitioner(scene, number, pruned(mark), name or {})
         scene.add("Practitioner", number, {"telecom": [phone]})
         return {**scene.reference("Practitioner", number), "display": name["text"] if name else ""}
     return None

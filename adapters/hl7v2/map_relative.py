@@ -7,7 +7,8 @@ from datetime import date
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, coded, from_table, period, person_name, telecom, type_of
+from adapters.hl7v2.contacts import address, telecom
+from adapters.hl7v2.datatypes import coded, from_table, period, person_name, type_of
 from adapters.hl7v2.map_organization import organization, reached
 from adapters.hl7v2.map_patient import gender, patient_identifier, sort_of
 from adapters.hl7v2.read import Segment
@@ -33,19 +34,21 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
         else None
     )
     names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(nk1.values(2))]
-    made = scene.add(
+    ties = [from_table(scene, nk1.value(3), f"{at}relationship[0]", "v2-0063"), role]
+    places = [address(value, f"{at}address[{n}]") for n, value in enumerate(nk1.values(4))]
+    made = scene.put(
         "RelatedPerson",
         key,
         {
-            "identifier": _numbers(scene, nk1, at),
+            "identifier": [number for number in _numbers(scene, nk1, at) if number],
             "active": True,
             "patient": scene.patient(),
-            "relationship": [from_table(scene, nk1.value(3), f"{at}relationship[0]", "v2-0063"), role],
-            "name": names,
+            "relationship": [tie for tie in ties if tie],
+            "name": [name for name in names if name],
             "telecom": reached(numbers, at),
             "gender": gender(nk1, 15, f"{at}gender"),
             "birthDate": _birth(nk1, at),
-            "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(nk1.values(4))],
+            "address": [place for place in places if place],
             "period": period(scene, (nk1.value(8), 1), (nk1.value(9), 1), f"{at}period"),
             "communication": _languages(scene, nk1, at),
         },
@@ -59,8 +62,10 @@ def map_relative(scene: Scene, nk1: Segment) -> Resource:
 
 def _numbers(scene: Scene, nk1: Segment, at: str) -> list[Resource | None]:
     """The relative's own numbers: NK1-33, the employee's NK1-12, and NK1-37, in Vietnam the citizen's."""
-    values = [*nk1.values(33), *nk1.values(12)]
-    made = [patient_identifier(scene, value, f"{at}identifier[{n}]") for n, value in enumerate(values)]
+    made: list[Resource | None] = []
+    for value in (*nk1.values(33), *nk1.values(12)):
+        number = patient_identifier(scene, value, f"{at}identifier[{len(made)}]")
+        made.extend([number] if number else [])
     said = nk1.take(37, f"{at}identifier[{len(made)}].value")
     sort = sort_of("NI", said, nk1.place) if said else ""
     mark = {"use": "official" if sort == "cccd" else "secondary", "type": type_of("NI"), "system": scene.system(sort)}

@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obr-to-diagnosticrep
 from dataclasses import dataclass
 
 from adapters.contract import Resource
+from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import (
     absent,
@@ -27,18 +28,19 @@ from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import date_time, instant
 
 _REPORTING = frozenset({"ORU", "OUL", "OPU"})
-_PLACER = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "PLAC", "display": "Placer Identifier"}]}
-_FILLER = {"coding": [{"system": f"{TERMINOLOGY}v2-0203", "code": "FILL", "display": "Filler Identifier"}]}
+_PLACER = {"system": f"{TERMINOLOGY}v2-0203", "code": "PLAC", "display": "Placer Identifier"}
+_FILLER = {"system": f"{TERMINOLOGY}v2-0203", "code": "FILL", "display": "Filler Identifier"}
 
 
 @dataclass(slots=True)
 class Order:
-    """The order whose results are being read: its key, its request, its report where there is one."""
+    """The order whose results are being read: its key, its request, its report and its section where there are."""
 
     key: str
     request: Resource
     report: Resource | None
     effective: Resource
+    section: str = ""
 
 
 def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
@@ -55,7 +57,8 @@ def map_order(scene: Scene, orc: Segment | None, obr: Segment) -> Order:
         report = _map_report(scene, (orc, obr), key, effective)
         if orc and orc.value(28):
             add_secrecy(scene, orc.value(28), report)
-    return Order(key, request, report, effective)
+    sections = [coding["code"] for one in (report or {}).get("category", ()) for coding in one.get("coding", ())]
+    return Order(key, request, report, effective, sections[0] if sections else "")
 
 
 def _key(scene: Scene, orc: Segment | None, obr: Segment) -> str:
@@ -70,12 +73,22 @@ def _numbers(scene: Scene, segments: tuple[Segment | None, Segment], at: str) ->
     orc, obr = segments
     made: list[Resource] = []
     for field, kind in ((2, _PLACER), (3, _FILLER)):
-        place = f"{at}identifier[{len(made)}]"
-        number = entity(scene, obr.value(field), place, scene.system("order"))
-        other = entity(scene, orc.value(field), place, scene.system("order")) if orc else None
-        if number or other:
-            made.append({"type": kind, **(number or other or {})})
+        first = len(made)
+        for value in (obr.value(field), *([orc.value(field)] if orc else [])):
+            # ORC repeats the number of OBR as a rule; where it says another one, both are kept.
+            said = len(made) > first and _says_again(value, made[first])
+            number = entity(scene, value, f"{at}identifier[{first if said else len(made)}]", scene.system("order"))
+            if number and said:
+                made[first].update(pruned(number) if value.peek(2) else {})
+            elif number:
+                made.append({"type": {"coding": [dict(kind)]}, **number})
     return made
+
+
+def _says_again(value: Value, known: Resource) -> bool:
+    """Whether the field names the number that is known, with no other assigner."""
+    assigner = known.get("assigner", {}).get("display", "")
+    return value.peek(1) == known["value"] and (not assigner or value.peek(2) in ("", assigner))
 
 
 def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: str) -> Resource:
@@ -86,7 +99,7 @@ def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: st
         reasons.append(coded(scene, value, f"{at}reasonCode[{len(reasons)}]", "reason"))
     if obr.peek(13):
         reasons.append({"text": obr.take(13, f"{at}reasonCode[{len(reasons)}].text")})
-    return scene.add(
+    return scene.put(
         "ServiceRequest",
         key,
         {
@@ -101,7 +114,7 @@ def _map_request(scene: Scene, segments: tuple[Segment | None, Segment], key: st
             "occurrenceDateTime": time(scene, obr.value(6), f"{at}occurrenceDateTime"),
             "authoredOn": time(scene, orc.value(9), f"{at}authoredOn") if orc else None,
             "requester": _requester(scene, segments, at),
-            "reasonCode": reasons,
+            "reasonCode": [reason for reason in reasons if reason],
         },
     )
 
@@ -162,14 +175,15 @@ def _effective(scene: Scene, obr: Segment, key: str) -> Resource:
 def _map_report(scene: Scene, segments: tuple[Segment | None, Segment], key: str, effective: Resource) -> Resource:
     obr = segments[1]
     at = scene.at("DiagnosticReport", key)
-    return scene.add(
+    section = from_table(scene, obr.value(24), f"{at}category[0]", "v2-0074")
+    return scene.put(
         "DiagnosticReport",
         key,
         {
             "identifier": _numbers(scene, segments, at),
             "basedOn": [scene.reference("ServiceRequest", key)],
             "status": _report_status(obr, at),
-            "category": [from_table(scene, obr.value(24), f"{at}category[0]", "v2-0074")],
+            "category": [section] if section else [],
             "code": coded(scene, obr.value(4), f"{at}code", "service") or absent(),
             "subject": scene.patient(),
             "encounter": scene.encounter(),
@@ -227,5 +241,5 @@ def packed_person(scene: Scene, value: Value, at: str) -> Resource | None:
         value.took(1, f"{here}name[0]", sub)
     mark = {"system": scene.system("practitioner"), "value": number}
     name = {"text": text, "family": family, "given": [*middle.split(), *own.split()]}
-    add_practitioner(scene, number, mark, name if text else {})
+    add_practitioner(scene, number, mark, pruned(name) if text else {})
     return {**scene.reference("Practitioner", number), "display": text}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import address, coded, entity, period, person_name, practitioner
+from adapters.hl7v2.contacts import address
+from adapters.hl7v2.datatypes import coded, entity, period, person_name, practitioner
 from adapters.hl7v2.map_device import DEVICE_FIELDS, add_device, add_places
 from adapters.hl7v2.map_organization import (
     addresses,
@@ -178,18 +179,19 @@ def _add_member(scene: Scene, row: Segment, fields: Layout) -> None:
     here = f"{at}participant[{len(listed)}]"
     roles = [coded(scene, row.value(n), f"{here}.role", "v2-0443") for n in (fields.role, fields.specialty)]
     span = period(scene, (row.value(fields.start), 1), (row.value(fields.end), 1), f"{here}.period")
-    unit = {"type": [_unit(scene, row, fields)]}
     people = row.values(fields.person)
-    where = organization(
-        scene, row.value(fields.organization), f"{here}.onBehalfOf", {**unit, **_reached(scene, row, fields)}
-    )
+    # ctm-1: only a Practitioner acts on behalf of somebody.
+    acting = [value for value in people if value.peek(1)]
+    where = None
+    if acting or not people:
+        place = f"{at}participant.onBehalfOf" if people else f"{here}.member"
+        more = {"type": [_unit(scene, row, fields)], **_reached(scene, row, fields)}
+        where = organization(scene, row.value(fields.organization), place, more)
     _add_home(scene, row, fields)
     for value in people:
         person = practitioner(scene, value, f"{here}.member")
         entry = {"role": roles, "member": person, "period": span}
-        # ctm-1: only a Practitioner acts on behalf of somebody.
-        behalf = where if person and "reference" in person else None
-        listed.append({**entry, "onBehalfOf": behalf})
+        listed.append({**entry, "onBehalfOf": where if value in acting else None})
     if not people and where:
         listed.append({"role": roles, "member": where, "period": span})
     reason = coded(scene, row.value(fields.reason), f"{at}reasonCode", "role-reason")

@@ -15,6 +15,7 @@ from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import clock
 
 _EVERY = re.compile(r"Q(\d{1,3})([SMHDWJL])", re.ASCII)
+_LENGTH = re.compile(r"([SMHDWL])(\d{1,4})", re.ASCII)
 _UNITS = {"S": "s", "M": "min", "H": "h", "D": "d", "W": "wk", "J": "wk", "L": "mo"}
 _WORDS = {"MIN": "min", "HR": "h", "D": "d", "DAY": "d", "WK": "wk", "MO": "mo", "A": "a", "YR": "a"}
 _DAILY = {"QD": (1, 1), "BID": (2, 1), "TID": (3, 1), "QID": (4, 1), "QOD": (1, 2)}
@@ -40,11 +41,30 @@ def timing(scene: Scene, tq1: Segment, at: str) -> Resource:
 
 
 def old_timing(scene: Scene, value: Value, at: str) -> Resource:
-    """A TQ of the messages before 2.5: interval, start and end in one field."""
+    """A TQ of the messages before 2.5: interval, length, start and end in one field."""
     pattern = _pattern_of(value, 2, at)
     span = period(scene, (value, 4), (value, 5), f"{at}.repeat.boundsPeriod")
+    bounds = {"boundsPeriod": span} if any(span.values()) else _lasting(value, f"{at}.repeat.boundsDuration")
     rhythm = pattern.pop("repeat", {})
-    return {**pattern, "repeat": {"boundsPeriod": span, **rhythm}}
+    return {**pattern, "repeat": {**bounds, **rhythm}}
+
+
+def _lasting(value: Value, target: str) -> Resource:
+    """TQ.3: ``D4`` is four days. A number of times (``X3``) and "until" are no length: they stay unmapped."""
+    found = _LENGTH.fullmatch(value.peek(3).upper())
+    if not found or not int(found[2]):
+        return {}
+    value.took(3, target)
+    scale = _UNITS[found[1]]
+    return {"boundsDuration": {"value": int(found[2]), "unit": scale, "system": UCUM, "code": scale}}
+
+
+def old_priority(value: Value, target: str) -> str:
+    """TQ.6, how urgent it is."""
+    said = code("priority", value.peek(6).upper())
+    if said:
+        value.took(6, target)
+    return said
 
 
 def priority(tq1: Segment, target: str) -> str:

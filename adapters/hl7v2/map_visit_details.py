@@ -76,7 +76,7 @@ def add_plans(scene: Scene, pv2: Segment, encounter: Resource) -> None:
     if place:
         encounter["location"] = [*encounter.get("location", ()), {"location": place, "status": "planned"}]
     for value in pv2.values(13):
-        person = practitioner(scene, value, f"{at}participant")
+        person = practitioner(scene, value, f"{at}participant.individual")
         entry = {"type": [{"coding": [_REFERRER], "text": "referrer"}], "individual": person}
         encounter["participant"] = [*encounter.get("participant", ()), *([entry] if person else [])]
     listed = list(encounter.get("extension", ()))

@@ -24,6 +24,7 @@ from adapters.hl7v2.map_procedure import map_procedure
 from adapters.hl7v2.map_provenance import add_event_provenance
 from adapters.hl7v2.map_referral import map_referral
 from adapters.hl7v2.map_relative import map_mother, map_relative
+from adapters.hl7v2.map_renumbering import EVENTS, map_renumbering
 from adapters.hl7v2.map_report import Order, map_order
 from adapters.hl7v2.map_role import map_guarantor
 from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source
@@ -131,9 +132,11 @@ def _by_header(segments: list[Segment]) -> list[list[Segment]]:
 def _by_patient(segments: list[Segment]) -> list[list[Segment]]:
     """The segments from one PID to the next; what stands before the first PID is with the first."""
     groups: list[list[Segment]] = [[]]
+    named = False
     for segment in segments:
-        if segment.name == "PID" and any(other.name == "PID" for other in groups[-1]):
-            groups.append([])
+        if segment.name == "PID":
+            groups.extend([[]] if named else [])
+            named = True
         groups[-1].append(segment)
     return groups
 
@@ -143,6 +146,9 @@ class Walk:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self._firsts: dict[str, Segment] = {}
+        for segment in scene.segments:
+            self._firsts.setdefault(segment.name, segment)
         self._orc: Segment | None = None
         self._order: Order | None = None
         self._obx: Segment | None = None
@@ -152,9 +158,8 @@ class Walk:
     def go(self) -> None:
         """Patient and visit are named first, since any segment may stand before PID or PV1 and link to them."""
         scene = self._scene
-        pid = next(segment for segment in scene.segments if segment.name == "PID")
-        scene.patient_key = patient_number(scene, pid)
-        pv1 = self._first("PV1")
+        scene.patient_key = patient_number(scene, self._firsts["PID"])
+        pv1 = self._firsts.get("PV1")
         scene.encounter_key = visit_number(scene, pv1) if pv1 else ""
         for segment in scene.segments:
             step = _STEPS.get(segment.name)
@@ -168,22 +173,21 @@ class Walk:
                 self._latest, self._obx = None, None
         self._finish()
 
-    def _first(self, name: str) -> Segment | None:
-        return next((segment for segment in self._scene.segments if segment.name == name), None)
-
     def _finish(self) -> None:
         scene = self._scene
-        evn, rf1, mrg = self._first("EVN"), self._first("RF1"), self._first("MRG")
-        for pid in (segment for segment in scene.segments if segment.name == "PID"):
-            map_mother(scene, pid)
+        evn, rf1, mrg = self._firsts.get("EVN"), self._firsts.get("RF1"), self._firsts.get("MRG")
+        # A scene ends where the next PID begins.
+        map_mother(scene, self._firsts["PID"])
         if evn and scene.encounter_key:
             add_event_time(scene, evn)
         if evn:
             add_event_provenance(scene, evn)
         self._branches.close()
-        for merged in (segment for segment in scene.segments if mrg and segment.name == "MRG"):
+        for merged in [segment for segment in scene.segments if segment.name == "MRG"] if mrg else ():
             if scene.event.merges:
                 map_merge(scene, merged)
+            elif scene.event.code == "ADT" and scene.event.trigger in EVENTS:
+                map_renumbering(scene, merged)
         if scene.event.trigger in _ACTIVITY and scene.event.code == "ADT":
             scene.draft.add("Patient", scene.patient_key, {"active": _ACTIVITY[scene.event.trigger]})
         if rf1 and scene.event.code == "REF" and scene.event.trigger in _REFERRALS:
@@ -214,13 +218,12 @@ class Walk:
         self._latest = None
 
     def _visit(self, segment: Segment) -> None:
-        pid = self._first("PID")
-        if pid and self._scene.encounter_key and segment is self._first("PV1"):
-            map_encounter(self._scene, segment, pid)
+        if self._scene.encounter_key and segment is self._firsts["PV1"]:
+            map_encounter(self._scene, segment, self._firsts["PID"])
         self._latest = None
 
     def _visit_details(self, segment: Segment) -> None:
-        if self._scene.encounter_key and segment is self._first("PV2"):
+        if self._scene.encounter_key and segment is self._firsts["PV2"]:
             add_visit_details(self._scene, segment)
         self._latest = None
 
@@ -256,11 +259,11 @@ class Walk:
         self._branches.remarked(segment, self._latest)
         if self._latest is None or self._latest["resourceType"] not in _NOTED:
             return
-        notes = self._latest.setdefault("note", [])
+        notes = self._latest.get("note", ())
         at = f"{self._latest['resourceType']}/{self._latest['id']}#note[{len(notes)}]"
         made = annotation(self._scene, segment, at)
         if made:
-            notes.append(made)
+            self._latest["note"] = [*notes, made]
 
 
 # Not a part of each Walk: methods bound to it would keep it, and the message with it, in a circle.

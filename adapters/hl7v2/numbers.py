@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from adapters.contract import Coding, Resource
 from adapters.hl7v2.codes import table
@@ -33,6 +33,7 @@ class Number:
     comma: bool = False
 
 
+@lru_cache(maxsize=4096)
 def number(text: str) -> Number | None:
     """The number, or None when the text is none or may be read in two ways."""
     found = _NUMBER.fullmatch(text.strip())
@@ -49,6 +50,8 @@ def positive(text: str) -> int | None:
 
 
 def quantity(read: Number, unit: Resource) -> Resource:
+    if not read.comparator:
+        return {"value": read.value, **unit}
     return {"value": read.value, "comparator": read.comparator, **unit}
 
 
@@ -62,14 +65,19 @@ def unit_of(text: str) -> Resource:
 
 def reference_range(text: str, unit: Resource) -> Resource:
     """The range as text, and as low and high where it reads as numbers."""
-    between, limit = _RANGE.fullmatch(text.strip()), _LIMIT.fullmatch(text.strip())
+    bounds = {side: {"value": bound, **unit} for side, bound in _bounds(text.strip())}
+    return {**bounds, "text": text}
+
+
+@lru_cache(maxsize=1024)
+def _bounds(text: str) -> tuple[tuple[str, Decimal], ...]:
+    """Low and high, or the one of them that is a limit; kept, as a laboratory has as many ranges as analytes."""
+    between, limit = _RANGE.fullmatch(text), _LIMIT.fullmatch(text)
     if between and Decimal(between[1]) <= Decimal(between[2]):
-        low, high = ({"value": Decimal(bound), **unit} for bound in between.groups())
-        return {"low": low, "high": high, "text": text}
+        return ("low", Decimal(between[1])), ("high", Decimal(between[2]))
     if limit:
-        side = "high" if limit[1] in ("<", "<=", "≤") else "low"
-        return {side: {"value": Decimal(limit[2]), **unit}, "text": text}
-    return {"text": text}
+        return (("high" if limit[1] in ("<", "<=", "≤") else "low", Decimal(limit[2])),)
+    return ()
 
 
 @cache

@@ -5,32 +5,28 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading13
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from adapters.contract import Untranslatable
-from adapters.hl7v2.charset import codec_of, decoded
+from adapters.hl7v2.charset import codec_of
 from adapters.hl7v2.escape import Delimiters
 
 START, END = b"\x0b", b"\x1c"
-_SEGMENT_ENDS = re.compile(rb"\r\n|\r|\n")
 _NAME = re.compile("[A-Z][A-Z0-9]{2}")
 # The segments that begin with the encoding characters.
 HEADERS = frozenset({"FHS", "BHS", "MSH"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One segment: ``fields[n]`` is the raw text of field n; ``offset`` its first byte in the message."""
 
     name: str
-    occurrence: int
+    place: str
     fields: tuple[str, ...]
     offset: int
-    ascii: bool
-
-    @property
-    def place(self) -> str:
-        return f"{self.name}[{self.occurrence}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +40,34 @@ class Source:
     continued: tuple[str, ...]
 
 
-def parse(body: bytes, legacy: str = "") -> Source:
+def parse(body: bytes, legacy: str = "", before: Mapping[str, int] | None = None) -> Source:
     """Cut one message. Raises Untranslatable when it is no HL7 v2, is cut off, or cannot be decoded.
 
-    ``legacy`` is the font encoding (TCVN3, VNI) that the hospital's file says its texts are in.
+    ``legacy`` is the font encoding (TCVN3, VNI) that the hospital's file says its texts are in. ``before`` says that it
+    is a piece of a batch, and how many segments of each name stood there before it.
     """
     wide = wide_codec(body)
     if wide:
         return _parse_wide(body, wide)
     content, start = unframed(body)
-    return _cut(_pieces(content, start), content, legacy)
+    return _cut(pieces(content, start), content, legacy, before=before)
 
 
-def _cut(pieces: list[tuple[int, bytes]], content: bytes, legacy: str = "", known: str = "") -> Source:
-    header = next((raw for _, raw in pieces if raw.startswith(b"MSH")), None)
+def _cut(
+    cut: list[tuple[int, bytes]],
+    content: bytes,
+    legacy: str = "",
+    known: str = "",
+    before: Mapping[str, int] | None = None,
+) -> Source:
+    header = next((raw for _, raw in cut if raw.startswith(b"MSH")), None)
     if header is None:
         raise Untranslatable("there is no MSH segment", "MSH")
-    delimiters = _delimiters(header)
+    delimiters = _delimiters(header[3:9])
     codec = known or codec_of(_declared(header, delimiters), content, legacy)
-    lines, continued = _lines(pieces, delimiters, codec)
+    lines, continued = _lines(cut, delimiters, codec, before)
     closed = content.endswith((b"\r", b"\n"))
-    if not closed and len(pieces[-1][1]) < 3:
+    if not closed and len(cut[-1][1]) < 3:
         raise Untranslatable("the message breaks off after this segment", lines[-1].place)
     return Source(delimiters, codec, lines, closed, continued)
 
@@ -81,17 +84,23 @@ def unframed(body: bytes) -> tuple[bytes, int]:
     return inner.removeprefix(b"\xef\xbb\xbf"), start + 1 + 3 * inner.startswith(b"\xef\xbb\xbf")
 
 
-def _pieces(content: bytes, start: int) -> list[tuple[int, bytes]]:
-    pieces, position = [], 0
-    for found in _SEGMENT_ENDS.finditer(content):
-        pieces.append((start + position, content[position : found.start()]))
-        position = found.end()
-    pieces.append((start + position, content[position:]))
-    return [(offset, raw) for offset, raw in pieces if raw.strip()]
+def pieces(content: bytes, start: int) -> list[tuple[int, bytes]]:
+    """The lines that hold something, each with its first byte."""
+    found, position = [], start
+    for part in content.splitlines(keepends=True):
+        raw = part.rstrip(b"\r\n")
+        # Files that were put together leave their byte order marks behind; one before MSH would hide a message.
+        mark = 3 * raw.startswith(b"\xef\xbb\xbf")
+        if raw and not raw.isspace():
+            found.append((position + mark, raw[mark:]))
+        position += len(part)
+    return found
 
 
-def _delimiters(header: bytes) -> Delimiters:
-    signs = header[3:9].decode("latin-1")
+@lru_cache(maxsize=64)
+def _delimiters(start: bytes) -> Delimiters:
+    """The encoding characters, from what follows ``MSH``."""
+    signs = start.decode("latin-1")
     separator, marks = signs[:1], signs[1:].split(signs[:1] or "|", maxsplit=1)[0]
     used = separator + marks
     if len(marks) < 1 or len(set(used)) != len(used) or any(c.isalnum() or c.isspace() for c in used):
@@ -122,40 +131,51 @@ def _parse_wide(body: bytes, codec: str) -> Source:
     except UnicodeDecodeError as error:
         raise Untranslatable("bytes that are not of the declared character set", "MSH-18") from error
     content, start = unframed(text.encode())
-    source = _cut(_pieces(content, start), content, known="utf-8")
+    source = _cut(pieces(content, start), content, known="utf-8")
     whole = text.encode()
-    lines = tuple(
-        replace(line, offset=len(whole[: line.offset].decode().encode(codec)) // 2, ascii=False)
-        for line in source.lines
-    )
+    lines = tuple(line._replace(offset=len(whole[: line.offset].decode().encode(codec)) // 2) for line in source.lines)
     return replace(source, codec=codec, lines=lines)
 
 
 def _lines(
-    pieces: list[tuple[int, bytes]], delimiters: Delimiters, codec: str
+    cut: list[tuple[int, bytes]], delimiters: Delimiters, codec: str, before: Mapping[str, int] | None
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    grouped: list[tuple[int, list[str]]] = []
-    for offset, raw in pieces:
-        text = decoded(raw, codec)
-        if _NAME.fullmatch(text[:3]) and text[3:4] in (delimiters.field, ""):
-            grouped.append((offset, [text]))
-        elif grouped and grouped[-1][1][0][:3] != "MSH":
-            # A line break inside a field, sent unescaped, cut the segment: it is put together again.
-            grouped[-1][1].append(text)
-        else:
-            raise Untranslatable("a line that is no segment", "MSH")
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(before)
     lines: list[Line] = []
-    for offset, parts in grouped:
-        counts[parts[0][:3]] += 1
-        lines.append(_line("\n".join(parts), (counts[parts[0][:3]], offset), delimiters))
-    _check_batch(counts, lines)
-    broken = (line.place for line, (_, parts) in zip(lines, grouped, strict=True) if len(parts) > 1)
+    broken: list[str] = []
+    for offset, parts in _grouped(cut, delimiters, codec):
+        name = parts[0][:3]
+        counts[name] = number = counts.get(name, 0) + 1
+        lines.append(_line("\n".join(parts), (number, offset), delimiters))
+        if len(parts) > 1:
+            broken.append(lines[-1].place)
+    if before is None:
+        _check_batch(counts, lines)
     return tuple(lines), tuple(broken)
+
+
+def _grouped(cut: list[tuple[int, bytes]], delimiters: Delimiters, codec: str) -> list[tuple[int, list[str]]]:
+    """Each segment as text, with its first byte, in the pieces that line breaks cut it into."""
+    grouped: list[tuple[int, list[str]]] = []
+    try:
+        for offset, raw in cut:
+            text = raw.decode(codec)
+            if _NAME.fullmatch(text[:3]) and text[3:4] in (delimiters.field, ""):
+                grouped.append((offset, [text]))
+            elif grouped and grouped[-1][1][0][:3] != "MSH":
+                # A line break inside a field, sent unescaped, cut the segment: it is put together again.
+                grouped[-1][1].append(text)
+            else:
+                raise Untranslatable("a line that is no segment", "MSH")
+    except UnicodeDecodeError as error:
+        raise Untranslatable("bytes that are not of the declared character set", "MSH-18") from error
+    return grouped
 
 
 def _check_batch(counts: Counter[str], lines: list[Line]) -> None:
     """Several messages need the envelope of a batch, the same encoding characters, and the number it says."""
+    if counts["MSH"] == 1 and "BTS" not in counts:
+        return
     if counts["MSH"] > 1 and not counts["FHS"] + counts["BHS"]:
         raise Untranslatable("more than one message; send them one at a time or as a batch", "MSH[2]")
     headers = [line for line in lines if line.name == "MSH"]
@@ -172,4 +192,4 @@ def _line(text: str, at: tuple[int, int], delimiters: Delimiters) -> Line:
     fields = text.split(delimiters.field)
     if fields[0] in HEADERS and len(fields) > 1:
         fields.insert(1, delimiters.field)
-    return Line(fields[0], at[0], tuple(fields), at[1], text.isascii())
+    return Line(fields[0], f"{fields[0]}[{at[0]}]", tuple(fields), at[1])

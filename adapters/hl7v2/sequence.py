@@ -5,7 +5,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading41
 
 import re
 
-_HEADER = re.compile(rb"(?:^|[\r\n\x0b])(?:\xef\xbb\xbf)?(MSH[^\r\n]*)")
+_HEADER = re.compile(rb"(?:^|[\r\n\x0b])(?:\xef\xbb\xbf)?(MSH[^\r\n]+)")
 
 
 def sequence(body: bytes) -> str:

@@ -73,3 +73,24 @@ def test_a_draft_without_resources_is_an_empty_transaction():
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_an_id_is_the_uuid_of_what_the_hospital_says(key):
     assert resource_id("bai-chay", "Patient", key) == str(uuid5(NAMESPACE, f"bai-chay|Patient|{key}"))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.dictionaries(st.text("ab", min_size=1), VALUES))
+def test_what_is_put_in_comes_out_as_what_is_added(elements):
+    put, added = Draft("h"), Draft("h")
+    put.put("Patient", "1", elements)
+    added.add("Patient", "1", elements)
+
+    assert put.bundle() == added.bundle()
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.dictionaries(st.text("ab", min_size=1), VALUES))
+def test_what_was_put_in_and_is_taken_up_again_is_looked_through(late):
+    draft = Draft("h")
+    draft.put("Patient", "1", {"active": True}, clean=True)
+    draft.live("Patient", "1")["late"] = late
+    (entry,) = draft.bundle()["entry"]
+
+    assert list(empties(entry["resource"])) == []

@@ -52,3 +52,18 @@ def test_a_field_is_held_once_it_was_seen():
 
     assert tally.holds("A")
     assert not tally.holds("B")
+
+
+def test_a_field_that_is_entered_with_a_reason_is_ignored_and_without_one_unmapped():
+    tally = Tally()
+    tally.enter("A", "because")
+    tally.enter("B")
+
+    assert [(line.fate, line.reason) for line in tally.close()] == [(Fate.IGNORED, "because"), (Fate.UNMAPPED, "")]
+
+
+def test_a_mapping_wins_over_the_reason_a_field_is_entered_with():
+    tally = Tally()
+    tally.enter("A", "because").take("Patient/1#name")
+
+    assert [(line.fate, line.reason) for line in tally.close()] == [(Fate.MAPPED, "")]

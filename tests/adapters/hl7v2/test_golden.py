@@ -4,7 +4,7 @@ FHIR_GATEWAY_WRITE_GOLDEN=1 writes the files anew; read them before committing.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -55,3 +55,21 @@ def test_a_bad_fixture_is_refused_with_its_place(case: Path, translate: Callable
 @pytest.mark.parametrize("case", CASES, ids=names(CASES))
 def test_a_fixture_says_what_it_shows(case: Path) -> None:
     assert (case / "README.md").read_text(encoding="utf-8").startswith("# ")
+
+
+def containers(element: object) -> Iterator[object]:
+    if isinstance(element, dict | list):
+        yield element
+        for part in element.values() if isinstance(element, dict) else element:
+            yield from containers(part)
+
+
+@pytest.mark.parametrize("case", GOOD, ids=names(GOOD))
+def test_two_translations_share_nothing_that_can_be_changed(
+    case: Path, translate: Callable[[bytes], Translation]
+) -> None:
+    body = (case / "message.hl7").read_bytes()
+    one, two = (list(containers(translate(body).bundle)) for _ in range(2))
+
+    # What is remembered from message to message, and what stands for every message, is copied into each Bundle.
+    assert len({id(part) for part in (*one, *two)}) == len(one) + len(two)

@@ -53,3 +53,26 @@ def test_two_vaccines_of_one_visit_are_two_shots(translate: Translate, message: 
 
     assert first["id"] != second["id"]
     assert [shot["route"]["coding"][0]["code"] for shot in (first, second)] == ["IM", "PO"]
+
+
+def test_a_refusal_without_a_completion_status_is_no_shot_that_was_given(translate: Translate, message: Build) -> None:
+    translation = translate(message("VXU^V04", PID, "RXA|0|1|20261106||DPT|||||||||||||00^Từ chối^L"))
+
+    assert made(translation, "Immunization")[0]["status"] == "not-done"
+    assert "RXA[1]-20" in [notice.where for notice in translation.notices]
+
+
+def test_a_part_of_a_dose_is_subpotent(translate: Translate, message: Build) -> None:
+    (shot,) = made(translate(message("VXU^V04", PID, "RXA|0|1|20261106||DPT" + "|" * 15 + "PA")), "Immunization")
+
+    assert (shot["status"], shot["isSubpotent"]) == ("completed", True)
+
+
+def test_who_may_have_it_and_who_pays_stand_in_the_shot_too(translate: Translate, message: Build) -> None:
+    rows = [f"OBX|{n}|CWE|{code}^x^LN|{n}|V0{n}^Chương trình^L||||||F" for n, code in ((1, "64994-7"), (2, "30963-3"))]
+    translation = translate(message("VXU^V04", PID, "RXA|0|1|20261106||DPT", *rows))
+    (shot,) = made(translation, "Immunization")
+
+    assert shot["programEligibility"][0]["coding"][0]["code"] == "V01"
+    assert shot["fundingSource"]["coding"][0]["code"] == "V02"
+    assert len(made(translation, "Observation")) == 2

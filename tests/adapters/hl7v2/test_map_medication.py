@@ -84,3 +84,32 @@ def test_what_was_given_has_its_moment_or_its_period(translate: Translate, messa
 
     assert first["effectivePeriod"]["end"] == "2026-11-06T08:30:00+07:00"
     assert second["effectiveDateTime"] == "2026-11-06T09:00:00+07:00"
+
+
+@pytest.mark.parametrize("control", ["DC", "OD", "DR"])
+def test_a_drug_that_is_discontinued_is_stopped_not_cancelled(
+    translate: Translate, message: Build, control: str
+) -> None:
+    body = message("RDE^O11", PID, f"ORC|{control}|TH1", "RXE||PARA|500||mg")
+
+    assert made(translate(body), "MedicationRequest")[0]["status"] == "stopped"
+
+
+def test_a_rhythm_in_the_order_counts_where_the_row_of_the_drug_has_none(translate: Translate, message: Build) -> None:
+    rows = ("ORC|NW|TH1|||||1^BID^D4^^^S", "RXE|^^^20261106080000|PARA|500||mg")
+    (request,) = made(translate(message("RDE^O11", PID, *rows)), "MedicationRequest")
+
+    repeat = request["dosageInstruction"][0]["timing"]["repeat"]
+    assert (repeat["frequency"], repeat["boundsDuration"]["value"], repeat["boundsDuration"]["code"]) == (2, 4, "d")
+    assert request["priority"] == "stat"
+
+
+def test_each_tq1_is_an_instruction_of_its_own(translate: Translate, message: Build) -> None:
+    rows = ("ORC|NW|TH1", "RXE||PARA|500||mg", "TQ1|1|1|QAM", "TQ1|2|2|QHS", "RXR|PO")
+    translation = translate(message("RDE^O11", PID, *rows))
+    (request,) = made(translation, "MedicationRequest")
+
+    first, second = request["dosageInstruction"]
+    assert [one["timing"]["code"]["text"] for one in (first, second)] == ["QAM", "QHS"]
+    assert [one["sequence"] for one in (first, second)] == [1, 2]
+    assert [one["doseAndRate"][0]["doseQuantity"]["value"] for one in (first, second)] == [500, 500]

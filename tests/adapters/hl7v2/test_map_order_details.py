@@ -89,3 +89,24 @@ def test_parents_details_numbers_and_the_call_back_of_an_order(read: Read) -> No
     assert request["orderDetail"][0]["text"] == "Đói"
     assert [mark["value"] for mark in request["identifier"]] == ["P1", "F1", "P9", "G7"]
     assert request["extension"][-1]["valueContactPoint"]["value"] == "0203"
+
+
+def test_two_numbers_for_one_order_are_both_kept(translate: Translate, message: Build) -> None:
+    rows = ("PID|1||QN0001^^^22T01^MR||A^B", "ORC|NW|P1^HIS|F9^LAB", "OBR|1|P1|F1^LAB|GLU^Glucose^L")
+    translation = translate(message("OML^O21", *rows))
+    (request,) = (e["resource"] for e in translation.bundle["entry"] if "ServiceRequest" in e["request"]["url"])
+
+    assert [one["value"] for one in request["identifier"]] == ["P1", "F1", "F9"]
+    assert request["identifier"][0]["assigner"]["display"] == "HIS"
+    targets = {account.place: account.targets for account in translation.ledger}
+    assert targets["ORC[1]-3[1].1"] == (f"ServiceRequest/{request['id']}#identifier[2].value",)
+
+
+def test_the_ledger_of_a_secrecy_code_leads_to_its_label(translate: Translate, message: Build) -> None:
+    orc = "ORC|NW|P1|F1" + "|" * 25 + "R^Restricted^HL70177"
+    translation = translate(message("OML^O21", "PID|1||QN0001^^^22T01^MR||A^B", orc, "OBR|1|P1|F1|GLU^Glucose^L"))
+    (request,) = (e["resource"] for e in translation.bundle["entry"] if "ServiceRequest" in e["request"]["url"])
+
+    assert [label["code"] for label in request["meta"]["security"]] == ["R"]
+    targets = {account.place: account.targets for account in translation.ledger}
+    assert targets["ORC[1]-28[1].1"] == (f"ServiceRequest/{request['id']}#meta.security.code",)

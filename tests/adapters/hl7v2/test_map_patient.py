@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.contract import Resource, Translation
+from adapters.contract import Fate, Resource, Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -141,3 +141,32 @@ def test_the_facility_a_patient_is_registered_with_is_a_logical_link(translate: 
     patient = translate(body).bundle["entry"][1]["resource"]
 
     assert patient["generalPractitioner"][0]["identifier"]["value"] == "22T91"
+
+
+@pytest.mark.parametrize(("said", "known"), [("female", "female"), ("Male", "male"), ("OTHER", "other")])
+def test_the_sex_may_be_said_in_a_word(patient: Patient, said: str, known: str) -> None:
+    assert patient(f"PID|1||QN1^^^22T01^MR||A^B|||{said}")["gender"] == known
+
+
+def test_a_driving_licence_says_what_it_is_who_issued_it_and_until_when(patient: Patient) -> None:
+    licence = patient("PID|1||QN1^^^22T01^MR||A^B" + "|" * 15 + "B2-01^Quảng Ninh^20301231")["identifier"][1]
+
+    assert licence["type"]["coding"][0]["code"] == "DL"
+    assert (licence["value"], licence["assigner"]["display"]) == ("B2-01", "Quảng Ninh")
+    assert licence["period"] == {"end": "2030-12-31"}
+
+
+def test_a_use_that_nobody_knows_is_not_called_mapped(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A28", "PID|1||QN1^^^22T01^MR||A^B" + "|" * 8 + "0203^ZZ^PH~0912^ORN^CP"))
+    targets = {account.place: account.targets for account in translation.ledger}
+
+    assert targets["PID[1]-13[1].2"] == ()
+    assert [one["use"] for one in translation.bundle["entry"][1]["resource"]["telecom"]] == ["home", "mobile"]
+
+
+def test_a_value_of_control_characters_alone_is_left_out_with_its_reason(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A28", "PID|1||QN1^^^22T01^MR|\\X00\\|A^B"))
+    (account,) = (one for one in translation.ledger if one.place == "PID[1]-4[1]")
+
+    assert (account.fate, account.targets) == (Fate.IGNORED, ())
+    assert account.reason

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import Fate, Translation, Untranslatable
+from adapters.contract import Fate, Resource, Translation, Untranslatable
+from adapters.settle import leads
 from fhir_gateway.fhir import validation
 
 ROOT = Path(__file__).parents[3]
@@ -141,7 +142,14 @@ def faults(translation: Translation) -> list[str]:
     places = [account.place for account in translation.ledger]
     found += ["a place twice"] if len(places) != len(set(places)) else []
     found += ["mapped to nothing"] if any(a.fate is Fate.MAPPED and not a.targets for a in translation.ledger) else []
-    return found
+    made = {f"{e['resource']['resourceType']}/{e['resource']['id']}": e["resource"] for e in entries}
+    targets = ((a.place, *target.split("#", 1)) for a in translation.ledger for target in a.targets)
+    return [*found, *(f"{p}: no {path} in {record}" for p, record, path in targets if not stands(made, record, path))]
+
+
+def stands(made: dict[str, Resource], record: str, path: str) -> bool:
+    """What the ledger claims is there."""
+    return leads(made.get(record), path.split(".") if path else [])
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -15,6 +15,7 @@ from adapters.hl7v2 import sequence
         (b"MSH|^~\\&|HIS|22T01|||||ADT^A01|1|P|2.5|\r", ""),
         (b"MSH|^~\\&|HIS|22T01|||||ADT^A01|1|P|2.5|a17\r", ""),
         (b"PID|1\r", ""),
+        (b"MSH", ""),
     ],
 )
 def test_the_count_is_read_from_every_header(body, expected):

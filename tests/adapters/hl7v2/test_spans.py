@@ -54,9 +54,9 @@ def test_every_leaf_of_a_fixture_reads_as_the_adapter_read_it():
 
 
 def _texts(segment):
-    for values in segment._fields.values():
-        for value in values:
-            yield from ((account.place, text) for account, text in value._leaves.values())
+    for number in segment.sent:
+        for value in segment.values(number):
+            yield from ((account.place, text) for account, text in value.values())
 
 
 def test_the_control_number_is_of_the_message_around_the_byte():
