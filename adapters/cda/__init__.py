@@ -13,6 +13,7 @@ from adapters.cda.parse import PREFIXES, looks_like_cda, parse
 from adapters.contract import Message, Resource, Span, Translation, Unit, Untranslatable
 from adapters.draft import Draft
 from adapters.places import Finder
+from adapters.settle import settle
 
 NAME = "cda"
 MEDIA_TYPES = frozenset({"application/hl7-cda+xml", "application/cda+xml", "application/xml", "text/xml"})
@@ -49,7 +50,10 @@ def translate(message: Message) -> Translation:
     document(chart)
     bundle = chart.draft.bundle()
     units = (_unit(chart.scope, bundle, is_revision(source.root)),) if document_scope(source.root) else ()
-    return Translation(bundle, source.tally.close(), tuple(chart.notices), units)
+    ledger = source.tally.close()
+    if chart.draft.rewritten:
+        settle(ledger, bundle, chart.draft.rewritten)
+    return Translation(bundle, ledger, tuple(chart.notices), units)
 
 
 def _unit(scope: str, bundle: Resource, revises: bool) -> Unit:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from adapters.cda.node import Node
 from adapters.cda.parse import Document
-from adapters.contract import Hospital, Notice, Resource
+from adapters.contract import Account, Hospital, Notice, Resource
 from adapters.draft import Draft, pruned
 
 Link = tuple[str, str]
 """A resource of this Bundle: its type and local key."""
+_bare = object.__new__
 
 
 @dataclass(slots=True)
@@ -35,18 +36,22 @@ class Chart:
     def link(self, link: Link, display: str = "") -> Resource:
         return self.draft.reference(*link, display or None)
 
+    def add(self, link: Link, elements: Resource) -> None:
+        """Add a resource to the Bundle or complete one added before."""
+        self.draft.add(*link, elements, clean=True)
+
     def subject(self) -> Resource:
         return self.link(("Patient", self.patient))
 
     def spot(self, link: Link) -> "Spot":
-        return Spot(self, f"{link[0]}/{self.draft.id(*link)}", "")
+        return Spot(self, f"{link[0]}/{self.draft.id(*link)}")
 
     def notice(self, where: str, text: str) -> None:
         self.notices[Notice(where, text)] = None
 
     def known(self, link: Link, element: str) -> list[Resource]:
         """What an earlier mention of the same resource already put into one of its lists."""
-        return list(self.draft.add(*link, {}).get(element, []))
+        return list(self.draft.live(*link).get(element, []))
 
     def fact_key(self, resource_type: str, signature: str, number: str, statement: Node) -> str:
         """The key of a fact: what it states, counted when different facts of one document state the same.
@@ -71,48 +76,54 @@ class Chart:
 class Spot:
     """A place in a FHIR resource; reading a source field through it writes the ledger line."""
 
-    __slots__ = ("_path", "_resource", "_silent", "chart")
+    __slots__ = ("_dot", "_here", "_silent", "chart")
 
-    def __init__(self, chart: Chart, resource: str, path: str, silent: bool = False) -> None:
+    def __init__(self, chart: Chart, resource: str, silent: bool = False) -> None:
         self.chart = chart
+        self._here = f"{resource}#"
+        self._dot = ""
         self._silent = silent
-        self._resource = resource
-        self._path = path
 
     @property
     def resource_type(self) -> str:
-        return self._resource.partition("/")[0]
+        return self._here.partition("/")[0]
 
     def at(self, path: str) -> "Spot":
-        return Spot(self.chart, self._resource, f"{self._path}.{path}" if self._path else path, self._silent)
+        # Without a call of __init__: a document asks for some 1,500 of these.
+        spot = _bare(Spot)
+        spot.chart, spot._silent, spot._dot = self.chart, self._silent, "."
+        spot._here = f"{self._here}{self._dot}{path}"
+        return spot
 
     def silent(self) -> "Spot":
         """The same place for a look at the value that leaves no line in the ledger."""
-        return Spot(self.chart, self._resource, self._path, silent=True)
+        spot = _bare(Spot)
+        spot.chart, spot._silent, spot._dot, spot._here = self.chart, True, self._dot, self._here
+        return spot
 
     def attribute(self, node: Node, name: str, path: str = "") -> str:
         """The attribute's value, entered as mapped to this place."""
         value = node.attributes.get(name, "")
-        if value:
-            self._take(f"{node.place}/@{name}", path)
+        if value and not self._silent:
+            line = node.lines.get(name) or self._line(node, name)
+            line.take(f"{self._here}{self._dot}{path}" if path else self._here)
         return value
 
     def text(self, node: Node, path: str = "") -> str:
         """The element's own text, entered as mapped to this place."""
-        if node.text:
-            self._take(node.place, path)
+        if node.text and not self._silent:
+            self._line(node, "").take(f"{self._here}{self._dot}{path}" if path else self._here)
         return node.text
 
     def narrative(self, node: Node, path: str = "") -> str:
-        if node.narrative:
-            self._take(node.place, path)
+        if node.narrative and not self._silent:
+            self._line(node, "").take(f"{self._here}{self._dot}{path}" if path else self._here)
         return node.narrative
 
-    def _take(self, place: str, path: str) -> None:
-        if self._silent:
-            return
-        whole = f"{self._path}.{path}" if self._path and path else self._path or path
-        self.chart.document.tally.take(place, f"{self._resource}#{whole}")
+    def _line(self, node: Node, name: str) -> Account:
+        """The field's line; an element put together from others has none of its own and is looked up by its place."""
+        line = node.lines.get(name)
+        return line or self.chart.document.tally.present(f"{node.place}/@{name}" if name else node.place)
 
 
 def listed(

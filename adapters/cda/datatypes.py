@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/datatypes.html
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from adapters.cda import times
@@ -15,6 +16,7 @@ from adapters.contract import Resource
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 ICD10 = "http://hl7.org/fhir/sid/icd-10"
 
+REMEMBERED = 1024  # roots of codes and numbers: a hospital has some dozens
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _WHO_ICD10 = re.compile(r"([A-Z]\d\d)\.?(\d?)[*†+]?\Z")
@@ -37,6 +39,7 @@ def absence_code(node: Node, spot: Spot, path: str = "") -> str:
     return (translated("absent", flavor) or "unknown") if flavor else ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def root_uri(root: str) -> str:
     """A root as a URI: an OID or UUID as its URN, anything else not at all."""
     if _OID.match(root):
@@ -75,6 +78,8 @@ def concept(node: Node, spot: Spot) -> Resource:
 
 def known_concept(node: Node, spot: Spot) -> Resource:
     """A coded value: source coding, its translations, the standard code where a table has one, and the text."""
+    if node is NOTHING:
+        return {}
     codings = [coding(node, spot.at("coding[0]"))]
     first = 1 if codings[0] else 0
     codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), first)]
@@ -88,7 +93,10 @@ def known_concept(node: Node, spot: Spot) -> Resource:
 
 def _display(codings: list[Resource]) -> str:
     """The words of the sender's own code, else of its first translation that has some."""
-    return next((str(one["display"]) for one in codings if one.get("display")), "")
+    for one in codings:
+        if one.get("display"):
+            return str(one["display"])
+    return ""
 
 
 def required_concept(node: Node, spot: Spot, fallback: Node = NOTHING) -> Resource:
@@ -99,7 +107,7 @@ def required_concept(node: Node, spot: Spot, fallback: Node = NOTHING) -> Resour
 
 
 def _translations(node: Node) -> list[Node]:
-    return [node for node in node.all("translation") if node.get("code")]
+    return [one for one in node.all("translation") if one.get("code")]
 
 
 def _standard(chart: Chart, node: Node, codings: list[Resource]) -> list[Resource]:
@@ -111,8 +119,8 @@ def _standard(chart: Chart, node: Node, codings: list[Resource]) -> list[Resourc
     local = chart.hospital.codes.get(node.get("codeSystem"), {}).get(first["code"])
     if local is not None:
         added.append({"system": local.system, "code": local.code, "display": local.display})
-    who = _WHO_ICD10.match(first["code"])
-    if who and first["system"] == chart.hospital.systems.get("icd10"):
+    who = _WHO_ICD10.match(first["code"]) if first["system"] == chart.hospital.systems.get("icd10") else None
+    if who:
         added.append({"system": ICD10, "code": f"{who[1]}.{who[2]}" if who[2] else who[1]})
     return added
 
@@ -122,6 +130,8 @@ def words(node: Node, spot: Spot) -> str:
     if node.text:
         return spot.text(node)
     reference = node.first("reference")
+    if not reference:
+        return ""
     target = spot.chart.document.anchors.get(reference.get("value").removeprefix("#"), "")
     if target:
         spot.attribute(reference, "value")

@@ -42,7 +42,7 @@ class Setting:
 
 def open_fact(chart: Chart, resource_type: str, statement: Node, code: Node) -> tuple[Link, Spot, Resource]:
     """The link, the place and the first elements of the resource for a statement."""
-    number = next((number_of(node) for node in statement.all("id") if number_of(node)), "")
+    number = next((number for node in statement.all("id") if (number := number_of(node))), "")
     signature = f"{_label(code)}|{_stamp(statement)}"
     link = (resource_type, chart.fact_key(resource_type, signature, number, statement))
     spot = chart.spot(link)
@@ -72,7 +72,11 @@ def status(statement: Node, table: str, spot: Spot, path: str = "status") -> str
 
 def is_negated(statement: Node, spot: Spot, path: str = "") -> bool:
     """Whether the sender states that it is not so; the flag goes where ``path`` says that."""
-    return spot.attribute(statement, "negationInd", path) == "true"
+    said = statement.get("negationInd")
+    if said in {"true", "false"}:
+        # That it is so needs no word of its own: what is stated says it.
+        spot.attribute(statement, "negationInd", path if said == "true" else "")
+    return said == "true"
 
 
 def author(statement: Node, spot: Spot, path: str, concern: Node = NOTHING) -> Resource:
@@ -177,12 +181,13 @@ def link_reasons(chart: Chart) -> None:
         if problem and link[0] in _WITH_REASONS:
             known = chart.known(link, "reasonReference")
             one = chart.link(problem)
-            chart.draft.add(*link, {"reasonReference": known if one in known else [*known, one]})
+            chart.add(link, {"reasonReference": known if one in known else [*known, one]})
 
 
 def related(statement: Node, element: str = "observation") -> list[Node]:
     """The statements nested in this one."""
-    return [node.first(element) for node in statement.all("entryRelationship") if node.first(element)]
+    found = [node.first(element) for node in statement.all("entryRelationship")]
+    return [node for node in found if node is not NOTHING]
 
 
 def with_template(statement: Node, *roots: str) -> Node:
@@ -203,20 +208,18 @@ def part(statement: Node, root: str, code: str) -> Node:
 
 def follows(node: Node, *roots: str) -> bool:
     """Whether the statement follows one of the templates."""
-    return any(template.get("root") in roots for template in node.all("templateId"))
+    followed = [template.attributes.get("root", "") for template in node.all("templateId")]
+    return not set(roots).isdisjoint(followed)
 
 
 def set_aside(node: Node, spot: Spot, reason: str) -> None:
     """Enter the shell of a statement (number, kind, status, narrative link) as left out; what was mapped stays so."""
-    tally = spot.chart.document.tally
-    for shell in (part for name in _SHELL for part in node.all(name)):
-        for field in shell.walk():
-            for name in field.attributes:
-                tally.ignore(f"{field.place}/@{name}", reason)
+    for name in _SHELL:
+        for shell in node.all(name):
+            for field in shell.walk():
+                field.leave_out(reason)
 
 
 def set_status_aside(statement: Node, spot: Spot) -> None:
     """The status of observing a problem is always that it was observed: the problem's own status stands elsewhere."""
-    node = statement.first("statusCode")
-    for name in node.attributes:
-        spot.chart.document.tally.ignore(f"{node.place}/@{name}", OBSERVING)
+    statement.first("statusCode").leave_out(OBSERVING)

@@ -33,9 +33,12 @@ def reading(statement: Node, spot: Spot) -> Resource:
 
 def _value(statement: Node, spot: Spot) -> dict[str, Any]:
     first = statement.first("value")
-    if is_negated(statement, spot, "valueCodeableConcept.text"):
-        return negated(first, spot)
-    return value(first, spot)
+    if statement.get("negationInd") != "true":
+        is_negated(statement, spot, "value")
+        return value(first, spot)
+    found = negated(first, spot)
+    is_negated(statement, spot, next(iter(found)))
+    return found
 
 
 def _judged(statement: Node, spot: Spot) -> dict[str, Any]:

@@ -15,6 +15,7 @@ TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 ABSENT_ID = "names a number that the sender states it does not have"
 
+_CITIZEN, _FORMER_CITIZEN, _INSURED = re.compile("[0-9]{12}"), re.compile("[0-9]{9}"), re.compile("[0-9]{10}")
 _PERSONAL = frozenset({"cccd", "cmnd", "passport"})
 _INSURANCE = frozenset({"bhyt", "bhxh"})
 
@@ -30,14 +31,14 @@ def key_of(chart: Chart, node: Node) -> str:
     if key in _PERSONAL:
         return _personal(value)
     if key in _INSURANCE:
-        return "bhxh" if re.fullmatch(r"[0-9]{10}", value) else "bhyt"
+        return "bhxh" if _INSURED.fullmatch(value) else "bhyt"
     return key
 
 
 def _personal(value: str) -> str:
-    if re.fullmatch(r"[0-9]{12}", value):
+    if _CITIZEN.fullmatch(value):
         return "cccd"
-    return "cmnd" if re.fullmatch(r"[0-9]{9}", value) else "passport"
+    return "cmnd" if _FORMER_CITIZEN.fullmatch(value) else "passport"
 
 
 def identifier(node: Node, spot: Spot) -> Resource:

@@ -61,7 +61,7 @@ def allergy(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "note": notes(statement, spot),
     }
     _set_parts_aside(statement, spot)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 
@@ -80,9 +80,7 @@ def _set_parts_aside(statement: Node, spot: Spot) -> None:
     for node in [one for one in parts if one] + _reaction_nodes(statement):
         set_aside(node, spot, PART)
         _set_parts_aside(node, spot)
-    kind = statement.first("code")
-    for name in kind.attributes:
-        spot.chart.document.tally.ignore(f"{kind.place}/@{name}", PART)
+    statement.first("code").leave_out(PART)
     set_status_aside(statement, spot)
 
 

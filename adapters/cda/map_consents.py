@@ -33,14 +33,14 @@ def directive(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "verification": _verifications(statement, spot),
         "provision": _provision(statement, spot.at("provision")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 
 def _remarks(statement: Node, spot: Spot) -> list[Resource]:
     """Consent has no notes of its own: R4's extension for them."""
     url = "http://hl7.org/fhir/StructureDefinition/note"
-    looked = notes(statement, Spot(spot.chart, "", "", silent=True))
+    looked = notes(statement, Spot(spot.chart, "", silent=True))
     return [{"url": url, "valueAnnotation": note} for note in looked]
 
 

@@ -42,7 +42,7 @@ def _policy(chart: Chart, statement: Node, setting: Setting) -> Link:
         "period": next(filter(None, (period(node, spot.at("period")) for node in times)), {}),
         "payor": _payers(statement, spot) or [absent()],
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 

@@ -39,7 +39,7 @@ def device(chart: Chart, role: Node) -> Link:
         "manufacturer": _maker(role, spot),
         "patient": chart.subject(),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 
@@ -82,5 +82,5 @@ def equipment(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "device": chart.link(device(chart, roles[0])),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]

@@ -50,7 +50,7 @@ def document(chart: Chart) -> None:
     """Everything the document holds, the Composition first."""
     root = chart.document.root
     link = ("Composition", composition_key(chart))
-    chart.draft.add(*link, {})
+    chart.add(link, {})
     spot = chart.spot(link)
     patient(root.first("recordTarget", "patientRole"), chart)
     relatives(chart)
@@ -63,7 +63,7 @@ def document(chart: Chart) -> None:
     if file:
         elements["section"] += unstructured(chart, file, elements, spot)
     link_reasons(chart)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
 
 
 def _header(chart: Chart, root: Node, spot: Spot, stay: Link | None) -> Resource:
@@ -107,7 +107,7 @@ def _date(node: Node, spot: Spot) -> dict[str, Any]:
 def _authors(root: Node, spot: Spot) -> list[Resource]:
     found: list[Resource] = []
     for node in root.all("author"):
-        one = party(node.first("assignedAuthor"), spot.at(f"author[{len(found)}]"))
+        one = party(node.first("assignedAuthor"), spot.at("author"))
         if one and one not in found:
             found.append(one)
         time(node.first("time"), spot.at("date"))

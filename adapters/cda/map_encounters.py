@@ -22,6 +22,7 @@ UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 ACT_CODES = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ACT_CODE = "2.16.840.1.113883.5.4"
 CPT = "2.16.840.1.113883.6.12"
+_FUNCTION = "2.16.840.1.113883.5.88"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 _DIAGNOSIS = "2.16.840.1.113883.10.20.22.4.80"
@@ -47,7 +48,7 @@ def encompassing(chart: Chart, node: Node) -> Link | None:
         "hospitalization": _discharge(node.first("dischargeDispositionCode"), spot),
         **_place(chart, node.first("location", "healthCareFacility"), spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     chart.encounter, chart.stay = link, (when.get("start", ""), when.get("end", ""))
     return link
 
@@ -83,7 +84,7 @@ def _complete(chart: Chart, link: Link, elements: Resource) -> None:
         elements["status"] = live.get("status", "unknown")
     if elements["class"] == UNKNOWN_CLASS:
         elements["class"] = live.get("class", UNKNOWN_CLASS)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
 
 
 def _key(chart: Chart, node: Node) -> str:
@@ -168,7 +169,7 @@ def _diagnoses(chart: Chart, statement: Node, setting: Setting, visit: Link) -> 
     nodes = [(act, node) for act in acts for node in related(act)]
     links = [link for act, node in nodes for link in condition(chart, node, replace(inside, concern=act))]
     for link in links:
-        chart.draft.add(*link, {"encounter": chart.link(visit)})
+        chart.add(link, {"encounter": chart.link(visit)})
     for act in acts:
         set_aside(act, setting.narrative, PART)
     return [{"condition": chart.link(link)} for link in links]
@@ -180,10 +181,17 @@ def _performers(statement: Node, spot: Spot, known: list[Resource]) -> list[Reso
         place = spot.at(f"participant[{len(found)}]")
         individual = party(node.first("assignedEntity"), place.at("individual"), STAFF)
         if individual:
-            kind = known_concept(node.first("sdtc:functionCode"), place.at("type[0]"))
+            kind = _function(node.first("sdtc:functionCode") or node.first("functionCode"), place.at("type[0]"))
             when = period(node.first("time"), place.at("period"))
             found.append({"type": [kind] if kind else [], "individual": individual, "period": when})
     return found
+
+
+def _function(node: Node, spot: Spot) -> Resource:
+    """What somebody was there for, with the code of a participation where the function has one."""
+    kind = known_concept(node, spot)
+    role = translated("participation", node.get("code")) if node.get("codeSystem") == _FUNCTION else ""
+    return {**kind, "coding": [*kind["coding"], {"system": PARTICIPATION, "code": role}]} if role else kind
 
 
 def _places(chart: Chart, statement: Node, known: list[Resource]) -> list[Resource]:

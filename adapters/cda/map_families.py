@@ -11,7 +11,7 @@ from adapters.cda.demographics import spoken
 from adapters.cda.facts import PART, Setting, keep_text, notes, open_fact, part, set_aside, status
 from adapters.cda.map_problems import ONE_ONSET
 from adapters.cda.node import Node
-from adapters.cda.quantities import quantity
+from adapters.cda.quantities import age_of
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
@@ -39,7 +39,7 @@ def family(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "note": notes(statement, spot),
         "condition": [_condition(node, spot.at(f"condition[{n}]"), setting) for n, node in enumerate(observations)],
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 
@@ -95,8 +95,8 @@ def _onset(node: Node, spot: Spot) -> dict[str, Any]:
     """The age at onset where it is told, else the date, which FHIR takes as words."""
     observed = part(node, *_AGE)
     set_aside(observed, spot, PART)
-    age = quantity(observed.first("value"), spot.at("onsetAge"))
-    if age.get("code") in {"a", "mo", "wk", "d"} and age["value"] > 0:
+    age = age_of(observed.first("value"), spot.at("onsetAge"))
+    if age:
         for bound in node.first("effectiveTime").walk():
             if bound.get("value"):
                 spot.chart.document.tally.ignore(f"{bound.place}/@value", ONE_ONSET)

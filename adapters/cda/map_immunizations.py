@@ -62,7 +62,7 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "reaction": _reactions(chart, statement, setting),
         "protocolApplied": _dose_number(statement.first("repeatNumber"), spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     remarks(chart, statement, setting, link)
     return [link]
 

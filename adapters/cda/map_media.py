@@ -34,7 +34,7 @@ def media(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "operator": by[0] if by else {},
         "content": content,
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 

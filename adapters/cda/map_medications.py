@@ -64,7 +64,7 @@ def _medicine(chart: Chart, statement: Node, spot: Spot) -> dict[str, Any]:
         "ingredient": _vehicles(statement, place),
         "batch": {"lotNumber": place.text(material.first("lotNumberText"), "batch.lotNumber")},
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return {"medicationReference": chart.link(link, elements["code"].get("text", ""))}
 
 
@@ -118,7 +118,7 @@ def _statement(chart: Chart, statement: Node) -> Link:
         "note": notes(statement, spot),
     }
     elements["context"] = chart.encounter_at(first_time(elements, "effective"))
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 
@@ -138,7 +138,7 @@ def _administration(chart: Chart, statement: Node, setting: Setting) -> Link:
         "dosage": given(statement, spot.at("dosage")),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 
@@ -162,7 +162,7 @@ def _request(chart: Chart, statement: Node, setting: Setting) -> Link:
         "dispenseRequest": asked_for(statement, spot.at("dispenseRequest")),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 

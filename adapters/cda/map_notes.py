@@ -33,7 +33,7 @@ def clinical_note(chart: Chart, statement: Node, setting: Setting) -> list[Link]
     keep_text(statement, setting)
     elements |= {
         "status": "entered-in-error" if told.get("code") == "nullified" else "current",
-        "docStatus": translated("note_status", spot.attribute(told, "code", "docStatus")),
+        "docStatus": _doc_status(told, spot),
         "type": _type(statement.first("code"), spot),
         "category": [{"coding": [CATEGORY]}],
         "subject": chart.subject(),
@@ -43,8 +43,16 @@ def clinical_note(chart: Chart, statement: Node, setting: Setting) -> list[Link]
         "content": [{"attachment": _attachment(chart, statement.first("text"), spot.at("content[0].attachment"))}],
         "context": _context(chart, statement.first("effectiveTime"), spot.at("context")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
+
+
+def _doc_status(told: Node, spot: Spot) -> str:
+    """How far the note is; what was nullified says so in its status."""
+    found = translated("note_status", told.get("code"))
+    if found or told.get("code") == "nullified":
+        spot.attribute(told, "code", "docStatus" if found else "status")
+    return found
 
 
 def _type(node: Node, spot: Spot) -> Resource:

@@ -45,11 +45,11 @@ def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     if setting.section.kind == "vitals":
         both_oximetries(elements)
     pregnancy(statement, elements, spot)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     nested = [node for node in related(statement) if not due_date(node)]
     members = [member for node in nested for member in observation(chart, node, setting)]
     if members:
-        chart.draft.add(*link, {"hasMember": [chart.link(member) for member in members]})
+        chart.add(link, {"hasMember": [chart.link(member) for member in members]})
     return [link]
 
 
@@ -58,7 +58,7 @@ def remarks(chart: Chart, statement: Node, setting: Setting, link: Link, told: f
     for node in related(statement):
         if not follows(node, *told):
             for made in observation(chart, node, setting):
-                chart.draft.add(*made, {"focus": [chart.link(link)]})
+                chart.add(made, {"focus": [chart.link(link)]})
 
 
 def _device(chart: Chart, statement: Node) -> Resource:
@@ -76,7 +76,7 @@ def panel(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     members = _parts(chart, statement, setting)
     elements["hasMember"] = [chart.link(member) for member in members]
     elements["note"] = notes(statement, spot)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 
@@ -98,7 +98,7 @@ def report(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "specimen": [chart.link(sample)] if sample else [],
         "result": [chart.link(result) for result in results],
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 
@@ -154,7 +154,8 @@ def _joined(chart: Chart, group: list[Node], setting: Setting) -> list[Link]:
         keep_text(node, setting)
     elements |= _opening(chart, first, setting, spot)
     for node in group[1:]:
-        _opening(chart, node, setting, spot)
+        more = _opening(chart, node, setting, spot)
+        elements |= {name: part for name, part in more.items() if name in elements and part and not elements[name]}
     elements |= {
         "code": panel_code({}, "85354-9"),
         "component": [reading(node, spot.at(f"component[{n}]")) for n, node in enumerate(group)],
@@ -162,7 +163,7 @@ def _joined(chart: Chart, group: list[Node], setting: Setting) -> list[Link]:
         "method": concept(first.first("methodCode"), spot.at("method")),
         "note": [note for node in group for note in notes(node, spot)],
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 

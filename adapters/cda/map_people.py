@@ -55,7 +55,7 @@ def patient(role: Node, chart: Chart) -> None:
         "communication": _languages(person, spot),
         "managingOrganization": organization(role.first("providerOrganization"), spot.at("managingOrganization")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
 
 
 def _own_ids(role: Node, chart: Chart) -> list[Node]:
@@ -189,7 +189,7 @@ def general_practitioners(chart: Chart) -> None:
                 for name in ("code", "codeSystem", "displayName"):
                     place.attribute(function, name)
                 place.text(function.first("originalText"))
-    chart.draft.add(*link, {"generalPractitioner": found} if found else {})
+    chart.add(link, {"generalPractitioner": found} if found else {})
 
 
 def relatives(chart: Chart) -> None:
@@ -221,5 +221,5 @@ def related_person(relative: Node, when: Node, chart: Chart) -> Link | None:
         "address": addresses(relative.all("addr"), spot, chart.known(link, "address")),
         "period": period(when, spot.at("period")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link

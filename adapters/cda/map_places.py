@@ -31,7 +31,7 @@ def location(chart: Chart, role: Node, place: Node) -> Link | None:
         "telecom": telecoms(role.all("telecom"), spot, known=chart.known(link, "telecom")),
         "address": address(place.first("addr") or role.first("addr"), spot.at("address")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 

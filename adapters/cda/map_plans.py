@@ -57,7 +57,7 @@ def planned(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "bodySite": _sites(statement, spot),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     remarks(chart, statement, setting, link)
     return [link]
 
@@ -103,7 +103,7 @@ def goal(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "expressedBy": author(statement, spot, "expressedBy"),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     remarks(chart, statement, setting, link)
     return [link]
 
@@ -112,18 +112,17 @@ def _target(statement: Node, spot: Spot) -> list[Resource]:
     """The value to reach and its day; FHIR asks what is measured wherever it says how much (gol-1)."""
     when = statement.first("effectiveTime")
     due = (time(when.first("high"), spot.at("dueDate")) or time(when, spot.at("dueDate")))[:10]
-    found = {f"detail{name[5:]}": one for name, one in _reached(statement, spot).items()}
-    measure = known_concept(statement.first("code"), spot.silent()) if found else {}
-    kept = found if measure else {}
-    return [{"measure": measure, **kept, "dueDate": due}] if kept or due else []
+    measure = known_concept(statement.first("code"), spot.silent())
+    kept = {f"detail{name[5:]}": one for name, one in _reached(statement, spot).items()} if measure else {}
+    return [{"measure": measure if kept else {}, **kept, "dueDate": due}] if kept or due else []
 
 
 def _reached(statement: Node, spot: Spot) -> Resource:
     """The value, where it is of a kind that a goal may have."""
     node = statement.first("value")
     looked = value(node, spot.silent())
-    name = next((name for name in looked if name in _REACHABLE), "")
-    if not name or not known_concept(statement.first("code"), spot.silent()):
+    name = next((name for name, said in looked.items() if name in _REACHABLE and (said or said == 0)), "")
+    if not name:
         return {}
     place = spot.at(f"detail{name[5:]}")
     for part in node.walk():
@@ -149,5 +148,5 @@ def care_plan(chart: Chart, title: str, place: str, links: list[Link]) -> list[L
         "goal": goals,
         "activity": activities,
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]

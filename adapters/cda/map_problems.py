@@ -25,7 +25,7 @@ from adapters.cda.facts import (
 from adapters.cda.identifiers import number_of
 from adapters.cda.map_observations import observation
 from adapters.cda.node import NOTHING, Node
-from adapters.cda.quantities import quantity
+from adapters.cda.quantities import age_of
 from adapters.cda.tables import translated
 from adapters.contract import Resource
 
@@ -70,7 +70,7 @@ def condition(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "asserter": asserter(statement, spot),
         "note": notes(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     chart.problems.update((number_of(node), link) for node in statement.all("id") if number_of(node))
     _beside(chart, statement, setting, link)
     set_status_aside(statement, spot)
@@ -92,9 +92,9 @@ def _beside(chart: Chart, statement: Node, setting: Setting, link: Link) -> None
             set_aside(node, setting.narrative, PART)
         elif node:
             for made in observation(chart, node, setting):
-                chart.draft.add(*made, {"focus": [chart.link(link)]})
+                chart.add(made, {"focus": [chart.link(link)]})
                 evidence += [{"detail": [chart.link(made)]}] if relation.get("typeCode") == "SPRT" else []
-    chart.draft.add(*link, {"evidence": evidence} if evidence else {})
+    chart.add(link, {"evidence": evidence} if evidence else {})
 
 
 def _diagnosis(statement: Node) -> Node:
@@ -128,12 +128,10 @@ def _onset(statement: Node, spot: Spot) -> dict[str, Any]:
     began = start(when, spot.at("onsetDateTime"))
     node = part(statement, *_AGE).first("value")
     if began:
-        for name in node.attributes:
-            spot.chart.document.tally.ignore(f"{node.place}/@{name}", ONE_ONSET)
+        node.leave_out(ONE_ONSET)
         return {"onsetDateTime": began}
-    age = quantity(node, spot.at("onsetAge"))
-    # age-1: an Age has a code of UCUM time.
-    if age.get("code") in {"a", "mo", "wk", "d", "h", "min"} and age["value"] > 0:
+    age = age_of(node, spot.at("onsetAge"))
+    if age:
         return {"onsetAge": age}
     reason = absence(when.first("low"), spot.at("onsetDateTime"))
     return {"_onsetDateTime": reason} if reason else {}

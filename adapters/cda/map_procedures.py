@@ -59,7 +59,7 @@ def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "focalDevice": [{"manipulated": chart.link(device(chart, one))} for one in devices(statement)],
         "usedCode": _methods(statement, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link, *_found(chart, statement, setting, link), *_given(chart, statement, setting, link)]
 
 
@@ -89,7 +89,7 @@ def _found(chart: Chart, statement: Node, setting: Setting, link: Link) -> list[
     own = [statement] if statement.name == "observation" and statement.first("value") else []
     found = [made for node in own + nested for made in observation(chart, node, setting)]
     for made in found:
-        chart.draft.add(*made, {"partOf": [chart.link(link)]})
+        chart.add(made, {"partOf": [chart.link(link)]})
     return found
 
 

@@ -39,7 +39,7 @@ def specimen(chart: Chart, statement: Node) -> Link | None:
         "note": [{"text": text} for text in (name if kind else "", spot.text(desc, _place(kind, name))) if text],
     }
     set_aside(taken, spot, PART)
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 

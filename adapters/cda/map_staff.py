@@ -66,7 +66,7 @@ def _practitioner(entity: Node, spot: Spot) -> Resource:
             entity.all("code"), (place, "qualification"), _qualification, chart.known(link, "qualification")
         ),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     _role(entity, link, chart)
     return chart.link(link, spoken(person.first("name")))
 
@@ -102,7 +102,7 @@ def _role(entity: Node, practitioner: Link, chart: Chart) -> None:
             "code": listed(entity.all("code"), (spot, "code"), concept, chart.known(link, "code")),
             "telecom": telecoms(entity.all("telecom"), spot, known=chart.known(link, "telecom")),
         }
-        chart.draft.add(*link, elements)
+        chart.add(link, elements)
 
 
 def _device(entity: Node, chart: Chart) -> Link:
@@ -122,7 +122,7 @@ def _device(entity: Node, chart: Chart) -> Link:
         "owner": owner,
         "contact": telecoms(entity.all("telecom"), place, "contact", chart.known(link, "contact")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return link
 
 
@@ -154,7 +154,7 @@ def _add_organization(node: Node, link: Link, chart: Chart, ours: bool) -> None:
         "telecom": telecoms(node.all("telecom"), place, known=chart.known(link, "telecom")),
         "address": addresses(node.all("addr"), place, chart.known(link, "address")),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
 
 
 def _aliases(written: Node, spot: Spot, live: Resource) -> list[str]:

@@ -108,13 +108,10 @@ def _statement(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
 def _set_concern_aside(concern: Node, setting: Setting) -> None:
     """The shell of an act that only holds what was mapped from inside it."""
     set_aside(concern, setting.narrative, TRACKING)
-    tally = setting.narrative.chart.document.tally
     for part in (*concern.all("effectiveTime"), *concern.all("author"), *concern.all("priorityCode")):
         for node in part.walk():
-            for name in node.attributes:
-                tally.ignore(f"{node.place}/@{name}", TRACKING)
-            if node.text:
-                tally.ignore(node.place, TRACKING)
+            for line in node.lines.values():
+                line.ignore(TRACKING)
 
 
 def _kind(statement: Node, setting: Setting) -> str:

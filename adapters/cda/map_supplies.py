@@ -60,7 +60,7 @@ def dispense(
         **_handed_over(node.first("effectiveTime"), spot),
         "note": notes(node, spot),
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     return [link]
 
 

@@ -33,7 +33,7 @@ def unstructured(chart: Chart, body: Node, composition: Resource, spot: Spot) ->
         "description": title,
         "content": [{"attachment": attachment}],
     }
-    chart.draft.add(*link, elements)
+    chart.add(link, elements)
     text = {"status": "generated", "div": narrative.escaped(title)}
     return [{"title": title, "code": composition["type"], "text": text, "entry": [chart.link(link)]}]
 
@@ -50,7 +50,7 @@ def _attachment(chart: Chart, file: Node, spot: Spot) -> Resource:
         return {"contentType": media_type}
     binary = ("Binary", chart.scope)
     text = base64.b64encode(content).decode()
-    chart.draft.add(*binary, {"contentType": media_type, "data": text})
+    chart.add(binary, {"contentType": media_type, "data": text})
     chart.spot(binary).text(file, "data")
     digest = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
     url = f"urn:uuid:{chart.draft.id(*binary)}"

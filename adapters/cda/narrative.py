@@ -25,6 +25,9 @@ _STYLES = {"Bold": "font-weight: bold", "Italics": "font-style: italic", "Underl
 _SAFE_LINK = re.compile(r"(?:https?://|#)[^\s\"'<>]*\Z", re.IGNORECASE)
 _SAFE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _SPAN = re.compile(r"[1-9][0-9]{0,2}\Z")
+# Deeper than anybody reads; browsers and validators stop at 64. What is below loses its markup, never its words.
+_DEEPEST = 40
+_WITHIN = frozenset({"caption", "thead", "tbody", "tfoot", "tr", "th", "td", "col", "colgroup", "li"})
 
 
 def xhtml(text: etree._Element) -> str:
@@ -69,26 +72,28 @@ def _local(element: etree._Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _inner(element: etree._Element) -> str:
+def _inner(element: etree._Element, depth: int = 1) -> str:
     """The words and elements inside an element."""
     made = [escape(element.text, quote=False)] if element.text else []
     for child in element.iterchildren(etree.Element):
-        made.append(_element(child))
+        made.append(_element(child, depth))
         if child.tail:
             made.append(escape(child.tail, quote=False))
     return "".join(made)
 
 
-def _element(element: etree._Element) -> str:
+def _element(element: etree._Element, depth: int) -> str:
     name = _local(element)
     if name in _DROPPED_WHOLE:
         return ""
     tag = _list_tag(element) if name == "list" else _TAGS.get(name, "")
+    if depth > _DEEPEST and tag not in _WITHIN:
+        return escape(plain(element), quote=False)
     if not tag or (tag == "caption" and _local_parent(element) != "table"):
-        return _inner(element)
+        return _inner(element, depth)
     if tag in _EMPTY:
         return f"<{tag}/>"
-    return f"<{tag}{_attributes(element, tag)}>{_inner(element)}</{tag}>"
+    return f"<{tag}{_attributes(element, tag)}>{_inner(element, depth + 1)}</{tag}>"
 
 
 def _local_parent(element: etree._Element) -> str:

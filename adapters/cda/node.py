@@ -3,21 +3,53 @@
 https://www.w3.org/TR/xpath-31/#abbrev
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+
+from adapters.contract import Account
+
+_NO_TEXTS: Mapping[str, str] = {}
+_NO_LINES: Mapping[str, Account] = {}
+_NOBODY: "Mapping[str, Node]" = {}
 
 
-# Not frozen: a 100 kB document makes 3,000 of these, and frozen construction alone would take a tenth of its time.
-@dataclass(slots=True, eq=False)
+# Not a dataclass: a 100 kB document makes 3,000 of these, and most hold nothing that needs a container of its own.
 class Node:
-    """One element; falsy when the document does not have it, so that a missing branch reads as empty."""
+    """One element; falsy when the document does not have it, so that a missing branch reads as empty.
 
-    name: str = ""
-    place: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-    children: list["Node"] = field(default_factory=list)
-    narrative: str = ""
+    ``lines`` are its lines of the ledger: each attribute's by its name, that of its own words by an empty name.
+    ``is_plural`` is whether two of its children have the same name.
+    """
+
+    __slots__ = ("_firsts", "attributes", "children", "is_plural", "lines", "name", "narrative", "place", "text")
+
+    def __init__(
+        self,
+        name: str = "",
+        place: str = "",
+        attributes: Mapping[str, str] = _NO_TEXTS,
+        text: str = "",
+        children: "Sequence[Node]" = (),
+    ) -> None:
+        self.name = name
+        self.place = place
+        self.attributes = attributes
+        self.text = text
+        self.narrative = ""
+        self.is_plural = False
+        self.lines = _NO_LINES
+        self.children: Sequence[Node] = ()
+        self._firsts = _NOBODY
+        if children:
+            self.hold(children)
+
+    def hold(self, children: "Sequence[Node]") -> None:
+        """Take these elements as its own, in this order."""
+        self.children = children
+        firsts: dict[str, Node] = {}
+        self._firsts = firsts
+        for child in children:
+            firsts.setdefault(child.name, child)
+        self.is_plural = len(firsts) < len(children)
 
     def __bool__(self) -> bool:
         return bool(self.name)
@@ -25,19 +57,21 @@ class Node:
     def get(self, attribute: str) -> str:
         return self.attributes.get(attribute, "")
 
-    def all(self, name: str) -> list["Node"]:
-        return [child for child in self.children if child.name == name] if self.children else []
+    def all(self, name: str) -> "list[Node]":
+        first = self._firsts.get(name)
+        if first is None:
+            return []
+        # Most elements have no name twice.
+        return [child for child in self.children if child.name == name] if self.is_plural else [first]
 
     def first(self, *path: str) -> "Node":
         """The first element down the path, or an empty one."""
         node = self
         for name in path:
-            for child in node.children:
-                if child.name == name:
-                    node = child
-                    break
-            else:
+            found = node._firsts.get(name)
+            if found is None:
                 return NOTHING
+            node = found
         return node
 
     def states_the_same(self, other: "Node") -> bool:
@@ -46,11 +80,18 @@ class Node:
             return False
         return all(_essence(self.all(name)) == _essence(other.all(name)) for name in _STATED)
 
-    def walk(self) -> Iterator["Node"]:
+    def walk(self) -> "list[Node]":
         """This element and all below it, in document order."""
-        yield self
+        found = [self]
         for child in self.children:
-            yield from child.walk()
+            found += child.walk()
+        return found
+
+    def leave_out(self, reason: str) -> None:
+        """Its attributes are left out on purpose; what was mapped stays so."""
+        for name, line in self.lines.items():
+            if name:
+                line.ignore(reason)
 
 
 NOTHING = Node()
@@ -59,7 +100,7 @@ _STATED = ("value", "effectiveTime", "consumable", "administrationUnitCode")
 _MEANT = ("xsi:type", "code", "value", "unit", "nullFlavor")
 
 
-def _essence(nodes: list[Node]) -> list[tuple[object, ...]]:
+def _essence(nodes: Sequence[Node]) -> list[tuple[object, ...]]:
     """What the elements mean, without their words and translations."""
     bare = [node for node in nodes if node.name not in {"translation", "originalText", "templateId", "id"}]
     return [(node.name, *(node.get(name) for name in _MEANT), _essence(node.children)) for node in bare]

@@ -4,6 +4,8 @@ https://hl7.org/cda/stds/core/2.0.0-sd/
 """
 
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -38,6 +40,8 @@ _STRUCTURAL_ELEMENTS = {
     "seperatableInd": "says whether the statement may be read alone; FHIR resources always may",
     "sequenceNumber": "order inside the message, kept by the order of the result",
 }
+
+ACTIVE_CONTENT = "active content, which no reader is meant to see"
 
 
 @dataclass(slots=True)
@@ -75,7 +79,9 @@ def parse(body: bytes) -> Document:
     if root.tag != f"{{{HL7}}}ClinicalDocument":
         raise Untranslatable("the root element is not ClinicalDocument of urn:hl7-org:v3", "/")
     document = Document(Node())
-    document.root = _Reading(document).element(root, "ClinicalDocument", "/ClinicalDocument", 1)
+    reading = _Reading(document)
+    document.root = reading.element(root, "ClinicalDocument", "", 1)
+    reading.enter(document.root, "/ClinicalDocument")
     return document
 
 
@@ -113,95 +119,108 @@ def _fault(fault: etree.XMLSyntaxError) -> str:
     return f"the XML is cut off or not well-formed ({name})"
 
 
-def _clean(text: str | None) -> str:
-    """One line, composed Unicode: the same letters always as the same code points."""
-    words = text.split() if text else ()
-    line = words[0] if len(words) == 1 else " ".join(words)
-    return line if line.isascii() else unicodedata.normalize("NFC", line)
+class _Lines(dict[str, str]):
+    """Each text of one document on one line in composed Unicode: a document says its codes many times over."""
+
+    def __missing__(self, text: str) -> str:
+        words = text.split()
+        line = words[0] if len(words) == 1 else " ".join(words)
+        self[text] = line = line if line.isascii() else unicodedata.normalize("NFC", line)
+        return line
+
+
+class _Names(dict[object, str]):
+    """Names with a known prefix, or with their namespace spelt out as XPath 3.1 does; empty for what is no element.
+
+    ``unbound`` stands before those without a namespace.
+    """
+
+    def __init__(self, unbound: str) -> None:
+        super().__init__()
+        self._unbound = unbound
+
+    def __missing__(self, tag: object) -> str:
+        if not isinstance(tag, str):
+            return ""
+        namespace, _, local = tag.rpartition("}")
+        prefix = PREFIXES.get(namespace[1:], f"Q{namespace}}}" if namespace else self._unbound)
+        self[tag] = name = prefix + local
+        return name
 
 
 class _Reading:
-    """Turns lxml elements into nodes and enters every field met into the ledger."""
+    """Turns lxml elements into nodes, then enters every field into the ledger.
+
+    Two walks, because lxml makes its elements anew each time they are looked at: the first looks once at each, and the
+    place of an element is known only when its next ones were seen.
+    """
 
     def __init__(self, document: Document) -> None:
         self._anchors = document.anchors
-        self._tally = document.tally
-        self._names: dict[str, str] = {}
+        self._enter = document.tally.enter
+        self._elements, self._attributes = _Names("Q{}"), _Names("")
+        self._lines = _Lines()
+        self._active: list[Node] = []
 
-    def element(self, element: etree._Element, name: str, place: str, depth: int) -> Node:
+    def element(self, element: etree._Element, name: str, outer: str, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise Untranslatable(f"elements are nested deeper than {MAX_DEPTH}", f"line {element.sourceline}")
-        reason = _STRUCTURAL_ELEMENTS.get(name)
-        node = Node(name, place, self._attributes(element, place, reason))
-        if name == "text" and _parent_is_section(element):
+        node, lines, names = Node(name), self._lines, self._attributes
+        attributes: list[tuple[str, str]] = element.items()  # type: ignore[assignment]
+        if attributes:
+            node.attributes = {names[key]: line for key, raw in attributes if (line := lines[raw])}
+        if name == "text" and outer == "section":
             self._narrative(element, node)
             return node
-        # Asked for once: lxml makes its elements anew each time they are looked at.
-        below = list(element)
-        node.text = _own_text(element, below)
-        if node.text:
-            self._enter(place, reason)
-        if below:
-            node.children = self._children(below, place, depth + 1)
+        text = element.text
+        words = [lines[text]] if text else []
+        children = []
+        for child in element:
+            inner = self._elements[child.tag]
+            if inner:
+                children.append(self.element(child, inner, name, depth + 1))
+            tail = child.tail
+            if tail and (line := lines[tail]):
+                words.append(line)
+        if words:
+            node.text = words[0] if len(words) == 1 else " ".join(filter(None, words))
+        if children:
+            node.hold(children)
         return node
 
-    def _children(self, below: list[etree._Element], place: str, depth: int) -> list[Node]:
-        children = [(child, self._name(child.tag)) for child in below if isinstance(child.tag, str)]
-        alike: dict[str, int] = {}
-        for _, name in children:
-            alike[name] = alike.get(name, 0) + 1
-        if len(alike) == len(children):
-            return [self.element(child, name, f"{place}/{name}", depth) for child, name in children]
-        seen = dict.fromkeys(alike, 0)
-        nodes = []
-        for child, name in children:
-            seen[name] += 1
-            where = f"{place}/{name}[{seen[name]}]" if alike[name] > 1 else f"{place}/{name}"
-            nodes.append(self.element(child, name, where, depth))
-        return nodes
-
-    def _attributes(self, element: etree._Element, place: str, reason: str | None) -> dict[str, str]:
-        kept = {}
-        for key, raw in element.items():
-            value, attribute = _clean(str(raw)), str(key)
-            if value:
-                if "{" in attribute:
-                    attribute = self._name(attribute)
-                kept[attribute] = value
-                self._enter(f"{place}/@{attribute}", reason or _STRUCTURAL_ATTRIBUTES.get(attribute))
-        return kept
-
     def _narrative(self, element: etree._Element, node: Node) -> None:
-        """One field a section: its words are one statement to a reader, however many cells they fill."""
         node.narrative = unicodedata.normalize("NFC", narrative.xhtml(element))
-        self._anchors.update((name, _clean(words)) for name, words in narrative.anchors(element))
-        if node.narrative:
-            self._tally.present(node.place)
-        elif "".join(map(str, element.itertext())).strip():
-            self._tally.ignore(node.place, "active content, which no reader is meant to see")
+        self._anchors.update((name, self._lines[words]) for name, words in narrative.anchors(element))
+        if not node.narrative and "".join(map(str, element.itertext())).strip():
+            self._active.append(node)
 
-    def _enter(self, place: str, reason: str | None) -> None:
-        if reason:
-            self._tally.ignore(place, reason)
+    def enter(self, node: Node, place: str) -> None:
+        """Give an element and all below it their places, and their fields lines of the ledger.
+
+        A narrative is one field: its words are one statement to a reader, however many cells they fill.
+        """
+        node.place = place
+        enter, reason = self._enter, _STRUCTURAL_ELEMENTS.get(node.name, "")
+        lines = {}
+        for name in node.attributes:
+            lines[name] = enter(f"{place}/@{name}", reason or _STRUCTURAL_ATTRIBUTES.get(name, ""))
+        if node.text or node.narrative:
+            lines[""] = enter(place, reason)
+        elif self._active and node in self._active:
+            enter(place, ACTIVE_CONTENT)
+        if lines:
+            node.lines = lines
+        if node.is_plural:
+            self._enter_numbered(node.children, place)
         else:
-            self._tally.present(place)
+            for child in node.children:
+                self.enter(child, f"{place}/{child.name}")
 
-    def _name(self, tag: str) -> str:
-        """The name with a known prefix, or with its namespace spelt out as XPath 3.1 does."""
-        if tag not in self._names:
-            namespace, _, local = tag.rpartition("}")
-            prefix = PREFIXES.get(namespace[1:], f"Q{namespace}}}" if namespace else "Q{}")
-            self._names[tag] = prefix + local
-        return self._names[tag]
-
-
-def _own_text(element: etree._Element, below: list[etree._Element]) -> str:
-    """The words that stand in the element itself, between its children."""
-    if not below:
-        return _clean(element.text)
-    return _clean(" ".join([text for text in (element.text, *[child.tail for child in below]) if text]))
-
-
-def _parent_is_section(element: etree._Element) -> bool:
-    parent = element.getparent()
-    return parent is not None and parent.tag == f"{{{HL7}}}section"
+    def _enter_numbered(self, children: Sequence[Node], place: str) -> None:
+        """Those of a name that stands more than once are counted from one."""
+        alike = Counter(child.name for child in children)
+        seen = dict.fromkeys(alike, 0)
+        for child in children:
+            name = child.name
+            seen[name] += 1
+            self.enter(child, f"{place}/{name}[{seen[name]}]" if alike[name] > 1 else f"{place}/{name}")

@@ -35,7 +35,9 @@ def pregnancy(statement: Node, elements: Resource, spot: Spot) -> None:
         return
     codings = [one for one in elements["code"].get("coding", []) if one.get("code") != "ASSERTION"]
     if not any(one.get("code") == STATUS["code"] for one in codings):
-        elements["code"] = {"coding": [STATUS, *codings]}
+        # That the sender gave no code of its own is still said.
+        absent = {name: part for name, part in elements["code"].items() if name == "extension"}
+        elements["code"] = {**absent, "coding": [STATUS, *codings]}
 
 
 def not_known(statement: Node, spot: Spot) -> Resource:

@@ -15,6 +15,7 @@ from adapters.contract import Resource
 UCUM = "http://unitsofmeasure.org"
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
+_TIMES = frozenset({"a", "mo", "wk", "d", "h", "min"})
 _COMMA = re.compile(r"([+-]?[0-9]{1,18}),([0-9]{1,18})\Z")
 _PLAUSIBLE_UCUM = re.compile(r"[A-Za-z0-9%/*.^'\"\[\]{}()_+-]{1,40}\Z")
 
@@ -39,6 +40,12 @@ def quantity(node: Node, spot: Spot) -> Resource:
         return {}
     spot.attribute(node, "value", "value")
     return {"value": value, **unit(node, spot)}
+
+
+def age_of(node: Node, spot: Spot) -> Resource:
+    """An Age; a number without a unit of time is none (age-1), and stays unmapped."""
+    seen = quantity(node, spot.silent())
+    return quantity(node, spot) if seen.get("code") in _TIMES and seen["value"] > 0 else {}
 
 
 def unit(node: Node, spot: Spot) -> Resource:

@@ -6,15 +6,18 @@ https://hl7.org/fhir/R4/datatypes.html#dateTime
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 _STAMP = re.compile(
     r"(?P<year>[0-9]{4})(?:(?P<month>[0-9][0-9])(?:(?P<day>[0-9][0-9])(?:(?P<hour>[0-9][0-9])(?:(?P<minute>[0-9][0-9])"
     r"(?:(?P<second>[0-9][0-9])(?P<fraction>\.[0-9]{1,9})?[0-9]*)?)?)?)?)?(?P<zone>Z|[+-][0-9]{4})?\Z"
 )
+REMEMBERED = 4096  # a document says few stamps many times over, and the next one of the day many of the same
 _ISO = re.compile(r"[0-9]{4}-[0-9][0-9](?:-[0-9][0-9](?:T[0-9:.]+)?)?")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 
 
+@lru_cache(maxsize=REMEMBERED)
 def moment(stamp: str, offset: str) -> str:
     """A date, or a time with zone (``offset`` when the stamp has none); empty when the stamp is not a time.
 

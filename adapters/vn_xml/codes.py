@@ -1,7 +1,10 @@
 """National code lists and values as FHIR concepts: the source's code and words first, a standard beside them."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
 
 from adapters.contract import Hospital, Resource
 from adapters.vn_xml.fields import rows_of
@@ -15,7 +18,6 @@ ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-ABSENT: Resource = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 ORIGINAL_TEXT = "http://hl7.org/fhir/StructureDefinition/originalText"
 
 _LISTS = {
@@ -24,6 +26,7 @@ _LISTS = {
         "KET_QUA_DTRI", "MA_LOAI_RV", "MA_LYDO_CT", "MA_LOAI_KCB", "MA_NHOM", "GIOI_TINH", "PP_VO_CAM", "MA_DANTOC",
     )
 }  # fmt: skip
+_UNLISTED: Mapping[str, Any] = {}
 _UCUM = {row["unit"]: row["ucum"] for row in rows_of("units")}
 _WORDS = {row["text"]: row for row in rows_of("qualitative")}
 _ICD10 = re.compile(r"([A-Z]\d\d)\.?(\d{0,2})[†*+]?")
@@ -33,13 +36,19 @@ _COMPARATORS = {"≤": "<=", "≥": ">="}
 
 def national(hospital: Hospital, element: str) -> str:
     """The system of an element's own code list; a hospital may name another under the same key."""
+    key, system = _key_and_system(element)
+    return hospital.systems.get(key, system)
+
+
+@cache
+def _key_and_system(element: str) -> tuple[str, str]:
     key = element.lower().replace("_", "-")
-    return hospital.systems.get(key, f"urn:vn:byt:{key}")
+    return key, f"urn:vn:byt:{key}"
 
 
-def listed(element: str, code: str) -> dict[str, str]:
-    """The row of a national list; empty for an unknown code."""
-    return _LISTS[element].get(code, {})
+def listed(element: str, code: str) -> Mapping[str, str]:
+    """The row of a national list; empty for an unknown code and for a list that this project does not hold."""
+    return _LISTS.get(element, _UNLISTED).get(code, _UNLISTED)
 
 
 def is_listed(element: str, code: str) -> bool:
@@ -47,17 +56,44 @@ def is_listed(element: str, code: str) -> bool:
     return element not in _LISTS or code in _LISTS[element]
 
 
+def absent() -> Resource:
+    """What stands where a required value is missing."""
+    return {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
+
+
+def those(*elements: Resource) -> list[Resource]:
+    """The elements that hold something."""
+    return [element for element in elements if element]
+
+
+def worded(coding: list[Resource], text: str) -> Resource:
+    """A concept of codes and words; empty without either."""
+    if not coding:
+        return {"text": text} if text else {}
+    return {"coding": coding, "text": text} if text else {"coding": coding}
+
+
 def concept(hospital: Hospital, element: str, code: str, text: str = "") -> Resource:
     """The code in its national system, what the hospital's table and the standard say, and the source's words."""
-    row = _LISTS.get(element, {}).get(code, {})
-    display = row.get("display", "")
-    coding = [{"system": national(hospital, element), "code": code, "display": display}] if code else []
+    return worded(codings(hospital, element, code), text or listed(element, code).get("display", ""))
+
+
+def codings(hospital: Hospital, element: str, code: str) -> list[Resource]:
+    """A code in its national system, what the hospital's table says of it, and the standard where one is known."""
+    if not code:
+        return []
+    row = listed(element, code)
+    found = [_coding(national(hospital, element), code, row.get("display", ""))]
     local = hospital.codes.get(element, {}).get(code)
     if local:
-        coding.append({"system": local.system, "code": local.code, "display": local.display})
+        found.append(_coding(local.system, local.code, local.display))
     if row.get("standard"):
-        coding.append({"system": row["system"], "code": row["standard"], "display": row["standard_display"]})
-    return {"coding": coding, "text": text or display}
+        found.append(_coding(row["system"], row["standard"], row["standard_display"]))
+    return found
+
+
+def _coding(system: str, code: str, display: str) -> Resource:
+    return {"system": system, "code": code, "display": display} if display else {"system": system, "code": code}
 
 
 def loinc(code: str, display: str, text: str = "") -> Resource:
@@ -71,16 +107,15 @@ def icd10(hospital: Hospital, code: str, text: str = "") -> Resource:
     if shape:
         stem, rest = shape.groups()
         coding.append({"system": ICD10_WHO, "code": f"{stem}.{rest}" if rest else stem})
-    return {"coding": coding, "text": text}
+    return worded(coding, text)
 
 
 def quantity(number: Decimal, unit: str) -> Resource:
     """A Quantity; UCUM only where the unit table has it."""
-    found: Resource = {"value": number, "unit": unit}
+    if not unit:
+        return {"value": number}
     ucum = _UCUM.get(unit)
-    if ucum:
-        found |= {"system": UCUM, "code": ucum}
-    return found
+    return {"value": number, "unit": unit, "system": UCUM, "code": ucum} if ucum else {"value": number, "unit": unit}
 
 
 def decimal_of(text: str) -> Decimal | None:

@@ -38,6 +38,13 @@ class Episode:
     part: str = ""
     parts: dict[str, dict[str, None]] = field(default_factory=dict)
     _row_keys: set[str] = field(default_factory=set)
+    _staff: dict[str, list[Resource]] = field(default_factory=dict)
+    _patient: str = field(init=False)
+    _encounter: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._patient = f"urn:uuid:{self.draft.id('Patient', self.patient_key)}"
+        self._encounter = f"urn:uuid:{self.draft.id('Encounter', self.key)}"
 
     def target(self, resource_type: str, key: str) -> str:
         """``Type/id``, as the ledger names it."""
@@ -48,17 +55,23 @@ class Episode:
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
         """Add to the Bundle; what this episode made is remembered for its labels, and for which table it was made."""
-        resource = self.draft.add(resource_type, key, elements)
+        return self._remembered(resource_type, self.draft.add(resource_type, key, elements))
+
+    def put(self, resource_type: str, key: str, elements: Resource) -> Resource:
+        """As ``add`` of what was built for this resource alone and never holds anything empty below its first level."""
+        return self._remembered(resource_type, self.draft.put(resource_type, key, elements, clean=True))
+
+    def _remembered(self, resource_type: str, resource: Resource) -> Resource:
         self.made[resource["id"]] = resource
         if resource_type not in SHARED:
             self.parts.setdefault(self.part, {})[f"{resource_type}/{resource['id']}"] = None
         return resource
 
     def patient(self) -> Resource:
-        return self.link("Patient", self.patient_key)
+        return {"reference": self._patient}
 
     def encounter(self) -> Resource:
-        return self.link("Encounter", self.key)
+        return {"reference": self._encounter}
 
     def facility(self, code: str) -> Resource:
         """The own facility as a resource, any other by its code alone."""
@@ -80,19 +93,23 @@ class Episode:
     def practitioner(self, code: str, name: str = "") -> Resource:
         """The staff member of a code; a name is added when a table gives it."""
         key = staff_key(code)
-        known = self.draft.has("Practitioner", key)
         if name:
             self.add("Practitioner", key, {**staff_identity(self.hospital, code), "name": [{"text": name}]})
-        elif not known:
+        elif not self.draft.has("Practitioner", key):
             self.add("Practitioner", key, staff_identity(self.hospital, code))
         return self.link("Practitioner", key)
 
     def staff(self, record: Record, name: str, target: str) -> list[Resource]:
         """Everyone of a ``;`` list of staff codes."""
-        codes = [code for code in record.many(name) if code]
-        if codes:
+        text = record.text(name)
+        if not text:
+            return []
+        people = self._staff.get(text)
+        if people is None:
+            people = self._staff[text] = [self.practitioner(code) for code in record.many(name) if code]
+        if people:
             record.take(name, target)
-        return [self.practitioner(code) for code in codes]
+        return [{**person} for person in people]
 
     def row_key(self, record: Record) -> str:
         """MA_LK, table and STT; a number given twice gets the place in the file as well."""
@@ -135,14 +152,15 @@ class Episode:
         if begin and finish and finish < begin[: len(finish)]:
             record.note(end, f"before {start}; left unmapped")
             return {"start": self.time(record, start, f"{target}.start")}
-        return {
+        found = {
             "start": self.time(record, start, f"{target}.start"),
             "end": self.time(record, end, f"{target}.end"),
         }
+        return {edge: time for edge, time in found.items() if time}
 
     def concept(self, record: Record, name: str, target: str, text: str = "") -> Resource:
         """A coded field in its national list; a code that the list does not hold is kept and told."""
         code = record.take(name, target)
         if code and not is_listed(name, code):
             record.note(name, "the code is not in its national list; kept as given")
-        return concept(self.hospital, name, code, text) if code or text else {}
+        return concept(self.hospital, name, code, text)

@@ -41,3 +41,5 @@ TABLE_OF_ROOT |= {row["row"]: row["table"] for row in rows_of("tables")}
 ROW_OF_TABLE = {row["table"]: row["row"] for row in rows_of("tables")}
 ROOTS = frozenset(TABLE_OF_ROOT) | {"GIAMDINHHS"}
 EMPTY: dict[str, Field] = {}
+#: An element that its table does not have.
+UNKNOWN = Field("", "", 0)

@@ -49,8 +49,8 @@ def _service(episode: Episode, row: Record, key: str) -> Resource:
 def _drug(episode: Episode, row: Record, key: str) -> Resource:
     target = episode.begin(row, "MedicationRequest", key)
     path = f"{target}#medicationCodeableConcept"
-    drug = concept(episode.hospital, "MA_THUOC", row.take("MA_THUOC", f"{path}.coding[0].code"))
-    drug["text"] = row.take("TEN_THUOC", f"{path}.text") or drug["text"]
+    code, name = row.take("MA_THUOC", f"{path}.coding[0].code"), row.take("TEN_THUOC", f"{path}.text")
+    drug = concept(episode.hospital, "MA_THUOC", code, name)
     elements = {
         "status": "active",
         "intent": "order",

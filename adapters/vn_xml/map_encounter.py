@@ -76,7 +76,7 @@ def _types(episode: Episode, record: Record, target: str) -> list[Resource]:
     kind = episode.concept(record, "MA_LOAI_KCB", f"{target}#type[0]")
     if kind:
         kind["coding"] = kind["coding"][:1]  # the standard code stands in class
-    entitlement = episode.concept(record, "MA_DOITUONG_KCB", f"{target}#type[1]")
+    entitlement = episode.concept(record, "MA_DOITUONG_KCB", f"{target}#type[{1 if kind else 0}]")
     if record.text("MA_DOITUONG_KCB") == HIV_ENTITLEMENT:
         episode.labels.add("HIV")
     return [kind, entitlement]

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/medicationrequest.html
 """
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ABSENT, concept, decimal_of, quantity
+from adapters.vn_xml.codes import absent, codings, decimal_of, quantity, those, worded
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.records import Record, Take
 from adapters.vn_xml.sensitivity import label_of_drug, restrict
@@ -20,12 +20,11 @@ def _medication(episode: Episode, row: Record, services: dict[str, str]) -> str:
     target = episode.begin(row, "MedicationRequest", key)
     take = row.into(target)
     prescribers = episode.staff(row, "MA_BAC_SI", f"{target}#requester")
-    drug = _drug(episode, row, target)
     elements: Resource = {
         "status": "completed" if row.text("NGAY_TH_YL") else "unknown",
         "intent": "order",
-        "category": [episode.concept(row, "MA_NHOM", f"{target}#category[0]")],
-        "medicationCodeableConcept": drug,
+        "category": those(episode.concept(row, "MA_NHOM", f"{target}#category[0]")),
+        "medicationCodeableConcept": _drug(episode, row, target),
         "subject": episode.patient(),
         "encounter": episode.encounter(),
         "supportingInformation": [*_elsewhere(episode, row, target), *prescribers[1:]],
@@ -34,25 +33,28 @@ def _medication(episode: Episode, row: Record, services: dict[str, str]) -> str:
         "reasonCode": _purpose(episode, row, target, services),
         "basedOn": _based_on(episode, row, target, services),
         "note": _notes(take),
-        "dosageInstruction": [_dosage(episode, row, target)],
-        "dispenseRequest": {"quantity": _amount(row, target)},
+        "dosageInstruction": those(_dosage(episode, row, target)),
+        "dispenseRequest": _dispensed(row, target),
     }
-    resource = episode.add("MedicationRequest", key, elements)
     labels = {label_of_drug(row.text("TEN_THUOC"))}
-    restrict(resource, labels)
-    _administration(episode, row, key, drug)
+    restrict(episode.put("MedicationRequest", key, elements), labels)
+    _administration(episode, row, key, labels)
     return key
 
 
 def _drug(episode: Episode, row: Record, target: str) -> Resource:
     """The ingredient code and the registration number, each in its own system, and the registered name."""
     path = f"{target}#medicationCodeableConcept"
-    found = concept(episode.hospital, "MA_THUOC", row.take("MA_THUOC", f"{path}.coding[0].code"))
-    found["text"] = row.take("TEN_THUOC", f"{path}.text")
-    number = row.take("SO_DANG_KY", f"{path}.coding.code")
-    if number:
-        found["coding"] += concept(episode.hospital, "SO_DANG_KY", number)["coding"]
-    return found if found["coding"] or found["text"] else ABSENT
+    row.take("MA_THUOC", f"{path}.coding[0].code")
+    row.take("TEN_THUOC", f"{path}.text")
+    row.take("SO_DANG_KY", f"{path}.coding.code")
+    return _named(episode, row)
+
+
+def _named(episode: Episode, row: Record) -> Resource:
+    ingredient = codings(episode.hospital, "MA_THUOC", row.text("MA_THUOC"))
+    product = codings(episode.hospital, "SO_DANG_KY", row.text("SO_DANG_KY"))
+    return worded(ingredient + product, row.text("TEN_THUOC")) or absent()
 
 
 def _notes(take: Take) -> list[Resource]:
@@ -64,20 +66,21 @@ def _notes(take: Take) -> list[Resource]:
 
 def _dosage(episode: Episode, row: Record, target: str) -> Resource:
     path = f"{target}#dosageInstruction[0]"
-    return {
+    told = {
         "text": row.take("LIEU_DUNG", f"{path}.text"),
         "patientInstruction": row.take("CACH_DUNG", f"{path}.patientInstruction"),
         "route": episode.concept(row, "DUONG_DUNG", f"{path}.route"),
     }
+    return {name: item for name, item in told.items() if item}
 
 
-def _amount(row: Record, target: str) -> Resource:
+def _dispensed(row: Record, target: str) -> Resource:
     number = decimal_of(row.text("SO_LUONG")) if row.text("SO_LUONG") else None
     if number is None:
         return {}
     path = f"{target}#dispenseRequest.quantity"
     row.take("SO_LUONG", f"{path}.value")
-    return quantity(number, row.take("DON_VI_TINH", f"{path}.unit"))
+    return {"quantity": quantity(number, row.take("DON_VI_TINH", f"{path}.unit"))}
 
 
 def _elsewhere(episode: Episode, row: Record, target: str) -> list[Resource]:
@@ -98,7 +101,7 @@ def _purpose(episode: Episode, row: Record, target: str, services: dict[str, str
     code = row.text("MA_DICH_VU")
     if not code or code in services:
         return []
-    return [episode.concept(row, "MA_DICH_VU", f"{target}#reasonCode[0]")]
+    return those(episode.concept(row, "MA_DICH_VU", f"{target}#reasonCode[0]"))
 
 
 def _based_on(episode: Episode, row: Record, target: str, services: dict[str, str]) -> list[Resource]:
@@ -109,18 +112,17 @@ def _based_on(episode: Episode, row: Record, target: str, services: dict[str, st
     return [episode.link("ServiceRequest", services[code])]
 
 
-def _administration(episode: Episode, row: Record, key: str, drug: Resource) -> None:
+def _administration(episode: Episode, row: Record, key: str, labels: set[str]) -> None:
     target = episode.target("MedicationAdministration", key)
     when = episode.time(row, "NGAY_TH_YL", f"{target}#effectiveDateTime")
     if not when:
         return
     elements = {
         "status": "completed",
-        "medicationCodeableConcept": drug,
+        "medicationCodeableConcept": _named(episode, row),
         "subject": episode.patient(),
         "context": episode.encounter(),
         "effectiveDateTime": when,
         "request": episode.link("MedicationRequest", key),
     }
-    resource = episode.add("MedicationAdministration", key, elements)
-    restrict(resource, {label_of_drug(row.text("TEN_THUOC"))})
+    restrict(episode.put("MedicationAdministration", key, elements), labels)

@@ -82,7 +82,7 @@ def address(episode: Episode, record: Record, name: str, target: str) -> Resourc
 def ethnicity(episode: Episode, code: str) -> Resource:
     """The 1979 list (Sán Dìu is 18); another numbering circulates, so the system and the words always stand by."""
     found = concept(episode.hospital, "MA_DANTOC", code)
-    if found["coding"]:
+    if code:
         found["coding"][0]["system"] = episode.hospital.systems["ethnicity"]
     return {"url": f"{CORE}/vn-ext-ethnicity", "valueCodeableConcept": found}
 

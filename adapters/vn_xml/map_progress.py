@@ -10,7 +10,7 @@ from adapters.contract import Resource
 from adapters.vn_xml.codes import UCUM, decimal_of, loinc
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.fields import rows_of
-from adapters.vn_xml.map_visit import VITAL_SIGNS, observation
+from adapters.vn_xml.map_visit import observation, vital_signs
 from adapters.vn_xml.records import Record
 
 SIGNS = re.compile(r"CSST\s*<([^<>]*)>")
@@ -36,12 +36,17 @@ def _note(episode: Episode, row: Record) -> list[str]:
         "effectiveDateTime": when,
         "assessor": authors[0] if authors else None,
         "summary": row.take("DIEN_BIEN_LS", f"{target}#summary"),
-        "finding": [{"itemCodeableConcept": {"text": row.take("GIAI_DOAN_BENH", f"{target}#finding[0]")}}],
+        "finding": _stage(row, target),
         "supportingInfo": [*(episode.link("Observation", sign) for sign in signs), *authors[1:]],
         "note": _remarks(row, target),
     }
-    episode.add("ClinicalImpression", key, elements)
+    episode.put("ClinicalImpression", key, elements)
     return signs
+
+
+def _stage(row: Record, target: str) -> list[Resource]:
+    text = row.take("GIAI_DOAN_BENH", f"{target}#finding[0]")
+    return [{"itemCodeableConcept": {"text": text}}] if text else []
 
 
 def _remarks(row: Record, target: str) -> list[Resource]:
@@ -90,6 +95,6 @@ def _add_sign(episode: Episode, row: Record, key: str, value: Resource, when: st
     target = episode.target("Observation", key)
     path = "component" if "component" in value else "valueQuantity"
     row.take("DIEN_BIEN_LS", f"{target}#{path}")
-    elements = observation(episode, value.pop("code"), {**value, "category": [VITAL_SIGNS]}, when=when)
-    episode.add("Observation", key, elements)
+    elements = observation(episode, value.pop("code"), {**value, "category": [vital_signs()]}, when=when)
+    episode.put("Observation", key, elements)
     return key

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/diagnosticreport.html
 """
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ABSENT, concept, value_of
+from adapters.vn_xml.codes import absent, codings, concept, value_of, worded
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_services import Services
 from adapters.vn_xml.records import Record
@@ -47,9 +47,8 @@ def _observation(episode: Episode, row: Record, services: Services) -> str:
         **value,
         "note": _note(row, target, value),
     }
-    restrict(
-        episode.add("Observation", key, elements), {label_of_test(row.text("TEN_CHI_SO")), _ordered_label(ordered)}
-    )
+    labels = {label_of_test(row.text("TEN_CHI_SO")), _ordered_label(ordered)}
+    restrict(episode.put("Observation", key, elements), labels)
     return key
 
 
@@ -71,11 +70,10 @@ def _category(ordered: Record | None) -> list[Resource]:
 def _code(episode: Episode, row: Record, target: str) -> Resource:
     """The index code, else the service's; the index name as written."""
     index = row.take("MA_CHI_SO", f"{target}#code.coding[0].code")
-    found = concept(episode.hospital, "MA_CHI_SO", index)
-    found["text"] = row.take("TEN_CHI_SO", f"{target}#code.text")
-    if not index and not found["text"]:
-        found = concept(episode.hospital, "MA_DICH_VU", row.take("MA_DICH_VU", f"{target}#code.coding[0].code"))
-    return found if found["coding"] or found["text"] else ABSENT
+    name = row.take("TEN_CHI_SO", f"{target}#code.text")
+    if index or name:
+        return worded(codings(episode.hospital, "MA_CHI_SO", index), name)
+    return episode.concept(row, "MA_DICH_VU", f"{target}#code.coding[0].code") or absent()
 
 
 def _value(row: Record, target: str) -> Resource:
@@ -126,7 +124,7 @@ def _report(episode: Episode, code: str, found: list[tuple[str, Record]], servic
         "conclusion": _conclusion(rows, target),
     }
     labels = {label_of_test(row.text("TEN_CHI_SO")) for row in rows}
-    restrict(episode.add("DiagnosticReport", key, elements), {*labels, _ordered_label(ordered)})
+    restrict(episode.put("DiagnosticReport", key, elements), {*labels, _ordered_label(ordered)})
 
 
 def _report_status(rows: list[Record]) -> str:
@@ -147,8 +145,7 @@ def _report_code(episode: Episode, code: str, rows: list[Record], ordered: Recor
     for row in rows:
         row.take("MA_DICH_VU", f"{target}#code.coding[0].code")
     name = ordered.text("TEN_DICH_VU") if ordered else ""
-    found = concept(episode.hospital, "MA_DICH_VU", code, name)
-    return found if found["coding"] or found["text"] else ABSENT
+    return concept(episode.hospital, "MA_DICH_VU", code, name) or absent()
 
 
 def _latest(episode: Episode, rows: list[Record], target: str) -> str:

@@ -6,7 +6,18 @@ https://hl7.org/fhir/R4/servicerequest.html
 from dataclasses import dataclass, field
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ICD9_CM, concept, decimal_of, icd10, listed, national, quantity
+from adapters.vn_xml.codes import (
+    ICD9_CM,
+    codings,
+    concept,
+    decimal_of,
+    icd10,
+    listed,
+    national,
+    quantity,
+    those,
+    worded,
+)
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_conditions import label
 from adapters.vn_xml.map_encounter import bed
@@ -69,11 +80,10 @@ def _bed(episode: Episode, row: Record) -> None:
 
 def _code(episode: Episode, row: Record, target: str) -> Resource:
     """The service code and the ICD-9-CM code of the procedure, with the service's name."""
-    found = concept(episode.hospital, "MA_DICH_VU", row.take("MA_DICH_VU", f"{target}#code.coding[0].code"))
-    found["text"] = row.take("TEN_DICH_VU", f"{target}#code.text")
+    coding = codings(episode.hospital, "MA_DICH_VU", row.take("MA_DICH_VU", f"{target}#code.coding[0].code"))
+    text = row.take("TEN_DICH_VU", f"{target}#code.text")
     row.take("MA_PTTT_QT", f"{target}#code.coding.code")
-    found["coding"] += [{"system": ICD9_CM, "code": code} for code in row.many("MA_PTTT_QT") if code]
-    return found
+    return worded(coding + [{"system": ICD9_CM, "code": code} for code in row.many("MA_PTTT_QT") if code], text)
 
 
 def _reasons(episode: Episode, row: Record, target: str) -> list[Resource]:
@@ -85,7 +95,7 @@ def _reasons(episode: Episode, row: Record, target: str) -> list[Resource]:
 
 
 def _body_site(episode: Episode, row: Record, target: str) -> list[Resource]:
-    return [episode.concept(row, "VI_TRI_TH_DVKT", f"{target}#bodySite[0]")]
+    return those(episode.concept(row, "VI_TRI_TH_DVKT", f"{target}#bodySite[0]"))
 
 
 def _label(episode: Episode, row: Record, resource: Resource) -> None:
@@ -106,7 +116,7 @@ def _request(episode: Episode, row: Record, found: Services) -> None:
     elements: Resource = {
         "status": "completed" if row.text("NGAY_KQ") or row.text("NGAY_TH_YL") else "unknown",
         "intent": "order",
-        "category": [episode.concept(row, "MA_NHOM", f"{target}#category[0]")],
+        "category": those(episode.concept(row, "MA_NHOM", f"{target}#category[0]")),
         "code": _code(episode, row, target),
         "quantityQuantity": _amount(row, target),
         "subject": episode.patient(),
@@ -120,7 +130,7 @@ def _request(episode: Episode, row: Record, found: Services) -> None:
         "bodySite": _body_site(episode, row, target),
         "note": _equipment(row, target),
     }
-    _label(episode, row, episode.add("ServiceRequest", key, elements))
+    _label(episode, row, episode.put("ServiceRequest", key, elements))
 
 
 def _amount(row: Record, target: str) -> Resource:
@@ -168,7 +178,7 @@ def _procedure(episode: Episode, row: Record) -> str:
         "note": [*_ordered(episode, row, target), *_quantity(row, target), *_equipment(row, target)],
         "extension": _anaesthesia(episode, row, target),
     }
-    _label(episode, row, episode.add("Procedure", key, elements))
+    _label(episode, row, episode.put("Procedure", key, elements))
     return key
 
 
@@ -184,14 +194,15 @@ def _performers(episode: Episode, row: Record, target: str) -> list[Resource]:
     if not staff:
         return []
     code = row.take("MA_KHOA", f"{target}#performer.onBehalfOf")
-    behalf = episode.department(code) if code else None
-    return [{"actor": person, "onBehalfOf": behalf} for person in staff]
+    return [
+        {"actor": person, "onBehalfOf": episode.department(code)} if code else {"actor": person} for person in staff
+    ]
 
 
 def _ordered(episode: Episode, row: Record, target: str) -> list[Resource]:
     """Procedure has no order time of its own; it stands in a note with its words."""
     when = episode.time(row, "NGAY_YL", f"{target}#note.time")
-    return [{"time": when, "text": "Thời điểm ra y lệnh"}] if "T" in when else []
+    return [{"time": when, "text": "Thời điểm ra y lệnh"}] if when else []
 
 
 def _quantity(row: Record, target: str) -> list[Resource]:

@@ -6,9 +6,7 @@ from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_patient import is_newborn
 from adapters.vn_xml.times import date_of
 
-VITAL_SIGNS = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]
-}
+OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 BIRTH_WEIGHT = loinc("8339-4", "Birth weight Measured", "Cân nặng khi sinh")
 
 
@@ -34,6 +32,11 @@ def observation(episode: Episode, code: Resource, value: Resource, *, when: str 
     }
 
 
+def vital_signs() -> Resource:
+    """The category of Observations of vital signs."""
+    return {"coding": [{"system": OBSERVATION_CATEGORY, "code": "vital-signs"}]}
+
+
 def _weight(episode: Episode) -> None:
     key = f"{episode.key}|weight"
     amount = decimal_of(episode.head.text("CAN_NANG")) if episode.head.text("CAN_NANG") else None
@@ -42,7 +45,7 @@ def _weight(episode: Episode) -> None:
     target = episode.target("Observation", key)
     episode.head.take("CAN_NANG", f"{target}#valueQuantity.value")
     when = episode.time(episode.head, "NGAY_VAO", f"{target}#effectiveDateTime")
-    value = {"valueQuantity": quantity(amount, "kg"), "category": [VITAL_SIGNS]}
+    value = {"valueQuantity": quantity(amount, "kg"), "category": [vital_signs()]}
     code = loinc("29463-7", "Body weight", "Cân nặng")
     episode.add("Observation", key, observation(episode, code, value, when=when))
 

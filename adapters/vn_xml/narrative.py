@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ABSENT, LOINC
+from adapters.vn_xml.codes import LOINC, absent, worded
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_conditions import condition_keys
 from adapters.vn_xml.records import Record
@@ -52,13 +52,12 @@ def sections(record: Record, target: str, planned: list[Section]) -> list[Resour
 
 def _section(section: Section, paragraphs: list[str]) -> Resource:
     coding = [{"system": LOINC, "code": section.loinc}] if section.loinc else []
-    div = f'<div xmlns="{XHTML}">{"".join(paragraphs)}</div>'
-    return {
+    written: Resource = {
         "title": section.title,
-        "code": {"coding": coding, "text": section.title},
-        "text": {"status": "additional", "div": div},
-        "entry": section.entries,
+        "code": worded(coding, section.title),
+        "text": {"status": "additional", "div": f'<div xmlns="{XHTML}">{"".join(paragraphs)}</div>'},
     }
+    return {**written, "entry": section.entries} if section.entries else written
 
 
 def _paragraph(label: str, text: str) -> str:
@@ -97,7 +96,7 @@ def _dated(episode: Episode, record: Record, document: Document, target: str) ->
     last = own or episode.time(record, "NGAY_RA", f"{target}#date")
     if last:
         return {"date": last}
-    return {"_date": ABSENT}
+    return {"_date": absent()}
 
 
 def diagnosis_links(episode: Episode) -> list[Resource]:

@@ -13,7 +13,7 @@ from lxml import etree
 from adapters.contract import Account, Untranslatable
 from adapters.reading import Reading
 from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
-from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, Field
+from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, UNKNOWN, Field
 from adapters.vn_xml.records import Dossier, Record
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -171,25 +171,24 @@ def _decoded_in_lines(text: str, where: str) -> bytes:
 
 def _dossier(place: str, files: Iterable[File], sender: Record, reading: Reading) -> Dossier:
     tables: dict[str, list[Record]] = {}
-    texts: list[str] = []
+    words: list[str] = []
     for table, root, prefix in files:
-        for record in _records(table, root, f"{prefix}/{table}", reading):
+        for record in _records(table, root, f"{prefix}/{table}", reading, words):
             tables.setdefault(table, []).append(record)
-            texts += [text for text in record.texts() if not text.isascii()]
-    if looks_legacy(" ".join(texts)):
+    if looks_legacy(words):
         reason = "the text reads like TCVN3 or VNI, not Unicode; convert it and send again"
         raise Untranslatable(reason, place or next(iter(tables), "/"))
     return Dossier(place, tables, sender)
 
 
-def _records(table: str, root: Element, place: str, reading: Reading) -> Iterator[Record]:
+def _records(table: str, root: Element, place: str, reading: Reading, words: list[str]) -> Iterator[Record]:
     row_name = ROW_OF_TABLE.get(table, "")
     rows = list(root.iter(f"{{*}}{row_name}")) if row_name else []
     rows = rows or _rows_by_shape(root)
     single = rows == [root]
     for index, row in enumerate(rows, 1):
         where = place if single else f"{place}/{_name(row)}[{index}]"
-        yield _record(table, row, where, reading)
+        yield _record(table, row, where, reading, words)
     if not single:
         _strays(root, place, set(rows), reading)
 
@@ -212,29 +211,34 @@ def _strays(element: Element, place: str, rows: set[Element], reading: Reading) 
             reading.tally.present(path)
 
 
-def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
-    known, present = FIELDS.get(table, EMPTY), reading.tally.present
+def _record(table: str, row: Element, place: str, reading: Reading, words: list[str]) -> Record:
+    known, enter = FIELDS.get(table, EMPTY), reading.tally.enter
     fields: dict[str, str] = {}
     lines: dict[str, Account] = {}
     for child in row:
-        text = _text(child)
+        # What _text and _name do, written out: a long episode has two thousand elements here.
+        text = _text(child) if len(child) else child.text
+        text = text.strip() if text else ""
         if not text:
             continue
-        name = _name(child)
+        is_plain = text.isascii()
+        if not is_plain:
+            text = normalize("NFC", text)
+        tag = child.tag
+        name = tag.rpartition("}")[2] if tag[0] == "{" else tag
         path = f"{place}/{name}"
-        field = known.get(name)
-        if field is None and len(child):
+        field = known.get(name, UNKNOWN)
+        if field is UNKNOWN and len(child):
             _strays(child, path, set(), reading)
         elif name in fields:
             _second(path, reading)
         else:
             fields[name] = text
-            lines[name] = line = present(path)
-            if field is not None:
-                if field.reason:
-                    line.ignore(field.reason)
-                if 0 < field.longest < len(text):
-                    _too_long(field, path, reading)
+            lines[name] = enter(path, field.reason)
+            if not is_plain:
+                words.append(text)
+            if 0 < field.longest < len(text):
+                _too_long(field, path, reading)
     return Record(table, place, fields, reading, lines)
 
 

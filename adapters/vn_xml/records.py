@@ -12,14 +12,13 @@ Take = Callable[[str, str], str]
 class Record:
     """One row of one table: element name to text, and to the field's line of the ledger."""
 
-    __slots__ = ("_fields", "_lines", "_reading", "place", "table", "targets")
+    __slots__ = ("_fields", "_lines", "_reading", "place", "table")
 
     def __init__(
         self, table: str, place: str, fields: dict[str, str], reading: Reading, lines: dict[str, Account]
     ) -> None:
         self.table = table
         self.place = place
-        self.targets: dict[str, list[str]] = {}
         self._fields = fields
         self._lines = lines
         self._reading = reading
@@ -42,11 +41,15 @@ class Record:
 
     def take(self, name: str, target: str) -> str:
         """The field's text, recorded as gone into ``target``."""
-        text = self._fields.get(name, "")
-        if text:
-            self.targets.setdefault(name, []).append(target)
-            self._lines[name].take(target)
+        text = self._fields.get(name)
+        if not text:
+            return ""
+        self._lines[name].take(target)
         return text
+
+    def targets(self, name: str) -> tuple[str, ...]:
+        """Where the field went so far."""
+        return self._lines[name].targets if name in self._lines else ()
 
     def into(self, resource: str) -> Take:
         """A taker of fields for one resource: ``take("HO_TEN", "name[0].text")``."""

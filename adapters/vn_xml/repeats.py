@@ -33,14 +33,15 @@ def repeats(episode: Episode, record: Record, but: tuple[str, ...] = ()) -> None
 
 
 def _repeat(episode: Episode, record: Record, name: str, original: str) -> None:
-    text, truth = record.text(name), episode.head.text(original)
+    text = record.text(name)
     if not text:
         return
+    truth = episode.head.text(original)
     if text == truth or text in episode.head.many(original):
-        for target in episode.head.targets.get(original, []):
+        for target in episode.head.targets(original):
             record.take(name, target)
         return
-    if not truth and (record.targets.get(name) or episode.head.table != "XML1"):
+    if not truth and (record.targets(name) or episode.head.table != "XML1"):
         return
     source = f"{episode.head.table}.{original}"
     record.note(name, f"differs from {source}, which is taken as the truth")

@@ -79,3 +79,25 @@ def _references(value):
     elif isinstance(value, list):
         for item in value:
             yield from _references(item)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_two_translations_share_nothing_that_could_be_changed(name, case):
+    first, second = case(name).bundle, case(name).bundle
+
+    assert not {id(one) for one in objects(first)} & {id(one) for one in objects(second)}
+
+
+def test_a_translation_does_not_depend_on_what_was_translated_before(case):
+    forwards = [case(name) for name in GOOD]
+    backwards = [case(name) for name in reversed(GOOD)]
+
+    assert forwards == backwards[::-1]
+
+
+def objects(value):
+    """Every object and list of a Bundle."""
+    yield value
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            yield from objects(item)

@@ -2,6 +2,8 @@
 
 import base64
 
+import pytest
+
 T = "2.16.840.1.113883.10.20.22.4."
 PERSON = '<id root="1.2" extension="P"/><assignedPerson><name>Phạm An</name></assignedPerson>'
 
@@ -158,3 +160,27 @@ def test_a_translation_of_a_code_is_kept_with_its_own_words(document, translate,
     codings = made(translate(document(entry)), "Condition")[0]["code"]["coding"]
 
     assert [(one["code"], one["display"]) for one in codings] == [("233604007", "Viêm phổi"), ("J18.9", "Pneumonia")]
+
+
+@pytest.mark.parametrize(("function", "role"), [("ATTPHYS", "ATND"), ("DISPHYS", "DIS"), ("PCP", "PPRF")])
+def test_what_somebody_was_there_for_is_a_participation(document, translate, made, r4_problems, function, role):
+    entry = f"""<entry><encounter moodCode="EVN"><id root="1.5" extension="V1"/><code code="99213"
+    codeSystem="2.16.840.1.113883.6.12"/><effectiveTime value="20260105"/><performer><functionCode code="{function}"
+    codeSystem="2.16.840.1.113883.5.88"/><assignedEntity>{PERSON}</assignedEntity></performer></encounter></entry>"""
+    translation = translate(document(entry, loinc="46240-8"))
+
+    codes = made(translation, "Encounter")[0]["participant"][0]["type"][0]["coding"]
+    assert [one["code"] for one in codes] == [function, role]
+    assert r4_problems(translation) == []
+
+
+def test_an_age_without_a_unit_of_time_is_not_called_mapped(document, translate, made, r4_problems):
+    age = f'<entryRelationship><observation><templateId root="{T}31"/><value xsi:type="PQ" value="57" unit="mg"/>'
+    entry = f"""<entry><organizer moodCode="EVN"><subject><relatedSubject><code code="FTH"/></relatedSubject></subject>
+    <component><observation><value xsi:type="CD" code="22298006"/>{age}</observation></entryRelationship></observation>
+    </component></organizer></entry>"""
+    translation = translate(document(entry, loinc="10157-6"))
+
+    assert "onsetAge" not in made(translation, "FamilyMemberHistory")[0]["condition"][0]
+    (account,) = (one for one in translation.ledger if one.place.endswith("entryRelationship/observation/value/@value"))
+    assert account.targets == ()

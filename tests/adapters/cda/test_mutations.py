@@ -14,6 +14,7 @@ import pytest
 from lxml import etree
 
 from adapters.contract import Fate, Translation, Untranslatable
+from adapters.settle import leads
 from fhir_gateway.fhir import validation
 
 ROOT = Path(__file__).parents[3]
@@ -202,9 +203,13 @@ def faults(translation: Translation) -> list[str]:
     places = [account.place for account in translation.ledger]
     found += ["a place twice"] if len(places) != len(set(places)) else []
     found += ["mapped to nothing"] if any(a.fate is Fate.MAPPED and not a.targets for a in translation.ledger) else []
-    known = {f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in translation.bundle["entry"]}
-    targets = {target.partition("#")[0] for account in translation.ledger for target in account.targets}
-    return [*found, *(f"{target}: in the ledger but not in the Bundle" for target in sorted(targets - known))]
+    entries = translation.bundle["entry"]
+    made = {f"{e['resource']['resourceType']}/{e['resource']['id']}": e["resource"] for e in entries}
+    targets = [target.split("#", 1) for account in translation.ledger for target in account.targets]
+    gone = {
+        f"{record}#{path}" for record, path in targets if not leads(made.get(record), path.split(".") if path else [])
+    }
+    return [*found, *(f"{target}: in the ledger but not in the Bundle" for target in sorted(gone))]
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -166,3 +166,11 @@ def test_a_wide_narrative_takes_time_in_step_with_its_size():
 
     seconds(100)
     assert seconds(20_000) < max(seconds(2_000), 0.005) * 60
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("<content>", "</content>"), ("<list><item>", "</item></list>")])
+def test_what_is_nested_too_deep_keeps_its_words_and_loses_its_markup(opened, closed):
+    div = etree.fromstring(xhtml(text(opened * 100 + "đáy" + closed * 100)))
+
+    assert plain(div) == "đáy"
+    assert max(sum(1 for _ in element.iterancestors()) for element in div.iter()) < 60

@@ -17,7 +17,7 @@ from adapters.vn_xml.encoding import looks_legacy, utf8
     ],
 )
 def test_a_legacy_font_is_seen(text):
-    assert looks_legacy(text)
+    assert looks_legacy([text])
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_legacy_font_is_seen(text):
     ],
 )
 def test_unicode_text_is_not_taken_for_a_legacy_font(text):
-    assert not looks_legacy(text)
+    assert not looks_legacy([text])
 
 
 def test_a_tcvn3_file_is_refused_at_its_dossier(translate, fixtures):

@@ -111,3 +111,27 @@ def _links(value):
     if isinstance(value, list):
         for item in value:
             yield from _links(item)
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_two_translations_share_nothing_that_could_be_changed(case, translate):
+    body = (ROOT / case / "message.xml").read_bytes()
+    first, second = translate(body).bundle, translate(body).bundle
+
+    assert not {id(one) for one in objects(first)} & {id(one) for one in objects(second)}
+
+
+def test_a_translation_does_not_depend_on_what_was_translated_before(translate):
+    bodies = [(ROOT / case / "message.xml").read_bytes() for case in GOOD]
+    forwards = [translate(body) for body in bodies]
+    backwards = [translate(body) for body in reversed(bodies)]
+
+    assert forwards == backwards[::-1]
+
+
+def objects(value):
+    """Every object and list of a Bundle."""
+    yield value
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            yield from objects(item)

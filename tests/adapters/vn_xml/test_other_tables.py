@@ -108,3 +108,15 @@ def test_a_file_says_which_tables_of_the_episode_it_states_whole(translate, writ
 
     slip = translate(write({"XML14": [{"MA_LK": "LK1", "NGAY_HEN_KL": "202612080930"}]})).units
     assert [(unit.subject, unit.part) for unit in slip] == [("MA_LK|LK1", "XML14")]
+
+
+def test_the_entitlement_of_a_slip_without_a_kind_of_visit_is_the_first_type(translate, write):
+    translation = translate(write({"XML14": [{"MA_LK": "LK1", "NGAY_HEN_KL": "202612080930", "MA_DOITUONG_KCB": "1"}]}))
+    resources = {
+        f"{e['resource']['resourceType']}/{e['resource']['id']}": e["resource"] for e in translation.bundle["entry"]
+    }
+    (account,) = (one for one in translation.ledger if one.place.endswith("MA_DOITUONG_KCB"))
+
+    record, _, path = account.targets[0].partition("#")
+    assert path == "type[0]"
+    assert resources[record]["type"]
