@@ -15,6 +15,8 @@ Scope = MutableMapping[str, str]
 
 def scope(resource: Resource, outer: Scope) -> Scope:
     """What links inside a resource can point to without a server, by type: ``#id`` and a Bundle's fullUrls."""
+    if "contained" not in resource and resource["resourceType"] != "Bundle":
+        return outer
     own = {f"#{item.get('id')}": str(item["resourceType"]) for item in _contained(resource)}
     if resource["resourceType"] == "Bundle":
         own |= dict(_entries(resource))

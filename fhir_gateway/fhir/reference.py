@@ -138,6 +138,26 @@ def _leading(kind: str) -> Mapping[str, str]:
     return {name: child for name, child in found if not is_primitive(child) or child in _LINKING or child == "xhtml"}
 
 
+def at_home(resource: Resource, base: str) -> Resource:
+    """The resource with references to records of the server at ``base`` as ``Type/id``; not so in a Bundle inside it.
+
+    https://hl7.org/fhir/R4/search.html#reference: a search by the one finds what was written as the other.
+    """
+    return {name: _at_home(item, f"{base}/") for name, item in resource.items()}
+
+
+def _at_home(value: Any, base: str) -> Any:
+    if type(value) is list:
+        return [_at_home(item, base) for item in value]
+    if type(value) is not dict or value.get("resourceType") == "Bundle":
+        return value
+    nearer = {name: _at_home(item, base) for name, item in value.items()}
+    target = value.get("reference")
+    if type(target) is str and target.startswith(base) and parse(rest := target.removeprefix(base)).form == "relative":
+        nearer["reference"] = rest
+    return nearer
+
+
 def _pointed(target: str, mapping: Mapping[str, str]) -> str:
     found = mapping.get(target)
     if found is not None or "#" not in target:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/conformance-rules.html#cardinality, https://hl7.org/fhir
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 from fhir_gateway.fhir.definitions import resource_types, types, valuesets
@@ -103,10 +104,10 @@ def _member_faults(place: Place, demands: Shape, element: Element, scope: Mappin
             yield from _target_faults((place, name, None), allowed, element[name], scope)
     for name, binding in demands.codes.items():
         if name in element:
-            yield from _code_faults((place, name, None), binding, element[name])
+            yield from code_faults((place, name, None), binding, element[name])
     for name in demands.pairs:
-        if name in element:
-            yield from _pair_faults((place, name, None), element[name], element.get(f"_{name}"))
+        if name in element or f"_{name}" in element:
+            yield from _pair_faults((place, name, None), element.get(name), element.get(f"_{name}"))
 
 
 def _choice_faults(place: Place, group: Choice, element: Element) -> Iterator[Issue]:
@@ -142,7 +143,7 @@ def target_type(element: Element, scope: Mapping[str, str]) -> str:
     return found or (stated if isinstance(stated, str) and stated in resource_types() else "")
 
 
-def _code_faults(place: Place, binding: str, concepts: Any) -> Iterator[Issue]:
+def code_faults(place: Place, binding: str, concepts: Any) -> Iterator[Issue]:
     allowed = valuesets()[binding]
     for where, concept in _listed(place, concepts):
         if isinstance(concept, dict) and not any(_is_among(allowed, item) for item in _codings(concept)):
@@ -159,10 +160,11 @@ def _is_among(allowed: Mapping[str, list[str]], coding: Any) -> bool:
 
 
 def _pair_faults(place: Place, values: Any, halves: Any) -> Iterator[Issue]:
-    """A null in a list of primitives stands only where ``_name`` has an extension instead."""
-    if not isinstance(values, list) or None not in values:
+    """A null in a list of primitives stands only where ``_name`` has an extension instead, and the other way round."""
+    ours, others = (each if isinstance(each, list) else [] for each in (values, halves))
+    if None not in ours and len(others) <= len(ours):
         return
-    others = halves if isinstance(halves, list) else []
-    for position, (where, value) in enumerate(_listed(place, values)):
-        if value is None and (position >= len(others) or others[position] is None):
-            yield Issue("null has no extension beside it", spelt(where), "structure")
+    outer, name, _ = place
+    for position, pair in enumerate(zip_longest(ours, others)):
+        if pair == (None, None):
+            yield Issue("null has no extension beside it", spelt((outer, name, position)), "structure")

@@ -78,6 +78,8 @@ def _summary(value: str) -> str:
 
 
 def _elements(value: str, type_: str | None) -> Mapping[str, frozenset[str]] | None:
+    if not value.strip(" ,"):
+        raise BadRequest("_elements names no element", "_elements")
     found: dict[str, set[str]] = {}
     for name in filter(None, (part.strip() for part in value.split(","))):
         owner, dot, element = name.rpartition(".")

@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/validation.html
 
 Datatypes, members and codes by JSON Schema (in Rust), then what a schema cannot say: ``shape``, ``invariants``,
-``narrative``, ``containment``. A resource inside another is checked by its own type's rules, at its own path.
+``narrative``, ``containment``. A resource inside another is checked by its own type's rules, at its own path. Whether
+there is any fault at all is asked first, of ``glance``.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from fhir_gateway.fhir.codec import DEPTH_LIMIT, plain
 from fhir_gateway.fhir.containment import Scope
 from fhir_gateway.fhir.definitions import R4B_ONLY, resource_types
 from fhir_gateway.fhir.elements import Place, nodes, spelt
+from fhir_gateway.fhir.glance import glance
 from fhir_gateway.fhir.invariants import RULES, broken_rules
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
@@ -43,6 +45,11 @@ def validate(resource: Any) -> tuple[Issue, ...]:
     """Every fault of the resource, at most ``ISSUE_LIMIT``; empty when it is R4."""
     if not isinstance(resource, dict):
         return (Issue("a resource is a JSON object", None, "structure"),)
+    return () if _is_right(resource, {}, 1) else read_again(resource)
+
+
+def read_again(resource: Resource) -> tuple[Issue, ...]:
+    """The faults of a resource that a glance did not let pass: with their places and words, none if it is right."""
     if not _is_shallow(resource):
         return (Issue(f"values are nested deeper than {DEPTH_LIMIT}", None, "structure"),)
     found: dict[Issue, None] = {}
@@ -51,6 +58,20 @@ def validate(resource: Any) -> tuple[Issue, ...]:
         if len(found) == ISSUE_LIMIT:
             break
     return tuple(found)
+
+
+def _is_right(resource: Resource, outer: Scope, depth: int) -> bool:
+    """True only when there is no fault. The engine recurses: ``glance`` has refused what is deep where it would."""
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or kind not in resource_types():
+        return False
+    found = glance(kind, resource, depth)
+    if found is None or not _is_valid(kind, resource):
+        return False
+    if "contained" in resource and any(containment.faults(kind, resource)):
+        return False
+    scope = containment.scope(resource, outer)
+    return found.is_right(scope) and all(_is_right(inner, scope, below) for inner, below in found.inside)
 
 
 def _faults(place: Place, resource: Resource, outer: Scope) -> Iterator[Issue]:
@@ -106,7 +127,7 @@ def _is_valid(kind: str, resource: Resource) -> bool:
             return True
     except ValueError:
         pass
-    return validator.is_valid(plain(resource))
+    return _is_shallow(resource) and validator.is_valid(plain(resource))
 
 
 def _beginning(value: Any, left: list[int]) -> Any:
@@ -178,8 +199,12 @@ def _is_shallow(value: Any) -> bool:
     """Looks level by level: what is nested deep must not nest our own calls."""
     level = [value]
     for _ in range(DEPTH_LIMIT + 1):
-        below = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
-        level = [item for item in below if isinstance(item, _NESTED)]
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, _NESTED)
+        ]
         if not level:
             return True
     return False

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_gateway.fhir.reference import Link, Target, links, parse, references, rewrite
+from fhir_gateway.fhir.reference import Link, Target, at_home, links, parse, references, rewrite
 
 URN = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
 
@@ -108,3 +108,23 @@ def test_a_bundle_inside_is_a_scope_of_its_own() -> None:
 
 def test_without_a_mapping_nothing_is_copied() -> None:
     assert rewrite(OBSERVATION, {}) is OBSERVATION
+
+
+def test_an_address_of_this_server_becomes_type_and_id_where_it_is_a_reference() -> None:
+    base = "http://gateway/fhir"
+    sent = {
+        "resourceType": "List",
+        "url": f"{base}/List/1",
+        "subject": {"reference": f"{base}/Patient/1/_history/2"},
+        "entry": [
+            {"item": {"reference": f"{base}/Nothing/1"}},
+            {"item": {"reference": "http://gateway/fhirs/Patient/1"}},
+            {"item": {"reference": "Patient/2"}},
+        ],
+        "contained": [{"resourceType": "Bundle", "entry": [{"link": {"reference": f"{base}/Patient/3"}}]}],
+    }
+
+    nearer = at_home(sent, base)
+
+    assert nearer == sent | {"subject": {"reference": "Patient/1/_history/2"}}
+    assert sent["subject"] != nearer["subject"]

@@ -193,6 +193,9 @@ def test_a_required_primitive_may_have_an_extension_instead_of_a_value() -> None
 def test_a_null_stands_where_only_the_extension_speaks() -> None:
     name = {"given": [None, "A"], "_given": [{"extension": [{"url": "urn:x", "valueCode": "a"}]}, None]}
     assert validate(altered(PATIENT, "name.0", name)) == ()
+    for wrong in ({"given": ["A"], "_given": [None, None, {"id": "x"}]}, {"_given": [None, {"id": "x"}]}):
+        places = {issue.where for issue in validate(altered(PATIENT, "name.0", wrong))}
+        assert places & {"Patient.name[0].given[0]", "Patient.name[0].given[1]"}, wrong
 
 
 def test_a_link_inside_a_bundle_must_meet_a_fitting_type() -> None:

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/bundle.html
 """
 
 from fhir_gateway.fhir.invariants.rule import Element, Rule, distinct, has, listed
+from fhir_gateway.fhir.reference import parse
 
 _REQUESTS = ("batch", "transaction", "history")
 _RESPONSES = ("batch-response", "transaction-response", "history")
@@ -41,6 +42,19 @@ def _full_urls(bundle: Element) -> bool:
     return bundle.get("type") == "history" or distinct(found)
 
 
+def _called_by_ids(bundle: Element) -> bool:
+    """Messages are left alone: HL7's own examples of them call a resource by another id."""
+    return bundle.get("type") == "message" or all(map(_is_called_by_its_id, listed(bundle, "entry")))
+
+
+def _is_called_by_its_id(entry: Element) -> bool:
+    """A new resource, which is posted, has no id yet that its fullUrl could disagree with."""
+    called, resource = parse(entry.get("fullUrl", "")), _inside(entry)
+    if called.form != "absolute" or not called.id or has(entry, "request") or "id" not in resource:
+        return True
+    return (called.type, called.id) == (resource.get("resourceType"), resource["id"])
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "Bundle": (
         Rule(
@@ -64,6 +78,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             lambda b: _every_entry_has(b, "response", _RESPONSES),
         ),
         Rule("bdl-7", "a fullUrl is used twice", _full_urls),
+        Rule("Bundle.entry.fullUrl", "a fullUrl disagrees with the id of its resource", _called_by_ids),
         Rule("bdl-9", "a document needs an identifier with system and value", _is_identified),
         Rule("bdl-10", "a document needs a timestamp", lambda b: b.get("type") != "document" or "timestamp" in b),
         Rule("bdl-11", "a document starts with a Composition", lambda b: _first_is(b, "document", "Composition")),

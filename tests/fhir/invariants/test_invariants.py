@@ -26,6 +26,7 @@ DOCUMENT: Element = {
 }
 REQUEST: Element = {"request": {"method": "GET", "url": "Patient"}}
 RESPONSE: Element = {"response": {"status": "200"}}
+MISCALLED: Element = {"fullUrl": "http://a.vn/Patient/1", "resource": {"resourceType": "Patient", "id": "2"}}
 
 CASES: list[tuple[str, str, Element, Element]] = [
     # class, rule, broken, kept
@@ -60,6 +61,10 @@ CASES: list[tuple[str, str, Element, Element]] = [
     ("Bundle.entry", "bdl-5", {"fullUrl": "urn:a"}, {"resource": {}}),
     ("Bundle.entry", "bdl-8", {"fullUrl": "http://a.vn/Patient/1/_history/2", "resource": {}},
      {"fullUrl": "http://a.vn/Patient/1", "resource": {}}),
+    ("Bundle", "Bundle.entry.fullUrl", {"type": "collection", "entry": [MISCALLED]},
+     {"type": "batch", "entry": [MISCALLED | REQUEST]}),
+    ("Bundle", "Bundle.entry.fullUrl", {"type": "collection", "entry": [MISCALLED | {"fullUrl": "http://a.vn/Group/2"}]},
+     {"type": "message", "entry": [{"resource": {"resourceType": "MessageHeader"}}, MISCALLED]}),
     ("CarePlan.activity", "cpl-3", {"detail": {}, "reference": {}}, {"detail": {}}),
     ("CodeSystem", "csd-1", {"concept": [{"code": "a", "concept": [{"code": "a"}]}]}, {"concept": [{"code": "a"}]}),
     ("Composition.section", "cmp-1", {"title": "x"}, {"text": X}),
