@@ -3,14 +3,15 @@
 https://hl7.org/fhir/R4/auditevent.html
 
 The shape follows IHE's Basic Audit Log Patterns (https://profiles.ihe.net/ITI/BALP/): references, never content;
-a search keeps its query, base64. All events waiting in a process go out as one page (group commit), so the price is
-paid once a batch: they are recorded at the moment the page is, and called after it.
+a search keeps its query, base64. All events waiting in a process are written together (group commit), to its journal
+(``security/journal``) or straight into the store, so the price is paid once a batch. Those of one page are recorded at
+the moment the page is, and called after it.
 """
 
 import asyncio
 import base64
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from fhir_gateway.problem import Problem, Unavailable
 from fhir_gateway.security.access import ACTIONS
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.security.gathering import Gathering
+from fhir_gateway.security.purpose import ACT_REASON, BREAK_THE_GLASS
 
 TYPE = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 INTERACTION = "http://hl7.org/fhir/restful-interaction"
@@ -82,7 +84,8 @@ class Block:
 class Act:
     """What somebody did. ``entities`` and ``patients`` are references; ``status`` is the HTTP status of the answer.
 
-    ``caller`` is None when nobody proved who they are; ``query`` is the search as asked, after the base URL.
+    ``caller`` is None when nobody proved who they are; ``query`` is the search as asked, after the base URL;
+    ``purpose`` is the reason of a doctor who breaks the glass; ``times`` is how often it happened.
     """
 
     interaction: str
@@ -93,6 +96,8 @@ class Act:
     patients: tuple[str, ...] = ()
     query: str = ""
     request: str = ""
+    purpose: str = ""
+    times: int = 1
 
 
 class Appends(Protocol):
@@ -108,14 +113,17 @@ Make = Callable[[str, datetime], Event]
 Draft = tuple[Make, datetime]
 """An event that gets its id from the page it comes to lie on, and the moment of what it tells."""
 Entry = Event | Draft
+Keep = Callable[[Sequence[Entry]], Awaitable[None]]
+"""Makes entries durable elsewhere first; Unavailable when it could not."""
 Waiting = tuple[Entry, asyncio.Future[None]]
 
 
 class Trail:
-    """The events of one process on their way into the store. Belongs to one event loop."""
+    """The events of one process on their way into the store, or the journal before it. Belongs to one event loop."""
 
-    def __init__(self, store: Appends) -> None:
+    def __init__(self, store: Appends, keep: Keep | None = None) -> None:
         self._store = store
+        self._keep = keep or self._append
         self._gathering: Gathering[Waiting] = Gathering(self._write)
 
     async def record(self, *events: Event) -> None:
@@ -136,7 +144,7 @@ class Trail:
     async def _write(self, batch: list[Waiting]) -> None:
         durable = False
         try:
-            await self._store.append(made([entry for entry, _ in batch]))
+            await self._keep([entry for entry, _ in batch])
             durable = True
         except Problem:
             # Told to everybody who waits, below; an error that is no Problem is a fault and ends this task loudly.
@@ -144,6 +152,9 @@ class Trail:
         finally:
             for written in {id(future): future for _, future in batch}.values():
                 _settle(written, durable)
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        await self._store.append(made(entries))
 
 
 def made(entries: Sequence[Entry]) -> list[Event]:
@@ -186,7 +197,8 @@ def audit_event(act: Act, recorded: datetime, gateway: str) -> Resource:
         "action": letter,
         "recorded": time,
         "outcome": _outcome(act.status),
-        "outcomeDesc": f"HTTP {act.status}",
+        "outcomeDesc": f"HTTP {act.status}" + (f", {act.times} times" if act.times > 1 else ""),
+        **_purpose(act.purpose),
         "agent": [_requestor(act, letter in RECORDS_SENT), _server(gateway, letter in RECORDS_SENT)],
         "source": {
             "observer": {"display": gateway},
@@ -195,6 +207,13 @@ def audit_event(act: Act, recorded: datetime, gateway: str) -> Resource:
     }
     entities = _entities(act)
     return {**resource, "entity": entities} if entities else resource
+
+
+def _purpose(reason: str) -> Resource:
+    if not reason:
+        return {}
+    coding = {"system": ACT_REASON, "code": BREAK_THE_GLASS, "display": "break the glass"}
+    return {"purposeOfEvent": [{"coding": [coding], "text": reason}]}
 
 
 def _subtype(interaction: str) -> dict[str, str]:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from fhir_gateway.security.gathering import PATIENCE_SECONDS, Gathering
+from fhir_gateway.security import gathering
+from fhir_gateway.security.gathering import Gathering
 
 pytestmark = pytest.mark.anyio
 
@@ -45,12 +46,13 @@ async def test_who_comes_meanwhile_goes_next() -> None:
     assert road.companies == [[0], [1, 2, 3]]
 
 
-async def test_a_much_smaller_company_waits_a_moment_for_the_others() -> None:
+async def test_a_much_smaller_company_waits_a_moment_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "PATIENCE_SECONDS", 0.5)
     road = Road(0.005)
     road.gathering.join(*range(8))
     await road.until(8)
     road.gathering.join(8)
-    await asyncio.sleep(0.005 + PATIENCE_SECONDS / 4)
+    await asyncio.sleep(0.02)
     road.gathering.join(*range(9, 12))
     await road.until(12)
     assert road.companies == [[*range(8)], [8, 9, 10, 11]]
@@ -80,10 +82,10 @@ async def test_a_journey_that_fails_stops_nobody_after_it() -> None:
             raise ZeroDivisionError
 
     went: list[list[int]] = []
-    gathering: Gathering[int] = Gathering(go)
-    gathering.join(0)
+    these: Gathering[int] = Gathering(go)
+    these.join(0)
     await asyncio.sleep(0.01)
-    gathering.join(1)
+    these.join(1)
     await asyncio.sleep(0.01)
     loop.set_exception_handler(None)
     assert went == [[0], [1]]

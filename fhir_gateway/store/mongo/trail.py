@@ -7,7 +7,7 @@ So no page is written twice, and one that is neither marked nor listed in a bloc
 earlier version wrote lie alone and carry the number of their block themselves.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -18,14 +18,15 @@ from fhir_gateway.problem import Conflict
 from fhir_gateway.store import pages
 from fhir_gateway.store.mongo.connection import PORTION, Document, answering, now, portions
 from fhir_gateway.store.mongo.documents import block_document, event_name, page_name, to_block, to_event
+from fhir_gateway.store.mongo.statements import insert
 from fhir_gateway.store.mongo.transact import Session, Work, transact
-from fhir_gateway.store.mongo.writing import Writer, insert
+from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Block, Commit, Event
 
 LOST_AFTER = timedelta(minutes=10)
 """A mark this old whose page is not there is of a write that failed."""
 
-_FIELDS = dict.fromkeys(("id", "updated", "body", "block", "events.id", "events.body"), 1)
+_FIELDS: Document = dict.fromkeys(("id", "updated", "body", "block", "events.id", "events.body"), 1)
 _STRAYS_AT_ONCE = 200
 
 
@@ -39,6 +40,31 @@ class TrailKeeper:
         if events:
             writer = Writer(self._database, Commit(events=tuple(events)))
             await transact(self._client, Work(writer.write, writer.landed, writer.single))
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """As ``append``, of whole pages of which an earlier try may have brought in some: those stay as they are."""
+        left = _by_page(events)
+        while left:
+            try:
+                await self._bring(left.values())
+                return
+            except Conflict:
+                async with answering():
+                    there = [page["_id"] async for page in self._pages([*left], {"_id": 1})]
+                if not there:
+                    raise
+                left = {name: page for name, page in left.items() if name not in there}
+
+    async def _bring(self, pages_: Collection[Sequence[Event]]) -> None:
+        """Each page in a statement of its own: the embedded engine serves nobody else during a statement."""
+        writers = [Writer(self._database, Commit(events=tuple(page))) for page in pages_]
+
+        async def write(session: Session) -> None:
+            for writer in writers:
+                await writer.write(session)
+
+        # One for all, and in a transaction even if it is alone: a page never lies here without its mark.
+        await transact(self._client, Work(write, writers[0].landed))
 
     async def unsealed(self, limit: int) -> list[Event]:
         async with answering():
@@ -69,9 +95,9 @@ class TrailKeeper:
             await self._database.events.delete_many({"_id": {"$in": [*map(pages.waiting, useless)]}})
         return [there[name] for name in names if name in there and name not in useless]
 
-    async def _pages(self, names: Sequence[str]) -> AsyncIterator[Document]:
+    async def _pages(self, names: Sequence[str], fields: Document = _FIELDS) -> AsyncIterator[Document]:
         for part in portions(names):
-            async for page in self._database.events.find({"_id": {"$in": list(part)}}, _FIELDS):
+            async for page in self._database.events.find({"_id": {"$in": list(part)}}, fields):
                 yield page
 
     async def _numbers(self, names: Sequence[str]) -> dict[str, int]:
@@ -166,3 +192,10 @@ class TrailKeeper:
             async for block in self._database.blocks.find({"pages": {"$in": list(part)}}, {"events": 1}):
                 found |= {*block["events"]}
         return found
+
+
+def _by_page(events: Sequence[Event]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(page_name(event.id), []).append(event)
+    return found
