@@ -20,6 +20,9 @@ gateway     deliver                                         Bundle              
 admin       everything                                      everything                      all
 ==========  ==============================================  ==============================  ===============
 
+"Every hospital" and "all" leave out the secret records of others (``security.sight``): those are seen by the hospital
+that owns them, by whom they were granted to, and by a doctor who breaks the glass for the patient.
+
 Nobody creates, changes, deletes or imports an AuditEvent. A batch or transaction has no rule of its own: ask
 for each entry. A search asks for every type it touches: the one it names, those it includes and chains to.
 """
@@ -30,6 +33,7 @@ from functools import lru_cache
 
 from fhir_gateway.problem import Forbidden
 from fhir_gateway.security.caller import SCOPE, Caller
+from fhir_gateway.security.sight import EVERY_PATIENT, Outsider, Reader
 
 ROLES = ("hospital", "doctor", "central", "population", "auditor", "gateway", "admin")
 
@@ -94,12 +98,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Permission. ``reader`` confines what is found (None: nothing is hidden).
+    """Permission. ``reader`` confines what is found.
 
     ``owner`` is the organization a written record belongs to; a confined caller may replace only its own.
     """
 
-    reader: str | None
+    reader: Reader
     owner: str | None = None
 
 
@@ -140,13 +144,21 @@ def may(caller: Caller, interaction: str, resource_type: str) -> Access:
         raise Forbidden(f"the role {caller.role} may not {interaction} {resource_type}")
     if not any(_covers(scope, SCOPE_LETTERS[action], resource_type) for scope in caller.scopes):
         raise Forbidden(f"the token's scope does not cover {interaction} {resource_type}")
-    return Access(caller.organization if rule.confined else None, caller.organization or None)
+    return Access(caller.organization if rule.confined else _outsider(caller), caller.organization or None)
+
+
+def _outsider(caller: Caller) -> Reader:
+    """Who sees every hospital sees no other's secrets, unless the glass is broken; the admin owns what nobody owns."""
+    if EVERY_PATIENT in caller.unlocked:
+        return None
+    house = caller.organization or ("" if caller.role == "admin" else None)
+    return Outsider(house, caller.unlocked)
 
 
 def may_ingest(caller: Caller, hospital: str) -> Access:
     """As ``may``; a hospital sends in its own name only."""
     access = may(caller, "ingest", "Bundle")
-    if access.reader not in (None, hospital):
+    if isinstance(access.reader, str) and access.reader != hospital:
         raise Forbidden(f"{caller.client} may not send messages of another hospital", "hospital")
     return access
 

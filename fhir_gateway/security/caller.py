@@ -38,13 +38,17 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes this request; ``token`` is its access token's id, empty where it showed a certificate."""
+    """Who makes this request; ``token`` is its access token's id, empty where it showed a certificate.
+
+    ``unlocked`` are the ids of the patients whose secret records it sees in an emergency, or EVERY_PATIENT.
+    """
 
     client: str
     role: str
     organization: str
     scopes: tuple[str, ...] = (EVERY_SCOPE,)
     token: str = ""
+    unlocked: tuple[str, ...] = ()
 
 
 def development_clients(ring: KeyRing, hospitals: Iterable[str] = ()) -> dict[str, Client]:

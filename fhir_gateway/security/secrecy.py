@@ -19,6 +19,8 @@ from fhir_gateway.fhir.resource import Resource
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 RESTRICTED = {"system": CONFIDENTIALITY, "code": "R", "display": "restricted"}
+#: Restricted and very restricted.
+SECRET = frozenset({"R", "V"})
 #: Where a record says what it is about.
 TELLING = ("code", "medicationCodeableConcept", "reasonCode", "valueCodeableConcept", "vaccineCode", "conclusionCode")
 #: Who takes part, and where, is no secret by itself.
@@ -85,6 +87,20 @@ def mark(resource: Resource, labels: set[str]) -> None:
 def is_restricted(resource: Resource) -> bool:
     """Whether a resource carries a category of this table."""
     return any(row.get("code") in DISPLAYS for row in resource.get("meta", {}).get("security", ()))
+
+
+def is_secret(resource: Resource) -> bool:
+    """Whether a record is to be seen by its own hospital alone: restricted, or holding something that is."""
+    marks = resource.get("meta", {}).get("security", ())
+    if any(mark.get("code") in DISPLAYS or _is_confidential(mark) for mark in marks):
+        return True
+    if resource["resourceType"] != "Bundle":
+        return False
+    return any(is_secret(entry["resource"]) for entry in resource.get("entry", ()) if "resource" in entry)
+
+
+def _is_confidential(mark: Resource) -> bool:
+    return mark.get("code") in SECRET and str(mark.get("system", "")).endswith("Confidentiality")
 
 
 def _concepts(resource: Resource) -> Iterator[Resource]:

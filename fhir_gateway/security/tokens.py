@@ -35,6 +35,8 @@ class ReplayGuard(Protocol):
 class TokenDesk:
     """``url`` is the token endpoint as clients see it; ``clock`` gives seconds since 1970.
 
+    ``unlocked`` are the patients whose secret records every caller sees: none, or where the gateway hides nothing all.
+
     A token is bound to ``key`` alone, so that the command line can issue one beside a running gateway.
     """
 
@@ -43,6 +45,7 @@ class TokenDesk:
     url: str
     replays: ReplayGuard
     seconds: int = 300
+    unlocked: tuple[str, ...] = ()
     clock: Callable[[], float] = time.time
     _known: dict[str, tuple[Caller, float]] = field(default_factory=dict)
 
@@ -88,7 +91,7 @@ class TokenDesk:
         client = self.clients.get(name)
         if client is None:
             raise Unauthenticated("no client is registered by that name", "client")
-        return Caller(client.name, client.role, client.organization)
+        return Caller(client.name, client.role, client.organization, unlocked=self.unlocked)
 
     async def _spend(self, client: Client, claims: Mapping[str, Any]) -> None:
         until = datetime.fromtimestamp(claims["exp"] + CLOCK_SKEW_SECONDS, UTC)
@@ -121,7 +124,7 @@ class TokenDesk:
         if letter.header.get("typ") != "at+jwt" or client is None:
             raise Unauthenticated("this is no access token of a registered client", "Authorization")
         scopes = tuple(claims["scope"].split())
-        caller = Caller(client.name, client.role, client.organization, scopes, claims["jti"])
+        caller = Caller(client.name, client.role, client.organization, scopes, claims["jti"], self.unlocked)
         self._remember(token, caller, claims["exp"])
         return caller, claims["exp"]
 

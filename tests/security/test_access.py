@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from fhir_gateway.problem import Forbidden
 from fhir_gateway.security.access import ACTIONS, ROLES, RULES, SCOPE_LETTERS, Access, may, may_ingest
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.sight import EVERY_PATIENT, Outsider
 
 ORGANIZATIONS = {"hospital": "bai-chay", "central": "bach-mai", "doctor": "qn-general", "gateway": "bach-mai"}
 TYPES = ("Patient", "Person", "Observation", "ServiceRequest", "Communication", "Task", "AuditEvent", "Bundle")
 LOOKS = ("read", "vread", "history-instance", "history-type", "history-system", "search-type", "search-system")
+
+WRITES = {"create", "update", "patch", "delete", "$import"}
 
 # The table once more, written by hand from the description: role, interactions, types, reader.
 SEEN = tuple(t for t in TYPES if t != "AuditEvent")
@@ -20,16 +23,16 @@ EXPECTED = (
     ("hospital", ("$export", "$export-file", "$import"), tuple(t for t in SEEN if t != "Person"), "bai-chay"),
     ("hospital", ("move",), ("Task",), "bai-chay"),
     ("hospital", ("ingest",), ("Bundle",), "bai-chay"),
-    ("doctor", (*LOOKS, "$everything"), SEEN, None),
-    ("doctor", ("create",), ("ServiceRequest", "Communication"), None),
-    ("doctor", ("move",), ("Task",), None),
+    ("doctor", (*LOOKS, "$everything"), SEEN, Outsider("qn-general")),
+    ("doctor", ("create",), ("ServiceRequest", "Communication"), Outsider("qn-general")),
+    ("doctor", ("move",), ("Task",), Outsider("qn-general")),
     ("central", (*LOOKS, "$everything"), SEEN, "bach-mai"),
     ("central", ("move",), ("Task",), "bach-mai"),
-    ("population", (*LOOKS, "$export", "$export-file"), ("Patient", "Person"), None),
-    ("auditor", LOOKS, ("AuditEvent",), None),
+    ("population", (*LOOKS, "$export", "$export-file"), ("Patient", "Person"), Outsider(None)),
+    ("auditor", LOOKS, ("AuditEvent",), Outsider(None)),
     ("gateway", ("deliver",), ("Bundle",), "bach-mai"),
-    ("admin", tuple(ACTIONS), SEEN, None),
-    ("admin", tuple(sorted(set(ACTIONS) - {"create", "update", "patch", "delete", "$import"})), ("AuditEvent",), None),
+    ("admin", tuple(ACTIONS), SEEN, Outsider("")),
+    ("admin", tuple(sorted(set(ACTIONS) - WRITES)), ("AuditEvent",), Outsider("")),
 )
 ALLOWED = {
     (role, i, t): reader for role, interactions, types, reader in EXPECTED for i, t in product(interactions, types)
@@ -75,7 +78,7 @@ def test_a_hospital_writes_under_its_own_name() -> None:
 
 
 def test_a_doctor_sees_every_hospital_and_writes_for_one() -> None:
-    assert may(_caller("doctor"), "create", "ServiceRequest") == Access(None, "qn-general")
+    assert may(_caller("doctor"), "create", "ServiceRequest") == Access(Outsider("qn-general"), "qn-general")
 
 
 @pytest.mark.parametrize("role", ["hospital", "central", "gateway"])
@@ -92,8 +95,17 @@ def test_a_hospital_sends_messages_in_its_own_name_only() -> None:
         may_ingest(_caller("hospital"), "san-nhi")
 
 
+def test_who_sees_every_hospital_sees_secrets_only_where_the_glass_is_broken() -> None:
+    opened = Caller("d", "doctor", "qn-general", unlocked=("p",))
+    assert may(opened, "read", "Patient").reader == Outsider("qn-general", ("p",))
+    trusting = Caller("d", "doctor", "qn-general", unlocked=(EVERY_PATIENT,))
+    assert may(trusting, "read", "Patient").reader is None
+    confined = Caller("h", "hospital", "bai-chay", unlocked=(EVERY_PATIENT,))
+    assert may(confined, "read", "Patient").reader == "bai-chay"
+
+
 def test_an_admin_may_send_for_any_hospital() -> None:
-    assert may_ingest(_caller("admin"), "san-nhi").reader is None
+    assert may_ingest(_caller("admin"), "san-nhi").reader == Outsider("")
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role not in ("hospital", "admin")])
