@@ -16,6 +16,7 @@ from fhir_gateway.search.controls import Include
 from fhir_gateway.search.include import ANY
 from fhir_gateway.search.query import Query
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
@@ -88,9 +89,9 @@ async def _pages(desk: Desk, visit: Visit, queries: Sequence[Query], wild: set[s
     return found
 
 
-def _readers(visit: Visit, types: set[str], wild: set[str]) -> dict[str, str | None]:
+def _readers(visit: Visit, types: set[str], wild: set[str]) -> dict[str, Reader]:
     """Who the caller is to each type. Raises Forbidden for a type that was asked for, and leaves out others."""
-    readers: dict[str, str | None] = {}
+    readers: dict[str, Reader] = {}
     for type_ in sorted(types):
         try:
             readers[type_] = may(visit.caller, INTERACTION, type_).reader

@@ -11,6 +11,7 @@ from fhir_gateway.problem import BadRequest, Problem
 from fhir_gateway.records.desk import Author
 from fhir_gateway.search.criteria import Choice, Condition
 from fhir_gateway.search.query import Query, parse
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Records
 
 SEVERAL = 10
@@ -46,9 +47,7 @@ async def matches(
     return [reference for reference in found if reference not in leaving][:2]
 
 
-async def known_matches(
-    store: Records, type_: str, conditions: Iterable[str], reader: str | None
-) -> dict[str, list[str]]:
+async def known_matches(store: Records, type_: str, conditions: Iterable[str], reader: Reader) -> dict[str, list[str]]:
     """``matches`` of those conditions that one search key answers, asked for together; the others are left out."""
     parameters: dict[str, dict[str, str]] = {}
     for condition in conditions:

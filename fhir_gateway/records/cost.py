@@ -13,6 +13,7 @@ from fhir_gateway.problem import Issue, TooCostly
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.search.criteria import Compartment, Composite, Condition, Criterion, Ids, Near, Updated
 from fhir_gateway.search.query import Query
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import costs_the_type, sorts_by_value
 from fhir_gateway.store.port import Plan, Store
 from fhir_gateway.store.ranking import rank
@@ -22,10 +23,10 @@ SELECTIVE = 5
 """A condition of a lower rank leaves few enough to sort."""
 
 _Size = tuple[int, float]
-_sizes: WeakKeyDictionary[Store, dict[tuple[str, str | None], _Size]] = WeakKeyDictionary()
+_sizes: WeakKeyDictionary[Store, dict[tuple[str, Reader], _Size]] = WeakKeyDictionary()
 
 
-async def must_be_affordable(desk: Desk, query: Query, reader: str | None) -> None:
+async def must_be_affordable(desk: Desk, query: Query, reader: Reader) -> None:
     """Raises TooCostly for a search that would look at more than ``desk.scan_limit`` records."""
     if not costs_the_type(query):
         await _must_be_sortable(desk, query, reader)
@@ -38,7 +39,7 @@ async def must_be_affordable(desk: Desk, query: Query, reader: str | None) -> No
         raise TooCostly(text, "_sort" if query.sorts else None)
 
 
-async def _must_be_sortable(desk: Desk, query: Query, reader: str | None) -> None:
+async def _must_be_sortable(desk: Desk, query: Query, reader: Reader) -> None:
     """A sort by a parameter's values looks at every match, so there must not be too many."""
     if not sorts_by_value(query) or min(map(rank, query.criteria)) < SELECTIVE:
         return
@@ -46,7 +47,7 @@ async def _must_be_sortable(desk: Desk, query: Query, reader: str | None) -> Non
         raise TooCostly(f"more than {desk.scan_limit} records match, too many to sort; add a condition", "_sort")
 
 
-async def _size(desk: Desk, type_: str, reader: str | None) -> int:
+async def _size(desk: Desk, type_: str, reader: Reader) -> int:
     """How many records of the type there are, counted up to the limit and remembered for a while."""
     known = _sizes.setdefault(desk.store, {})
     count, until = known.get((type_, reader), (0, 0.0))
@@ -58,7 +59,7 @@ async def _size(desk: Desk, type_: str, reader: str | None) -> int:
     return count
 
 
-async def explained(desk: Desk, queries: Sequence[tuple[Query, str | None]]) -> bytes:
+async def explained(desk: Desk, queries: Sequence[tuple[Query, Reader]]) -> bytes:
     """An OperationOutcome that says how each search runs: conditions in order, index, records looked at."""
     issues = [_issue(query, await desk.store.explain(query, reader)) for query, reader in queries]
     return encode(of_issues(tuple(issues)))

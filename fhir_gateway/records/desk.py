@@ -10,13 +10,13 @@ from typing import Protocol
 from fhir_gateway.records.admission import OPEN, Admission
 from fhir_gateway.search.query import Query
 from fhir_gateway.security.audit import Trail
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Store, Version
+from fhir_gateway.store.sight import sees
 
 ATTEMPTS = 60
 LONGEST_PAUSE_SECONDS = 0.25
 Settle = Callable[[Query], Awaitable[Query]]
-# About 10 ms of work: what a small request may have to wait behind a large one.
-TURN = 16
 
 
 class Terminology(Protocol):
@@ -66,16 +66,21 @@ class Author:
     about other records with the author's own rights; without it such a condition is refused.
     """
 
-    reader: str | None = None
+    reader: Reader = None
     readers: tuple[str, ...] = ()
     settle: Settle | None = field(default=None, compare=False)
 
     def sees(self, version: Version) -> bool:
-        return self.reader is None or self.reader in version.readers
+        return sees(self.reader, version)
 
     def owns(self, version: Version) -> bool:
         """Who was granted a look at a record may not replace it."""
-        return self.reader is None or self.reader == version.owner
+        return self.reader == version.owner if isinstance(self.reader, str) else self.sees(version)
+
+    @property
+    def named(self) -> str:
+        """The party whose conditions are told apart from those of others."""
+        return self.reader if isinstance(self.reader, str) else "*"
 
 
 class Attempts:
@@ -102,9 +107,3 @@ class Attempts:
 def attempts() -> Attempts:
     """``async for _ in attempts()``: leave the loop when the commit is through; it ends when all tries are spent."""
     return Attempts()
-
-
-async def give_way(place: int) -> None:
-    """Called for each resource of a long Bundle: now and then lets other requests have their turn."""
-    if place % TURN == TURN - 1:
-        await asyncio.sleep(0)

@@ -7,12 +7,13 @@ Every page can be read alone: it brings along what its own records refer to, so 
 
 import asyncio
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.problem import BadRequest, Forbidden, Gone, NotFound
+from fhir_gateway.records.care_dates import Care, within
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Touched, Visit, record
 from fhir_gateway.search import cursor
@@ -20,10 +21,12 @@ from fhir_gateway.search.criteria import UNIT, Choice, Compartment, Condition, C
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import compartment, compartment_types
 from fhir_gateway.security.access import may
-from fhir_gateway.store.port import Version
+from fhir_gateway.security.sight import Reader
+from fhir_gateway.store.port import About, Version
 
 INTERACTION = "$everything"
 AT_ONCE = 8
+TRAIL = "AuditEvent"
 SUPPORTING = ("Device", "Endpoint", "HealthcareService", "Location", "Medication", "Organization", "Practitioner",
               "PractitionerRole", "Substance")  # fmt: skip
 """What records refer to and no compartment holds."""
@@ -47,11 +50,13 @@ class Wish:
     since: datetime | None = None
     size: int | None = None
     position: str = ""
+    care: Care | None = None
 
     def asked(self, reference: str) -> tuple[tuple[str, str], ...]:
         """What makes this record's pages one search."""
         since = self.since.isoformat() if self.since else ""
-        return ((INTERACTION, reference), ("_type", ",".join(self.types)), ("_since", since))
+        days = (("start", self.care.start), ("end", self.care.end)) if self.care else ()
+        return ((INTERACTION, reference), ("_type", ",".join(self.types)), ("_since", since), *days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class _Walk:
     desk: Desk
     visit: Visit
     focal: Version
-    since: tuple[Criterion, ...]
+    since: datetime | None
+    care: Care | None = None
 
 
 async def everything(desk: Desk, visit: Visit, reference: str, wish: Wish) -> Portion:
@@ -82,7 +88,7 @@ async def everything(desk: Desk, visit: Visit, reference: str, wish: Wish) -> Po
     start = str(after[0]) if after and after[0] != reference else ""
     size = min(desk.page_size if wish.size is None else max(wish.size, 1), desk.page_limit)
     own = [focal] if not after and _is_wanted(focal, wish) else []
-    walk = _Walk(desk, visit, focal, _since(wish))
+    walk = _Walk(desk, visit, focal, wish.since, wish.care)
     found = [*own, *await _found(walk, _types(focal.type, wish), start, size + 1 - len(own))]
     matches, more = found[:size], len(found) > size
     named = _NAMED if focal.type == "Patient" else _NAMED_OF_A_VISIT
@@ -123,13 +129,9 @@ def _is_wanted(version: Version, wish: Wish) -> bool:
     return wish.since is None or version.updated >= wish.since
 
 
-def _since(wish: Wish) -> tuple[Criterion, ...]:
-    return (Updated((Moment(start=wish.since),)),) if wish.since else ()
-
-
 def _types(focal: str, wish: Wish) -> list[str]:
     """In alphabetical order. The audit trail is no part of a record, unless somebody who may see it asks for it."""
-    wanted = set(wish.types) or (resource_types() - {"AuditEvent"})
+    wanted = set(wish.types) or (resource_types() - {TRAIL})
     return [name for name in compartment_types(focal) if name in wanted and name != focal]
 
 
@@ -143,25 +145,31 @@ def _compartment(focal: Version, name: str) -> Criterion:
 
 async def _found(walk: _Walk, names: Sequence[str], start: str, size: int) -> list[Version]:
     """The records after ``start`` (``Type/id``), by type and id."""
+    readers = {name: reader for name in names for reader in [_reader(walk.visit, name)] if reader != FORBIDDEN}
+    if walk.focal.type == "Patient" and TRAIL not in readers and walk.care is None:
+        return await walk.desk.store.about(About(walk.focal.id, readers, size, start, walk.since))
+    return await _by_type(walk, readers, start, size)
+
+
+async def _by_type(walk: _Walk, readers: Mapping[str, Reader], start: str, size: int) -> list[Version]:
+    """Where each type is asked for by keys of its own."""
     first = start.partition("/")[0]
-    left = [name for name in names if name >= first]
+    left = [name for name in readers if name >= first]
     found: list[Version] = []
     # The type that the page before broke off in will often fill this one too.
     now, left = (left[:1], left[1:]) if start else (left[:AT_ONCE], left[AT_ONCE:])
     while now and len(found) < size:
-        searches = (_of_type(walk, name, start if name == first else "", size - len(found)) for name in now)
-        for versions in await asyncio.gather(*searches):
+        queries = [_of_type(walk, name, start if name == first else "", size - len(found)) for name in now]
+        for versions in await asyncio.gather(*(walk.desk.store.find(one, readers[one.type]) for one in queries)):
             found += versions
         now, left = left[:AT_ONCE], left[AT_ONCE:]
     return found[:size]
 
 
-async def _of_type(walk: _Walk, name: str, after: str, size: int) -> list[Version]:
-    reader = _reader(walk.visit, name)
-    if reader is FORBIDDEN:
-        return []
-    query = Query(name, (_compartment(walk.focal, name), *walk.since), size=size, after=(after,) if after else ())
-    return await walk.desk.store.find(query, reader)
+def _of_type(walk: _Walk, name: str, after: str, size: int) -> Query:
+    since = (Updated((Moment(start=walk.since),)),) if walk.since else ()
+    criteria = (_compartment(walk.focal, name), *since, *within(name, walk.care))
+    return Query(name, criteria, size=size, after=(after,) if after else ())
 
 
 async def supporting(
@@ -195,7 +203,7 @@ FORBIDDEN = ""
 """In place of a reader: no party has an empty name."""
 
 
-def _reader(visit: Visit, name: str) -> str | None:
+def _reader(visit: Visit, name: str) -> Reader:
     try:
         return may(visit.caller, "search-type", name).reader
     except Forbidden:

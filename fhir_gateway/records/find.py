@@ -20,6 +20,7 @@ from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.search.registry import parameters
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
@@ -54,7 +55,7 @@ class Page:
 class _Question:
     """One search: a query for each type, each with the reader that the caller is there, all of one order."""
 
-    parts: tuple[tuple[Query, str | None], ...]
+    parts: tuple[tuple[Query, Reader], ...]
 
     @property
     def query(self) -> Query:
@@ -89,7 +90,7 @@ def _touched(path: str, pairs: Pairs, shown: Sequence[Version]) -> Touched:
 async def _question(desk: Desk, visit: Visit, ground: Ground, asked: tuple[Pairs, bool]) -> _Question:
     readers = ground.types(visit, asked[0])
     pairs, lenient = _own_addresses(desk, next(iter(readers)), asked[0]), asked[1]
-    parts: list[tuple[Query, str | None]] = []
+    parts: list[tuple[Query, Reader]] = []
     for query in _parsed(desk, ground, list(readers), pairs, lenient):
         criteria = (*ground.criteria(query.type), *query.criteria)
         settled = await settle(desk, visit, replace(_placed(desk, query, pairs), criteria=criteria))

@@ -9,8 +9,8 @@ from dataclasses import replace
 from fhir_gateway.fhir.subset import must_be_whole
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Invalid, Issue
-from fhir_gateway.records.desk import give_way
 from fhir_gateway.records.step import Step
+from fhir_gateway.records.turns import in_turns
 
 ISSUE_LIMIT = 200
 
@@ -18,8 +18,7 @@ ISSUE_LIMIT = 200
 async def must_conform(steps: Sequence[Step]) -> None:
     """Raises Invalid with the faults of all resources, each under its entry."""
     issues: list[Issue] = []
-    for place, step in enumerate(steps):
-        await give_way(place)
+    async for step in in_turns(steps):
         if step.method == "PUT" and step.resource is not None:
             must_be_whole(step.resource)
         if step.resource is not None and len(issues) < ISSUE_LIMIT:

@@ -13,6 +13,7 @@ from fhir_gateway.records.settle import links
 from fhir_gateway.search.criteria import Choice, Compartment, Condition, Criterion, Ids
 from fhir_gateway.search.registry import COMPARTMENTS, compartment, compartment_types
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 
 TYPES = "_type"
 EVERYTHING = "*"
@@ -35,7 +36,7 @@ class Ground:
     def interaction(self) -> str:
         return "search-type" if self.type else "search-system"
 
-    def types(self, visit: Visit, pairs: Sequence[Pair]) -> dict[str, str | None]:
+    def types(self, visit: Visit, pairs: Sequence[Pair]) -> dict[str, Reader]:
         """Each type to look at, and the reader that the caller is there. Raises Forbidden for one that is named."""
         named = (self.type,) if self.type else _named(pairs)
         if named:
@@ -73,7 +74,7 @@ class Ground:
         return (Condition(tuple(choices), 2),)
 
 
-def _reader(visit: Visit, interaction: str, type_: str) -> Sequence[str | None]:
+def _reader(visit: Visit, interaction: str, type_: str) -> Sequence[Reader]:
     try:
         return (may(visit.caller, interaction, type_).reader,)
     except Forbidden:

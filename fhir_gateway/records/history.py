@@ -28,11 +28,12 @@ _TAG_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One page. ``total`` is None where counting costs much; ``following`` is the cursor of the next page, if any."""
+    """One page. ``total`` is None where counting costs much; the cursors are those of the pages around, if any."""
 
     versions: tuple[Version, ...]
     total: int | None
     following: str
+    preceding: str = ""
 
 
 async def history(desk: Desk, visit: Visit, wanted: Timeline, cursor: str | None) -> Chapter:
@@ -45,15 +46,24 @@ async def history(desk: Desk, visit: Visit, wanted: Timeline, cursor: str | None
     else:
         interaction = "history-type" if wanted.type else interaction
         wanted = replace(wanted, reader=may(visit.caller, interaction, wanted.type or "*").reader)
-    wanted = wanted if cursor is None else replace(wanted, after=_resumed(wanted, cursor, desk.cursor_secret))
+    wanted = wanted if cursor is None else _resumed(wanted, cursor, desk.cursor_secret)
     found = await desk.store.changes(replace(wanted, limit=wanted.limit + 1)) if wanted.limit else []
-    shown = found[: wanted.limit]
+    shown = found[-wanted.limit :] if wanted.backwards else found[: wanted.limit]
     await record(desk, visit, interaction, _touched(wanted, shown))
-    following = _issued(wanted, shown[-1], desk.cursor_secret) if len(found) > wanted.limit > 0 else ""
+    following, preceding = _around(desk, wanted, shown, len(found) > len(shown))
     if total is None:
         told = cursor is None and wanted.limit and not following
         total = len(shown) if told else await _counted(desk, wanted)
-    return Chapter(tuple(shown), total, following)
+    return Chapter(tuple(shown), total, following, preceding)
+
+
+def _around(desk: Desk, wanted: Timeline, shown: list[Version], more: bool) -> tuple[str, str]:
+    """The cursors of the page after and the page before: where one came from, there is something."""
+    if not shown:
+        return "", ""
+    after, before = (True, more) if wanted.backwards else (more, wanted.after is not None)
+    following = _issued(wanted, shown[-1], desk.cursor_secret) if after else ""
+    return following, _issued(wanted, shown[0], desk.cursor_secret, backwards=True) if before else ""
 
 
 async def _counted(desk: Desk, wanted: Timeline) -> int | None:
@@ -74,14 +84,14 @@ def _scope(wanted: Timeline) -> list[str]:
     return [str(part) for part in (wanted.type, wanted.reference, wanted.since, wanted.during)]
 
 
-def _issued(wanted: Timeline, last: Version, secret: bytes) -> str:
-    """A signed place: behind the last version shown, in this history alone."""
+def _issued(wanted: Timeline, last: Version, secret: bytes, backwards: bool = False) -> str:
+    """A signed place: behind (or ``backwards`` before) that version, in this history alone."""
     place = [(last.updated - _EPOCH) // _MILLISECOND, last.reference, last.number]
-    content = json.dumps([_scope(wanted), place], separators=(",", ":")).encode()
+    content = json.dumps([_scope(wanted), place, backwards], separators=(",", ":")).encode()
     return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
 
 
-def _resumed(wanted: Timeline, cursor: str, secret: bytes) -> tuple[datetime, str, int]:
+def _resumed(wanted: Timeline, cursor: str, secret: bytes) -> Timeline:
     try:
         sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
@@ -89,10 +99,11 @@ def _resumed(wanted: Timeline, cursor: str, secret: bytes) -> tuple[datetime, st
     tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
     if not hmac.compare_digest(tag, _tag(content, secret)):
         raise BadRequest("the cursor was not issued by this server", CURSOR)
-    scope, (updated, reference, number) = json.loads(content)
+    scope, (updated, reference, number), *way = json.loads(content)
     if scope != _scope(wanted):
         raise BadRequest("the cursor belongs to another history", CURSOR)
-    return _EPOCH + updated * _MILLISECOND, reference, number
+    place = (_EPOCH + updated * _MILLISECOND, reference, number)
+    return replace(wanted, after=place, backwards=any(way))
 
 
 def _tag(content: bytes, secret: bytes) -> bytes:

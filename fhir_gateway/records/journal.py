@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.records.trace import event
+from fhir_gateway.records.trace import event, maker
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Change, Draft, Event, Version
@@ -17,11 +17,15 @@ from fhir_gateway.store.port import Change, Draft, Event, Version
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request: whose, its X-Request-Id, and the network address it came from."""
+    """One request: whose, its X-Request-Id, and the network address it came from.
+
+    ``purpose`` is the reason of one that breaks the glass.
+    """
 
     caller: Caller
     request: str = ""
     address: str = ""
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ def _act(visit: Visit, interaction: str, touched: Touched, status: int) -> Act:
         tuple(ref.partition("/_history")[0] for ref in touched.entities if ref.startswith("Patient/")),
         touched.query,
         visit.request,
+        visit.purpose,
     )
 
 
@@ -62,7 +67,7 @@ async def record(desk: Desk, visit: Visit, interaction: str, touched: Touched = 
 def draft(desk: Desk, visit: Visit, interaction: str, touched: Touched = NOTHING, status: int = 200) -> Draft:
     """As ``entry``, of an interaction whose event may share a page with others."""
     act = _act(visit, interaction, touched, status)
-    return lambda name, moment: event(act, moment, desk.name, name), desk.now()
+    return maker(act, desk.name), desk.now()
 
 
 def patients(versions: Collection[Version]) -> tuple[str, ...]:

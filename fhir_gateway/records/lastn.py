@@ -18,6 +18,7 @@ from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
 
 INTERACTION = "$lastn"
@@ -56,7 +57,7 @@ async def lastn(desk: Desk, visit: Visit, pairs: Pairs, maximum: int) -> list[Ve
     return found
 
 
-async def _newest_first(desk: Desk, query: Query, reader: str | None) -> AsyncIterator[Version]:
+async def _newest_first(desk: Desk, query: Query, reader: Reader) -> AsyncIterator[Version]:
     seen = 0
     while True:
         versions = await desk.store.find(query, reader)

@@ -9,24 +9,20 @@ from dataclasses import replace
 from fhir_gateway.fhir.reference import Link, parse, references, rewrite
 from fhir_gateway.problem import BadRequest, PreconditionFailed
 from fhir_gateway.records.condition import matches
-from fhir_gateway.records.desk import Author, give_way
+from fhir_gateway.records.desk import Author
 from fhir_gateway.records.targets import Target
+from fhir_gateway.records.turns import in_turns
 from fhir_gateway.store.port import Records
 
 
 async def linked(store: Records, chosen: Sequence[Target], author: Author) -> list[Target]:
     """The targets with their resources' links resolved. Raises where a link leads nowhere or to several."""
     names = _names(chosen)
-    for place, target in enumerate(chosen):
-        await give_way(place)
+    async for target in in_turns(chosen):
         for link in _open_links(target):
             if link.target not in names:
                 names[link.target] = await _found(store, target, link, author)
-    rewritten = []
-    for place, target in enumerate(chosen):
-        await give_way(place)
-        rewritten.append(_rewritten(target, names))
-    return rewritten
+    return [_rewritten(target, names) async for target in in_turns(chosen)]
 
 
 def _names(chosen: Sequence[Target]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
 
 INTERACTION = "$meta"
@@ -118,7 +119,7 @@ async def _of_type(desk: Desk, visit: Visit, type_: str, lenient: bool) -> Meta:
     return found
 
 
-async def _labels(desk: Desk, query: Query, key: str, reader: str | None) -> list[Meta]:
+async def _labels(desk: Desk, query: Query, key: str, reader: Reader) -> list[Meta]:
     """A record of each label in use: one is looked for between any two labels known, until there is none."""
     found: list[Meta] = []
     gaps = [(f"{key}:", f"{key}:{END}")]

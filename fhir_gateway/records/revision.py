@@ -1,11 +1,13 @@
 """The next version of a resource: number, time, readers, JSON text and the keys it is found by."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource, stamp
 from fhir_gateway.search.extract import index
+from fhir_gateway.security.secrecy import is_secret
 from fhir_gateway.store.port import Change, Version
 
 
@@ -29,7 +31,7 @@ def revised(
     kept = tuple(dict.fromkeys((*(current.readers if current else ()), *readers)))
     owner = current.owner if current else next(iter(readers), "")
     body = encode(stamp(resource, identity, number + 1, now))
-    return Version(type_, identity, number + 1, now, body, readers=kept, owner=owner)
+    return Version(type_, identity, number + 1, now, body, readers=kept, owner=owner, secret=is_secret(resource))
 
 
 def keys(resource: Resource, identity: str) -> dict[str, Any]:
@@ -39,5 +41,5 @@ def keys(resource: Resource, identity: str) -> dict[str, Any]:
 
 def deletion(current: Version, now: datetime) -> Change:
     """The change after which ``current`` is Gone; who could read it can still learn that."""
-    version = Version(current.type, current.id, current.number + 1, now, b"", True, current.readers, current.owner)
+    version = replace(current, number=current.number + 1, updated=now, body=b"", deleted=True)
     return Change(version, current.number)

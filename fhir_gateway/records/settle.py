@@ -34,6 +34,7 @@ from fhir_gateway.search.pending import (
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.words import says
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.ranking import rank
 
 INTERACTION = "search-type"
@@ -141,7 +142,8 @@ class _Settler:
         if terms is None:
             raise NotSupported(f"':{coded.relation}' needs terminology, which this gateway does not serve", coded.key)
         codes = [code for wanted in coded.wanted for code in await terms.codes(coded.relation, wanted)]
-        choices = tuple(token.coded(coded.key, system, code) for system, code in self._few(codes, "codes"))
+        keys, few = (coded.key, *coded.also), self._few(codes, "codes")
+        choices = tuple(token.coded(key, system, code) for key in keys for system, code in few)
         return Condition(choices, 4, coded.absent)
 
     async def placed(self, type_: str, placed: Placed, others: Sequence[Criterion]) -> Criterion:
@@ -182,7 +184,7 @@ class _Settler:
             raise TooCostly(text, "_content" if words.everywhere else "_text")
         return Ids(tuple(one.reference for one in found if says(decode_resource(one.body), words)))
 
-    def _reader(self, type_: str) -> str | None:
+    def _reader(self, type_: str) -> Reader:
         return may(self.visit.caller, INTERACTION, type_).reader
 
     def _allowed(self, type_: str) -> bool:

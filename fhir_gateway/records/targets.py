@@ -15,6 +15,7 @@ from fhir_gateway.problem import BadRequest, NotFound, PreconditionFailed
 from fhir_gateway.records.condition import matches, normal
 from fhir_gateway.records.desk import Author
 from fhir_gateway.records.step import Step
+from fhir_gateway.records.turns import in_turns
 from fhir_gateway.store.port import Claim, Records
 
 CLAIMING = frozenset({"POST", "PUT"})
@@ -49,7 +50,7 @@ async def targets(store: Records, steps: Sequence[Step], author: Author) -> list
     """One Target for each step; deletions come first. Raises PreconditionFailed where a condition matches several."""
     ground = _Ground(await _owners(store, steps, author))
     found = []
-    for step in steps:
+    async for step in in_turns(steps):
         target = await _target(store, step, author, ground)
         if step.method == "DELETE" and target.reference:
             ground.leaving.add(target.reference)
@@ -63,7 +64,7 @@ async def _owners(store: Records, steps: Sequence[Step], author: Author) -> Mapp
 
 
 def _key(step: Step, author: Author) -> str:
-    return f"condition|{author.reader or '*'}|{step.type}?{normal(step.condition or '')}"
+    return f"condition|{author.named}|{step.type}?{normal(step.condition or '')}"
 
 
 async def _target(store: Records, step: Step, author: Author, ground: _Ground) -> Target:

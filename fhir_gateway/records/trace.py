@@ -17,7 +17,7 @@ from typing import Any
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import instant
 from fhir_gateway.search.extract import index
-from fhir_gateway.security.audit import Act, Event, audit_event
+from fhir_gateway.security.audit import Act, Event, Make, audit_event
 from fhir_gateway.security.audit import event as made_anew
 
 MOST_NAMES = 8
@@ -44,15 +44,26 @@ class _Form:
 
 def event(act: Act, recorded: datetime, gateway: str, name: str) -> Event:
     """The AuditEvent of an act under the id ``name``; the same as ``security.audit`` makes."""
-    recorded = recorded.replace(microsecond=recorded.microsecond // 1000 * 1000)
+    return maker(act, gateway)(name, recorded)
+
+
+def maker(act: Act, gateway: str) -> Make:
+    """What makes the AuditEvent of an act, as often as its page needs it, once its id and moment are settled."""
     references = (*act.entities, *act.patients)
     matches = [_REFERENCE.fullmatch(reference) for reference in references]
-    if len(matches) > MOST_NAMES or not all(matches) or not (_REQUEST.fullmatch(act.request) or not act.request):
-        return made_anew(act, recorded, gateway, index, name)
+    rare = act.purpose or act.caller is None or len(matches) > MOST_NAMES or not all(matches)
+    if rare or (act.request and not _REQUEST.fullmatch(act.request)):
+        return lambda name, recorded: made_anew(act, recorded, gateway, index, name)
     ends = tuple((match[1], match[3]) for match in matches if match)
     form = _form(_kind(act), ends, gateway)
-    values = [name, instant(recorded), "", act.request, *(match[2] for match in matches if match)]
-    values[_QUERY] = b64encode(act.query.encode()).decode() if act.query else ""
+    query = b64encode(act.query.encode()).decode() if act.query else ""
+    known = (query, act.request, *(match[2] for match in matches if match))
+    return lambda name, recorded: _filled(form, known, name, recorded)
+
+
+def _filled(form: _Form, known: Sequence[str], name: str, recorded: datetime) -> Event:
+    recorded = recorded.replace(microsecond=recorded.microsecond // 1000 * 1000)
+    values = (name, instant(recorded), *known)
     return Event(name, recorded, _text(form, values), _index(form, values, recorded))
 
 

@@ -10,13 +10,14 @@ from datetime import datetime
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed
-from fhir_gateway.records.desk import Author, give_way
+from fhir_gateway.records.desk import Author
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.links import linked
 from fhir_gateway.records.patching import patched
 from fhir_gateway.records.revision import deletion, revision
 from fhir_gateway.records.step import ORDER, READS, Step, steps
 from fhir_gateway.records.targets import Target, targets
+from fhir_gateway.records.turns import in_turns
 from fhir_gateway.records.unalterable import must_be_alterable
 from fhir_gateway.store.port import Change, Claim, Records, Version
 
@@ -77,8 +78,7 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     current = await store.currents([target.reference for target in chosen if target.reference and not target.fresh])
     draft = _Draft(author, now, current)
     results = {}
-    for place, target in zip(places, chosen, strict=True):
-        await give_way(place)
+    async for place, target in in_turns(zip(places, chosen, strict=True)):
         results[place] = _result(draft, target)
     claims = tuple(target.claim for target in chosen if target.claim)
     in_order = tuple(results.get(place, Result(step, 200)) for place, step in enumerate(asked))
@@ -120,9 +120,10 @@ def _place(step: Step) -> str | None:
 def _deleted(draft: _Draft, target: Target) -> Result:
     """An id that never was and one that is hidden look alike to a confined caller."""
     current = draft.current.get(target.reference or "")
-    if target.reference and (current is None or not draft.author.sees(current)) and draft.author.reader is not None:
+    hidden = current is None or not draft.author.sees(current)
+    if target.reference and hidden and isinstance(draft.author.reader, str):
         raise NotFound("there is no such resource", _place(target.step))
-    if current is None or current.deleted:
+    if current is None or hidden or current.deleted:
         return Result(target.step, 204)
     if not draft.author.owns(current):
         raise Forbidden("this record belongs to another hospital", _place(target.step))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import BadRequest, Conflict, TooCostly
+from fhir_gateway.problem import BadRequest, Conflict, Problem, TooCostly
 from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
@@ -78,6 +78,17 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
     raise Conflict("other writers were faster every time; try again")
 
 
+async def rehearsed(desk: Desk, visit: Visit, step: Step) -> Problem | None:
+    """What would prevent the step, of a resource that conforms; nothing is written."""
+    try:
+        author = _author(desk, visit, [step])
+        _must_be_itself([step])
+        await planned(desk.store, desk.admission.admitted([step]), author, desk.now())
+    except Problem as problem:
+        return problem
+    return None
+
+
 async def _committed(desk: Desk, visit: Visit, steps: Sequence[Step], author: Author, interaction: str) -> Plan:
     plan = await planned(desk.store, steps, author, desk.now())
     touched = written(plan.changes) if plan.changes else _found(plan)
@@ -96,7 +107,8 @@ def _found(plan: Plan) -> Touched:
 
 def _author(desk: Desk, visit: Visit, steps: Sequence[Step]) -> Author:
     """The caller's right to all the steps; a role is confined to the same reader in every type it may write."""
-    accesses = [may(visit.caller, INTERACTIONS[step.method], step.type) for step in steps if step.method not in READS]
+    kinds = dict.fromkeys((step.method, step.type) for step in steps if step.method not in READS)
+    accesses = [may(visit.caller, INTERACTIONS[method], type_) for method, type_ in kinds]
     owner = visit.caller.organization
     confined = next((access.reader for access in accesses if access.reader is not None), None)
     return Author(confined, (owner,) if owner else (), partial(settle, desk, visit))

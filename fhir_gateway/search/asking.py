@@ -7,7 +7,7 @@ A name may lead through references (``subject:Patient.organization.name``) and b
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from fhir_gateway.fhir.definitions import resource_types
@@ -18,7 +18,7 @@ from fhir_gateway.search.escape import plain, split
 from fhir_gateway.search.folding import fold
 from fhir_gateway.search.kinds import KINDS, composite, date, near, token, uri
 from fhir_gateway.search.kinds.prefix import split_prefix
-from fhir_gateway.search.names import known, unknown
+from fhir_gateway.search.names import known, modifiers, unknown
 from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Question, Reverse, Words
 from fhir_gateway.search.registry import Parameter, parameters, wholes
 
@@ -42,11 +42,16 @@ def values(name: str, value: str) -> list[str]:
     return found
 
 
+def compared(type_: str, name: str, operator: str, value: str) -> Question:
+    """What ``_filter`` alone can ask of the string at the end of a name: one of ``text.COMPARED``."""
+    return _Way(operator).question(type_, name, value)
+
+
 class _Way:
     """Follows one name. Counts its tries: a reference to any type, followed by another, would have thousands."""
 
-    def __init__(self) -> None:
-        self._tries = 0
+    def __init__(self, operator: str = "") -> None:
+        self._tries, self._operator = 0, operator
 
     def question(self, type_: str, name: str, value: str, depth: int = 0) -> Question:
         self._tries += 1
@@ -57,9 +62,13 @@ class _Way:
         step, dot, rest = name.partition(".")
         if dot:
             return self._chain(known(type_, step), rest, value, depth)
+        if name in ("_type", "_type:not"):
+            return _typed(type_, name, values(name, value))
         if name == "_list":
             return Listed(type_, tuple(plain(one).removeprefix("List/") for one in values(name, value)))
         parameter, modifier = known(type_, name)
+        if self._operator:
+            return _compared(parameter, modifier, self._operator, values(name, value))
         return _asked(type_, parameter, modifier, values(name, value))
 
     def _chain(self, step: tuple[Parameter, str], rest: str, value: str, depth: int) -> Chain:
@@ -90,11 +99,20 @@ class _Way:
         return Reverse(type_, source, parameter.key, self.question(source, rest, value, depth + 1))
 
 
+def _typed(type_: str, name: str, texts: Sequence[str]) -> Ids:
+    """``_type`` of one type alone: all of its records, or none."""
+    if unheard := [one for one in texts if one not in resource_types()]:
+        raise BadRequest(f"'_type' names {unheard[0][:40]!r}, which is no resource type of R4", "_type")
+    return Ids((), absent=(type_ in texts) == (name == "_type"))
+
+
 def _vague(problem: BadRequest) -> bool:
     return "did you mean" not in problem.text
 
 
 def _asked(type_: str, parameter: Parameter, modifier: str, texts: Sequence[str]) -> Question:
+    if modifier == "missing" and parameter.code in ("_id", "_lastUpdated"):
+        return Ids((), absent=not _is_missing(parameter, texts))
     if parameter.code in _OF_THE_RECORD:
         return _OF_THE_RECORD[parameter.code](type_, modifier, [plain(one) for one in texts])
     if modifier == "missing":
@@ -107,25 +125,32 @@ def _asked(type_: str, parameter: Parameter, modifier: str, texts: Sequence[str]
     return special(parameter, modifier, texts) if special else _condition(parameter, modifier, texts)
 
 
+def _compared(parameter: Parameter, modifier: str, operator: str, texts: Sequence[str]) -> Condition:
+    if modifier or parameter.kind != "string" or not modifiers(parameter):
+        raise BadRequest(f"'_filter' knows no comparison '{operator}' for '{parameter.code}'", "_filter")
+    return _condition(parameter, operator, texts)
+
+
 def _part(parameter: Parameter, text: str) -> Choice:
     return KINDS[parameter.kind].parse(parameter, text, "")
 
 
 def _condition(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Condition:
     kind = KINDS[parameter.kind]
-    choices = tuple(dict.fromkeys(kind.parse(parameter, one, modifier) for one in texts))
+    choices = tuple(dict.fromkeys(kind.parse(each, one, modifier) for each in parameter.each for one in texts))
     return Condition(choices, kind.rank(parameter, modifier), modifier == "not")
 
 
 def _coded(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Coded:
     wanted = tuple(plain(one) if modifier in ("in", "not-in") else one for one in texts)
     relation = modifier.removeprefix("not-")
-    return Coded(parameter.key, relation, wanted, modifier == "not-in", parameter.part)
+    return Coded(parameter.key, relation, wanted, modifier == "not-in", parameter.part, parameter.also)
 
 
 def _of_type(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Composite:
-    narrow = tuple(token.parse(parameter, one.rpartition("|")[2], "") for one in texts)
-    return Composite(tuple(token.of_type(parameter, one) for one in texts), (Condition(narrow, 1),))
+    asked = [(each, one) for each in parameter.each for one in texts]
+    narrow = tuple(token.parse(each, one.rpartition("|")[2], "") for each, one in asked)
+    return Composite(tuple(token.of_type(each, one) for each, one in asked), (Condition(narrow, 1),))
 
 
 def _above(parameter: Parameter, modifier: str, texts: Sequence[str]) -> Condition:
@@ -165,16 +190,25 @@ _SPECIAL: dict[tuple[str, str], Callable[[Parameter, str, Sequence[str]], Questi
 }
 
 
-def _missing(parameter: Parameter, texts: Sequence[str]) -> Condition:
+def _is_missing(parameter: Parameter, texts: Sequence[str]) -> bool:
     if len(texts) != 1 or texts[0] not in ("true", "false"):
         raise BadRequest(f"'{parameter.code}:missing' is true or false")
+    return texts[0] == "true"
+
+
+def _missing(parameter: Parameter, texts: Sequence[str]) -> Condition:
+    missing = _is_missing(parameter, texts)
+    choices = tuple(choice for each in parameter.each for choice in _any_value(each))
+    return Condition(choices, 8, missing)
+
+
+def _any_value(parameter: Parameter) -> Iterator[Choice]:
     start, stop = whole(parameter.key)
     pattern = rf"^{re.escape(start)}[\s\S]*{UNIT}{re.escape(parameter.part)}$" if parameter.part else None
-    choices = [Choice(start, stop, pattern)]
+    yield Choice(start, stop, pattern)
     if parameter.kind in ("token", "reference") and not parameter.part:
         # Words without a code, and an identifier without an address, are a value too.
-        choices.append(Choice(*whole(f"{parameter.key}~")))
-    return Condition(tuple(choices), 8, texts[0] == "true")
+        yield Choice(*whole(f"{parameter.key}~"))
 
 
 def _moment(text: str) -> Moment:

@@ -57,16 +57,19 @@ def _branch(type_: str, text: str, composite: Parameter) -> Branch:
         return Branch("", None, tuple(_part(type_, *part) for part in _alone(type_, composite).components))
     key = next(one.code for one in _composites(type_) if text in _texts(one) and _same_parts(one, composite))
     element = compile_paths(text, type_)[0]
-    parts = (_part(type_, *part) for part in composite.components)
-    return Branch(key, element, tuple(_in_place(type_, part, element, composite) for part in parts))
+    parts = [_part(type_, *part) for part in composite.components]
+    return Branch(key, element, tuple(_in_place(part, parts, element) for part in parts))
 
 
-def _in_place(type_: str, part: Part, element: Path, composite: Parameter) -> Part:
-    """The part with the parameter that looks at its place: R4 has named the two of a relationship crosswise."""
-    places = {f"{element.text}.{path.text}" for path in part.paths}
-    known = (defined(type_, definition) for definition, _ in composite.components)
-    right = (one for one in known if not places.isdisjoint(path.text for path in one.paths))
-    return replace(part, parameter=next(right, part.parameter))
+def _in_place(part: Part, parts: list[Part], element: Path) -> Part:
+    """The part with the paths that its parameter looks at: R4 has written the two of a relationship crosswise."""
+    places = {path.text for path in part.parameter.paths}
+    right = (
+        one.paths
+        for one in (part, *parts)
+        if not places.isdisjoint(f"{element.text}.{path.text}" for path in one.paths)
+    )
+    return replace(part, paths=next(right, part.paths))
 
 
 def _composites(type_: str) -> list[Parameter]:

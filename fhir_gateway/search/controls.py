@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#return
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fhir_gateway.fhir.definitions import resource_types
@@ -12,14 +12,16 @@ from fhir_gateway.problem import BadRequest, NotSupported
 from fhir_gateway.search.criteria import END
 from fhir_gateway.search.registry import Parameter, parameters
 
-CONTROLS = frozenset({"_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_explain"})
+CONTROLS = frozenset(
+    {"_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_explain", "_contained", "_containedType"}
+)
 
 ITERATED = frozenset(f"{name}:{word}" for name in ("_include", "_revinclude") for word in ("iterate", "recurse"))
 
 ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
 """Read by whoever answers the request; a search neither needs nor refuses them."""
 
-LATER = frozenset({"_elements", "_type", "_contained", "_containedType", "_score", "_query"})
+LATER = frozenset({"_elements", "_type", "_score", "_query"})
 """Of R4, and refused by name."""
 
 TOTALS = ("none", "estimate", "accurate")
@@ -38,12 +40,14 @@ class Sort:
     """``field`` says where the value is: ``id``, ``updated``, ``keys`` (text) or ``spans`` (number) of ``key``.
 
     A record with several values sorts by the least of them, descending by the greatest; one with none comes last.
+    ``also`` are further keys whose values count as well.
     """
 
     field: str
     key: str = ""
     part: str = ""
     descending: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def missing(self) -> str | float:
@@ -71,7 +75,7 @@ def size(texts: Sequence[str], default: int, limit: int) -> int:
     if not texts:
         return default
     text = only("_count", texts)
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise BadRequest("'_count' needs a whole number from 0")
     return min(int(text), limit)
 
@@ -101,9 +105,15 @@ def sorts(texts: Sequence[str], type_: str) -> tuple[Sort, ...]:
     """``_sort``: codes separated by commas, the most important first, ``-`` before the descending ones."""
     names = only("_sort", texts).split(",") if texts else []
     found = tuple(_sort(name.removeprefix("-"), name.startswith("-"), type_) for name in names)
-    if len({(one.field, one.key, one.part) for one in found}) < len(found):
+    if len({(one.field, one.key, one.part, one.also) for one in found}) < len(found):
         raise BadRequest("'_sort' names a parameter twice")
     return found
+
+
+def known_sorts(text: str, type_: str) -> str:
+    """``_sort`` without the codes that are no parameter of the type, for whoever asks leniently."""
+    known = parameters(type_)
+    return ",".join(name for name in text.split(",") if name.removeprefix("-") in known)
 
 
 def _sort(code: str, descending: bool, type_: str) -> Sort:
@@ -116,7 +126,21 @@ def _sort(code: str, descending: bool, type_: str) -> Sort:
         raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none")
     if not parameter.sortable or parameter.kind == "special":
         raise NotSupported(f"sorting by '{code}' is not offered")
-    return Sort("spans" if parameter.kind in _SPANS else "keys", parameter.key, parameter.part, descending)
+    field = "spans" if parameter.kind in _SPANS else "keys"
+    return Sort(field, parameter.key, parameter.part, descending, parameter.also)
+
+
+def contained(asked: Mapping[str, Sequence[str]]) -> None:
+    """Raises NotSupported for a search of contained resources: they have no keys of their own."""
+    for name, offered, later in (
+        ("_contained", "false", ("true", "both")),
+        ("_containedType", "container", ("contained",)),
+    ):
+        text = only(name, asked[name]) if asked[name] else offered
+        if text in later:
+            raise NotSupported(f"contained resources are not searched: '{name}' is offered with {offered} alone", name)
+        if text != offered:
+            raise BadRequest(f"'{name}' is one of {', '.join((offered, *later))}", name)
 
 
 def switch(name: str, texts: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ neither repeats nor hides a record that did not change.
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -39,16 +39,19 @@ def position(query: Query, reference: str, updated: datetime, index: Mapping[str
 def _value(sort: Sort, index: Mapping[str, Any]) -> str | float:
     values: list[str | float]
     if sort.field == "spans":
-        values = [span["lo"] for span in index.get("spans", {}).get(sort.key, ())]
+        spans = index.get("spans", {})
+        values = [span["lo"] for key in (sort.key, *sort.also) for span in spans.get(key, ())]
     else:
-        start, stop = whole(sort.key)
-        values = [key for key in index.get("keys", ()) if start <= key < stop and key.endswith(_ending(sort))]
+        values = [one for key in (sort.key, *sort.also) for one in _texts(sort, key, index.get("keys", ()))]
     pick = max if sort.descending else min
     return pick(values, default=sort.missing)
 
 
-def _ending(sort: Sort) -> str:
-    return f"{UNIT}{sort.part}" if sort.part else ""
+def _texts(sort: Sort, key: str, keys: Iterable[str]) -> Iterator[str]:
+    """Keys of one parameter; of several they compare by what follows their names (as in ``store.sorting``)."""
+    start, stop = whole(key)
+    ending, skipped = f"{UNIT}{sort.part}" if sort.part else "", len(start) if sort.also else 0
+    return (one[skipped:] for one in keys if start <= one < stop and one.endswith(ending))
 
 
 def issue(query: Query, after: tuple[str | float, ...], secret: bytes, backwards: bool = False) -> str:

@@ -2,14 +2,15 @@
 
 https://hl7.org/fhir/R4/search_filter.html
 
-Each comparison becomes the question that a parameter with a modifier or prefix asks. ``and`` binds closer than ``or``.
+Each comparison becomes the question that a parameter with a modifier or prefix asks. ``and`` and ``or`` are joined from
+left to right, neither closer than the other.
 """
 
 import re
-from collections.abc import Callable
 
 from fhir_gateway.problem import BadRequest, TooCostly
-from fhir_gateway.search.asking import question
+from fhir_gateway.search.asking import compared, question
+from fhir_gateway.search.kinds import text as strings
 from fhir_gateway.search.names import known
 from fhir_gateway.search.pending import Either, Neither, Question
 from fhir_gateway.search.registry import parameters
@@ -17,10 +18,17 @@ from fhir_gateway.search.registry import parameters
 DEPTH, COMPARISONS = 8, 30
 
 _ORDERED = frozenset({"date", "number", "quantity"})
-_COMPARED = frozenset({"gt", "lt", "ge", "le", "ap", "sa", "eb"})
+_COMPARED = frozenset({"gt", "lt", "ge", "le", "ap", "sa", "eb", "po"})
 _MODIFIERS = {"co": "contains", "ss": "above", "sb": "below", "in": "in", "ni": "not-in"}
 _TOKEN = re.compile(r'\s*(?:(?P<sign>[()])|"(?P<text>(?:[^"\\]|\\.)*)"|(?P<word>[^\s()"]+))')
-_SPECIAL = re.compile(r"([,|$\\])")
+_SPECIAL = re.compile(r"([,$\\])")
+_NAMED = re.compile(r"(^|\|)(loinc|snomed|rxnorm|ucum)\|")
+_SYSTEMS = {
+    "loinc": "http://loinc.org",
+    "snomed": "http://snomed.info/sct",
+    "rxnorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "ucum": "http://unitsofmeasure.org",
+}
 
 _Way = tuple[Question, ...]
 
@@ -68,19 +76,12 @@ class _Reader:
     def either(self, depth: int) -> _Way:
         if depth > DEPTH:
             raise TooCostly(f"'_filter' may be {DEPTH} parentheses deep", "_filter")
-        ways = self._joined("or", lambda: self._all(depth))
-        return ways[0] if len(ways) == 1 else (Either(tuple(ways)),)
-
-    def _all(self, depth: int) -> _Way:
-        parts = self._joined("and", lambda: self._one(depth))
-        return tuple(question for part in parts for question in part)
-
-    def _joined(self, word: str, read: Callable[[], _Way]) -> list[_Way]:
-        found = [read()]
-        while self.peek() == ("word", word):
+        ways = [self._one(depth)]
+        while (joint := self.peek()) in (("word", "and"), ("word", "or")):
             self._at += 1
-            found.append(read())
-        return found
+            part = self._one(depth)
+            ways = [*ways, part] if joint == ("word", "or") else [_any(ways) + part]
+        return _any(ways)
 
     def _one(self, depth: int) -> _Way:
         token = self._next("a parameter")
@@ -102,31 +103,51 @@ class _Reader:
         return _compared(self._type, name, operator, _SPECIAL.sub(r"\\\1", _plain(value)) if kind == "text" else value)
 
 
+def _any(ways: list[_Way]) -> _Way:
+    return ways[0] if len(ways) == 1 else (Either(tuple(ways)),)
+
+
 def _plain(quoted: str) -> str:
     return re.sub(r"\\(.)", r"\1", quoted)
 
 
 def _compared(type_: str, name: str, operator: str, value: str) -> Question:
     kind = _kind(type_, name)
+    if kind in ("token", "quantity"):
+        value = _NAMED.sub(lambda match: f"{match[1]}{_SYSTEMS[match[2]]}|", value)
     if operator == "ne":
-        return Neither((_compared(type_, name, "eq", value),))
+        return _unequal(type_, name, kind, value)
     if operator == "pr":
         if value not in ("true", "false"):
             raise _wrong("true or false behind pr")
         return question(type_, f"{name}:missing", "false" if value == "true" else "true")
     if operator in _COMPARED and kind in _ORDERED:
-        return question(type_, name, operator + value)
-    if operator == "po" and kind in _ORDERED:
-        # What does not lie wholly below it nor wholly above it shares something with it.
-        return Either(((question(type_, name, f"ge{value}"), question(type_, name, f"le{value}")),))
+        return _ordered(type_, name, operator, value)
+    if kind == "string" and operator in strings.COMPARED:
+        return compared(type_, name, operator, value)
     if operator in _MODIFIERS:
         return question(type_, f"{name}:{_MODIFIERS[operator]}", value)
     if operator == "eq" or (operator == "sw" and kind == "string") or (operator == "re" and kind == "reference"):
-        exact = ":exact" if operator == "eq" and kind == "string" else ""
-        return question(type_, name + exact, value)
+        return question(type_, name, value)
     raise BadRequest(
         f"'_filter' knows no comparison '{operator[:10]}' for the {kind} parameter '{name[:60]}'", "_filter"
     )
+
+
+def _ordered(type_: str, name: str, operator: str, value: str) -> Question:
+    if operator != "po":
+        return question(type_, name, operator + value)
+    # What does not lie wholly below it nor wholly above it shares something with it.
+    return Either(((question(type_, name, f"ge{value}"), question(type_, name, f"le{value}")),))
+
+
+def _unequal(type_: str, name: str, kind: str, value: str) -> Question:
+    """There is a value, and another one than this."""
+    if kind == "string":
+        return Either(((compared(type_, name, "lt", value),), (compared(type_, name, "gt", value),)))
+    if kind in _ORDERED:
+        return question(type_, name, f"ne{value}")
+    return Either(((question(type_, f"{name}:missing", "false"), Neither((question(type_, name, value),))),))
 
 
 def _kind(type_: str, name: str) -> str:

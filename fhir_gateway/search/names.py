@@ -12,7 +12,7 @@ from fhir_gateway.search import controls
 from fhir_gateway.search.kinds import KINDS
 from fhir_gateway.search.registry import NARRATIVE, Parameter, nearest, parameters, wholes
 
-IN_THE_RECORD = {"_id": frozenset({"not"}), "_lastUpdated": frozenset[str]()}
+IN_THE_RECORD = {"_id": frozenset({"not", "missing"}), "_lastUpdated": frozenset({"missing"})}
 
 
 class Unknown(BadRequest):

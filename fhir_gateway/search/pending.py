@@ -44,13 +44,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The token ``key`` has a code that stands in ``relation`` (in, below, above) to one of ``wanted``."""
+    """The token ``key`` or ``also`` has a code in ``relation`` (in, below, above) to one of ``wanted``."""
 
     key: str
     relation: str
     wanted: tuple[str, ...]
     absent: bool = False
     part: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ def parse(
         raise BadRequest(f"'{type_}' is not a resource type of R4")
     used, questions = _understood(type_, pairs, lenient)
     asked = {name: [value for code, value in used if code == name] for name in controls.CONTROLS}
+    controls.contained(asked)
     size = controls.size(asked["_count"], min(page_size, page_limit), page_limit)
     return Query(
         type_,
@@ -105,6 +106,8 @@ def _understood(type_: str, pairs: Sequence[Pair], lenient: bool) -> tuple[list[
     used: list[Pair] = []
     questions: list[Question] = []
     for name, value in (controls.OTHER_WORDS.get(pair, pair) for pair in pairs):
+        if lenient and name == "_sort" and not (value := controls.known_sorts(value, type_)):
+            continue
         try:
             if name == "_filter":
                 questions += filtering.questions(type_, _checked(name, value))

@@ -26,6 +26,9 @@ NOT_COMPILED = {
 }
 """The parameters whose expressions are left out, each with the reason; any other that fails stops the start."""
 
+_UNITED = frozenset({"token", "quantity"})
+"""Kinds whose questions are put to several keys at once: of references the key itself goes on its way."""
+
 _PARTS = frozenset({"city", "country", "district", "family", "given", "line", "postalCode", "state"})
 
 
@@ -34,6 +37,7 @@ class Parameter:
     """One parameter of one type. ``key`` names its keys in a record, which another parameter may have made.
 
     ``part`` then picks among them: the target type of a reference, the contact system, the element of a name.
+    ``also`` are further keys, of a parameter whose values are those of several others together.
     ``components`` of a composite are its parts: the parameter's definition, and its expression within the element.
     """
 
@@ -46,6 +50,12 @@ class Parameter:
     paths: tuple[Path, ...] = ()
     expression: str = ""
     components: tuple[tuple[str, str], ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def each(self) -> "tuple[Parameter, ...]":
+        """The parameter once for each of its keys."""
+        return (self, *(replace(self, key=key, also=()) for key in self.also)) if self.also else (self,)
 
     @property
     def searchable(self) -> bool:
@@ -155,7 +165,7 @@ def _targets(facts: Mapping[str, Any], paths: tuple[Path, ...]) -> tuple[str, ..
 def _shared(found: list[Parameter]) -> list[Parameter]:
     """Let a parameter that finds a part of what another finds use the other's keys: a key is paid on every write."""
     makers = {(one.kind, _signature(one)): one for one in reversed(found) if one.paths and not _narrow(one)}
-    return [_borrowed(one, makers) if one.paths else one for one in found]
+    return [_united(_borrowed(one, makers), found) if one.paths else one for one in found]
 
 
 def _borrowed(one: Parameter, makers: Mapping[tuple[str, frozenset[str]], Parameter]) -> Parameter:
@@ -167,6 +177,18 @@ def _borrowed(one: Parameter, makers: Mapping[tuple[str, frozenset[str]], Parame
     if one.kind == "string" and part in _PARTS and maker is not None:
         return replace(one, key=maker.key, part=part)
     return one
+
+
+def _united(one: Parameter, found: list[Parameter]) -> Parameter:
+    """A parameter that finds what others find together, and no more, is asked for by their keys."""
+    if one.kind not in _UNITED or one.key != one.code or _narrow(one):
+        return one
+    inside = [each for each in found if each.kind == one.kind and _signature(each) < _signature(one)]
+    parts = [each for each in inside if each.paths and not _narrow(each)]
+    if not parts or frozenset().union(*map(_signature, parts)) != _signature(one):
+        return one
+    key, *also = (each.code for each in parts)
+    return replace(one, key=key, also=tuple(also))
 
 
 def _signature(one: Parameter) -> frozenset[str]:

@@ -7,7 +7,6 @@ the embedded engine takes the index of the first. That engine also leaves its in
 ``$elemMatch`` and for a field that the index lacks: these come in stages of their own, behind one that it answers.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from fhir_gateway.problem import NotSupported
 from fhir_gateway.search.controls import Sort
 from fhir_gateway.search.criteria import (
     END,
-    UNIT,
     Choice,
     Circle,
     Compartment,
@@ -31,16 +29,16 @@ from fhir_gateway.search.criteria import (
     Span,
     Together,
     Updated,
-    whole,
 )
 from fhir_gateway.search.pending import Question
 from fhir_gateway.search.query import Query
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.pages import PAGE_FIELDS, page_of, unfolding
 from fhir_gateway.store.ranking import rank
+from fhir_gateway.store.sight import confinement
+from fhir_gateway.store.sorting import sort_value
 
 Stage = dict[str, Any]
-
-PORTION = 20
 
 AUDIT = "AuditEvent"
 _INDEX_FIELDS = ("keys", "spans", "tuples", "places", "patients")
@@ -48,38 +46,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)
 
 
-def portions(query: Query) -> list[Query]:
-    """The query as several whose first condition has few keys or ids each; together they find what it finds.
-
-    The embedded engine compares each record it meets with every key asked for: 134 keys took 950 ms, by tens 80 ms.
-    """
-    first = min(query.criteria, key=rank, default=None)
-    rest = tuple(one for one in query.criteria if one is not first)
-    if isinstance(first, Ids) and not first.absent:
-        parts = [first.references[at : at + PORTION] for at in range(0, len(first.references), PORTION)]
-        return [replace(query, criteria=(Ids(part), *rest)) for part in parts] or [query]
-    if isinstance(first, Condition) and not first.absent and all(choice.exact for choice in first.choices):
-        few = [first.choices[at : at + PORTION] for at in range(0, len(first.choices), PORTION)]
-        return [replace(query, criteria=(replace(first, choices=part), *rest)) for part in few] or [query]
-    return [query]
-
-
 def merged(query: Query, found: Iterable[Stage]) -> list[Stage]:
     """The page that documents found in portions make: each once, in order. ``found`` are those of ``stages``."""
     documents = list({document["_id"]: document for document in found}.values())
     for name, sort in reversed(_order(query).items()):
-        documents.sort(key=lambda document: document[name], reverse=_falls(query, sort))
+        documents.sort(key=lambda document: document[name], reverse=falls(query, sort))
     return documents[: query.size]
 
 
-def stages(query: Query, reader: str | None) -> list[Stage]:
+def stages(query: Query, reader: Reader) -> list[Stage]:
     """One page: at most ``query.size`` records after the query's position, without their search keys.
 
     They come in order, or of a query that goes backwards in the opposite order, with the values they are sorted by.
     """
     order = _order(query)
-    computed = {name: _value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
-    way: Stage = {"$sort": {name: -1 if _falls(query, sort) else 1 for name, sort in order.items()}}
+    computed = {name: sort_value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
+    way: Stage = {"$sort": {name: -1 if falls(query, sort) else 1 for name, sort in order.items()}}
     limit = max(query.size, 1)
     # A page of the trail holds an event that counts, but the one where the position is need not hold another.
     first = [way, {"$limit": limit + 1}] if _each_page_counts(query) else []
@@ -89,13 +71,9 @@ def stages(query: Query, reader: str | None) -> list[Stage]:
         *_following(query, order),
         way,
         {"$limit": limit},
-        {"$project": dict.fromkeys(_gone(query), 0)},
+        # Of other records the search keys come along: to leave them out costs the engine more than to send them.
+        *([{"$project": dict.fromkeys((*_INDEX_FIELDS, *PAGE_FIELDS), 0)}] if query.type == AUDIT else []),
     ]
-
-
-def _gone(query: Query) -> tuple[str, ...]:
-    """What serves the search alone."""
-    return (*_INDEX_FIELDS, *PAGE_FIELDS) if query.type == AUDIT else _INDEX_FIELDS
 
 
 def _each_page_counts(query: Query) -> bool:
@@ -111,22 +89,22 @@ def _is_exact(criterion: Question) -> bool:
     return isinstance(criterion, Compartment)
 
 
-def reference_stages(query: Query, reader: str | None) -> list[Stage]:
+def reference_stages(query: Query, reader: Reader) -> list[Stage]:
     """At most ``query.size`` of the matches, in no order: their ids alone."""
     return [*_matches(query, reader), {"$limit": max(query.size, 1)}, {"$project": {"_id": 1}}]
 
 
-def target_stages(query: Query, key: str, reader: str | None) -> list[Stage]:
-    """The keys of one parameter in at most ``query.size`` of the matches."""
-    wanted = {"$filter": {"input": "$keys", "cond": _of_parameter(Sort("keys", key))}}
-    return [*_matches(query, reader), {"$limit": max(query.size, 1)}, {"$project": {"_id": 1, "keys": wanted}}]
+def target_stages(query: Query, reader: Reader) -> list[Stage]:
+    """The ids and keys of at most ``query.size`` of the matches."""
+    return [*_matches(query, reader), {"$limit": max(query.size, 1)}, {"$project": {"_id": 1, "keys": 1}}]
 
 
-def _falls(query: Query, sort: Sort) -> bool:
+def falls(query: Query, sort: Sort) -> bool:
+    """Whether the stages bring the greatest first."""
     return sort.descending != query.backwards
 
 
-def count_stages(query: Query, reader: str | None, limit: int = 0) -> list[Stage]:
+def count_stages(query: Query, reader: Reader, limit: int = 0) -> list[Stage]:
     """One document ``{"n": number}``, or none where nothing matches; the query's position does not count.
 
     With a ``limit`` no more than that are counted.
@@ -150,9 +128,9 @@ def sorts_by_value(query: Query) -> bool:
     return any(sort.field in ("keys", "spans") for sort in query.order)
 
 
-def _matches(query: Query, reader: str | None, first: list[Stage] | None = None) -> list[Stage]:
+def _matches(query: Query, reader: Reader, first: list[Stage] | None = None) -> list[Stage]:
     """``first`` are stages for pages of the audit trail, before their events are looked at."""
-    matches = _conditions(query, reader)
+    matches = conditions(query, reader)
     return unfolding(matches, [*_pages_behind(query), *(first or [])]) if query.type == AUDIT else matches
 
 
@@ -161,18 +139,19 @@ def _pages_behind(query: Query) -> list[Stage]:
     fields = [sort.field for sort in query.order]
     if not query.after or fields not in _PAGED_ORDERS:
         return []
-    page: Stage = {"_id": {"$lte" if _falls(query, query.order[-1]) else "$gte": page_of(str(query.after[-1]))}}
+    page: Stage = {"_id": {"$lte" if falls(query, query.order[-1]) else "$gte": page_of(str(query.after[-1]))}}
     if fields == ["id"]:
         return [{"$match": page}]
     moment = _stored(query.order[0], query.after[0])
-    later = {"updated": {"$lt" if _falls(query, query.order[0]) else "$gt": moment}}
+    later = {"updated": {"$lt" if falls(query, query.order[0]) else "$gt": moment}}
     return [{"$match": {"updated": _from(query, query.order[0], query.after[0])}}, {"$match": {"$or": [later, page]}}]
 
 
 _PAGED_ORDERS = (["id"], ["updated", "id"])
 
 
-def _conditions(query: Query, reader: str | None) -> list[Stage]:
+def conditions(query: Query, reader: Reader) -> list[Stage]:
+    """The stages that a record has to pass, the most selective first."""
     criteria = sorted(query.criteria, key=rank)
     if any(type(criterion) not in _TRANSLATE for criterion in criteria):
         raise NotSupported("a condition that leads to other records is offered in a search only")
@@ -184,13 +163,13 @@ def _conditions(query: Query, reader: str | None) -> list[Stage]:
     first = {"type": query.type, **found[0]} if "_id" not in found[0] else found[0]
     if set(first) == {"type", "keys"} and isinstance(first["keys"], str):
         first |= _after_id(query)
-    rest = [{"deleted": False}, *([{"readers": reader}] if reader is not None else [])]
-    return [{"$match": match} for match in [first, *found[1:], *rest]]
+    rest = {"deleted": False} | confinement(reader, query.type)
+    return [{"$match": match} for match in [first, *found[1:], rest]]
 
 
-def _all_of_type(query: Query, reader: str | None) -> list[Stage]:
+def _all_of_type(query: Query, reader: Reader) -> list[Stage]:
     """Nothing that selects: what the reader may see, else the type in the order that is asked for."""
-    if reader is not None:
+    if isinstance(reader, str):
         return [{"readers": reader}]
     if query.order[0].field == "updated":
         return [{"updated": _from(query, query.order[0], query.after[0]) if query.after else {"$gte": _EPOCH}}]
@@ -345,29 +324,11 @@ def _order(query: Query) -> dict[str, Sort]:
     return {stored.get(sort.field, f"_sort{at}"): sort for at, sort in enumerate(query.order)}
 
 
-def _value(sort: Sort) -> Stage:
-    edge = "$max" if sort.descending else "$min"
-    if sort.field == "spans":
-        # The embedded engine finds nothing at the path of a field inside an array, so the array is walked.
-        values: Any = {"$map": {"input": f"$spans.{sort.key}", "in": "$$this.lo"}}
-    else:
-        values = {"$filter": {"input": "$keys", "cond": _of_parameter(sort)}}
-    return {"$ifNull": [{edge: values}, sort.missing]}
-
-
-def _of_parameter(sort: Sort) -> Stage:
-    start, stop = whole(sort.key)
-    within: list[Stage] = [{"$gte": ["$$this", start]}, {"$lt": ["$$this", stop]}]
-    if sort.part:
-        within.append({"$regexMatch": {"input": "$$this", "regex": f"{UNIT}{re.escape(sort.part)}$"}})
-    return {"$and": within}
-
-
 def _after_id(query: Query) -> Stage:
     """Where the order is the id alone, the position is one more field of the first stage."""
     if not query.after or len(query.order) > 1:
         return {}
-    return {"_id": {"$lt" if _falls(query, query.order[0]) else "$gt": query.after[0]}}
+    return {"_id": {"$lt" if falls(query, query.order[0]) else "$gt": query.after[0]}}
 
 
 def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
@@ -378,17 +339,17 @@ def _following(query: Query, order: dict[str, Sort]) -> list[Stage]:
     later: list[Stage] = []
     for at, (name, sort, value) in enumerate(steps):
         equal = {before: known for before, _, known in steps[:at]}
-        later.append({**equal, name: {"$lt" if _falls(query, sort) else "$gt": value}})
+        later.append({**equal, name: {"$lt" if falls(query, sort) else "$gt": value}})
     first = {"$match": {steps[0][0]: _from(query, steps[0][1], query.after[0])}}
     return [first, {"$match": {"$or": later}}] if len(later) > 1 else [{"$match": later[0]}]
 
 
 def _from(query: Query, sort: Sort, value: str | float) -> Stage:
     edge = _stored(sort, value)
-    if sort.field == "updated" and _falls(query, sort):
+    if sort.field == "updated" and falls(query, sort):
         # The embedded engine's index leaves out what equals the edge of ``$lte`` where another field follows.
         return {"$lt": edge + _TICK}
-    return {"$lte" if _falls(query, sort) else "$gte": edge}
+    return {"$lte" if falls(query, sort) else "$gte": edge}
 
 
 def _stored(sort: Sort, value: str | float) -> Any:

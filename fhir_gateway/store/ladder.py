@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -26,6 +26,11 @@ APART = 4
 """Chance puts rungs at uneven distances; of so many one is kept, which evens them out."""
 SHORTEST, MARGIN = 24.0, 1.2
 """Of a stretch: the fewest records, and how much more than is expected to do."""
+PLENTY = 512
+"""Rungs that a cell is refined with at most, about."""
+_OF_ONE_LEVEL = 8 / 7
+"""Of eight rungs of a level and above, one stands on a higher one."""
+_DIGITS = 12
 _MARK = "~rung"
 
 
@@ -49,75 +54,128 @@ def built(type_: str, rungs: Sequence[str], level: int) -> Ladder | None:
     """The ladder that the rungs from this level up make; None where they are too few for one."""
     if len(rungs) < FEWEST:
         return None
-    return Ladder(sorted(rungs)[APART - 1 :: APART], APART * 2**level, f"{type_}/", f"{type_}0")
+    return Ladder(sorted(rungs), level, f"{type_}/", f"{type_}0")
 
 
-@dataclass(frozen=True, slots=True)
 class Ladder:
-    """The rungs of one type in order, ``step`` records apart, between ``floor`` and ``roof``."""
+    """About how many records of a type lie before an id between ``floor`` and ``roof``, and before which id so many do.
 
-    rungs: Sequence[str]
-    step: int
-    floor: str
-    roof: str
-    _alphabet: str = field(init=False)
-    _edges: list[str] = field(init=False)
+    Ids known in order are its edges, each with the number of records before it; between two of them ids are thought to
+    be spread evenly. A cell between two edges can be given finer rungs.
+    """
 
-    def __post_init__(self) -> None:
-        same = _same(self.rungs[0], self.rungs[-1])
-        letters = sorted({letter for one in self.rungs for letter in one[len(same) :]} or {"0"})
-        object.__setattr__(self, "_alphabet", "".join(letters))
-        # What is outside of these edges is unlike the ids that are known; the last stretch reaches it all the same.
-        object.__setattr__(self, "_edges", [same, *self.rungs, same + letters[-1] * 9])
+    def __init__(self, rungs: Sequence[str], level: int, floor: str, roof: str) -> None:
+        self.floor, self.roof = floor, roof
+        self._letters = _letters_by_place(rungs)
+        same, kept = _same(rungs[0], rungs[-1]), rungs[APART - 1 :: APART]
+        # What is outside of the outer edges is unlike the ids that are known; the last stretch reaches it all the same.
+        self._edges = [same, *kept, self._made(same, 1.0)]
+        self._heights = [float(number * APART * 2**level) for number in range(len(self._edges))]
+        self._levels = [level] * (len(kept) + 1)
 
     @property
-    def size(self) -> int:
+    def size(self) -> float:
         """About how many records there are."""
-        return (len(self.rungs) + 1) * self.step
+        return self._heights[-1]
 
     def height(self, reference: str) -> float:
         """About how many records lie before this one."""
-        cell = min(max(bisect_right(self._edges, reference) - 1, 0), len(self._edges) - 2)
-        return (cell + self._share(cell, reference)) * self.step
+        cell = self._cell(bisect_right(self._edges, reference))
+        low, high = self._heights[cell : cell + 2]
+        return low + self._share(cell, reference) * (high - low)
 
     def at(self, height: float) -> str:
         """An id that about so many records lie before."""
-        cell, share = divmod(height / self.step, 1)
-        if cell >= len(self._edges) - 1:
+        if height >= self.size:
             return self.roof
-        return self._between(int(cell), share)
+        cell = self._cell(bisect_right(self._heights, height))
+        low, high = self._heights[cell : cell + 2]
+        return self._between(cell, (height - low) / (high - low))
+
+    def coarse(self, height: float, length: float) -> Cell | None:
+        """The cell at this height, if finer rungs would tell better where a stretch of this length ends."""
+        at = self._cell(bisect_right(self._heights, height))
+        span = self._heights[at + 1] - self._heights[at]
+        finer = [level for level in LEVELS if level < self._levels[at] and span / 2**level <= PLENTY]
+        if not finer or length >= span:
+            return None
+        stop = self._edges[at + 1] if at + 2 < len(self._edges) else self.roof
+        return Cell(self._edges[at] if at else self.floor, stop, finer[-1])
+
+    def refine(self, cell: Cell, rungs: Sequence[str]) -> None:
+        """Put the rungs that lie in the cell between its ends; nothing where somebody else did so meanwhile."""
+        at = self._cell(bisect_right(self._edges, cell.start))
+        if self._levels[at] <= cell.level:
+            return
+        inside = sorted(one for one in rungs if self._edges[at] < one < self._edges[at + 1])
+        places = range(APART - 1, len(inside), APART)
+        low, each = self._heights[at], 2**cell.level * _OF_ONE_LEVEL
+        # Counted better now: what lies above moves up or down with it.
+        moved = low + (len(inside) + 1) * each - self._heights[at + 1]
+        above = [height + moved for height in self._heights[at + 1 :]]
+        self._heights[at + 1 :] = [*(low + (place + 1) * each for place in places), *above]
+        self._edges[at + 1 : at + 1] = [inside[place] for place in places]
+        self._levels[at : at + 1] = [cell.level] * (len(places) + 1)
+
+    def _cell(self, beyond: int) -> int:
+        """The number of the cell before the edge ``beyond``."""
+        return min(max(beyond - 1, 0), len(self._edges) - 2)
 
     def _span(self, cell: int) -> tuple[str, float, float]:
         """What the ids of a cell begin with, and its ends as fractions behind that."""
         low, high = self._edges[cell], self._edges[cell + 1]
         same = _same(low, high)
-        return same, self._fraction(low[len(same) :]), self._fraction(high[len(same) :])
+        return same, self._fraction(low, len(same)), self._fraction(high, len(same))
 
     def _share(self, cell: int, reference: str) -> float:
         begin, low, high = self._span(cell)
         if not reference.startswith(begin) or high <= low:
             return 0.0
-        return min(max((self._fraction(reference[len(begin) :]) - low) / (high - low), 0.0), 1.0)
+        return min(max((self._fraction(reference, len(begin)) - low) / (high - low), 0.0), 1.0)
 
     def _between(self, cell: int, share: float) -> str:
         begin, low, high = self._span(cell)
-        made = begin + self._letters(low + share * (high - low))
+        made = self._made(begin, low + share * (high - low))
         return min(max(made, self._edges[cell]), self._edges[cell + 1])
 
-    def _fraction(self, text: str) -> float:
-        """The text as digits behind a point, its letters numbered in order."""
-        base, found, worth = len(self._alphabet), 0.0, 1.0
-        for letter in text[:12]:
-            worth /= base
-            found += min(bisect_left(self._alphabet, letter), base - 1) * worth
+    def _fraction(self, text: str, start: int) -> float:
+        """The text from ``start`` on as digits behind a point: its letters numbered among those seen at their place."""
+        found, worth = 0.0, 1.0
+        for place in range(start, min(len(text), start + _DIGITS)):
+            letters = self._alphabet(place)
+            worth /= len(letters)
+            found += min(bisect_left(letters, text[place]), len(letters) - 1) * worth
         return found
 
-    def _letters(self, fraction: float) -> str:
-        base, found = len(self._alphabet), ""
-        for _ in range(9):
-            number, fraction = divmod(fraction * base, 1)
-            found += self._alphabet[min(int(number), base - 1)]
+    def _made(self, begin: str, fraction: float) -> str:
+        found = begin
+        for place in range(len(begin), len(begin) + _DIGITS):
+            letters = self._alphabet(place)
+            number = min(int(fraction * len(letters)), len(letters) - 1)
+            fraction = fraction * len(letters) - number
+            found += letters[number]
         return found
+
+    def _alphabet(self, place: int) -> str:
+        return self._letters[min(place, len(self._letters) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a ladder that finer rungs may be put into: those of ``level`` from ``start`` up to ``stop``."""
+
+    start: str
+    stop: str
+    level: int
+
+
+def _letters_by_place(rungs: Sequence[str]) -> list[str]:
+    """The letters that stand at each place, in order: the hyphens of a UUID are not met elsewhere in it."""
+    found: list[set[str]] = [set() for _ in range(max(map(len, rungs)))]
+    for one in rungs:
+        for place, letter in enumerate(one):
+            found[place].add(letter)
+    return ["".join(sorted(letters)) for letters in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +209,42 @@ class Climb:
     falling: bool = False
     looked: float = 0.0
     found: int = 0
+    reached: str | None = None
 
     def __iter__(self) -> Iterator[Stretch]:
         ladder = self.ladder
         start, end = (ladder.roof, ladder.floor) if self.falling else (ladder.floor, ladder.roof)
         edge = self.after or start
-        height = ladder.height(edge) if self.after else ladder.size * self.falling
         while edge != end and self.found < self.wanted:
-            length = max(SHORTEST, (self.wanted - self.found) * MARGIN / self.share)
-            height += -length if self.falling else length
+            far, length = self._far(edge, end)
+            yield Stretch(*((far, edge) if self.falling else (edge, far)), length)
+            self.looked += length
+            self.reached = edge = far
+
+    @property
+    def length(self) -> float:
+        """Of the next stretch."""
+        return max(SHORTEST, (self.wanted - self.found) * MARGIN / self.share)
+
+    def coarse(self) -> Cell | None:
+        """A cell that should be finer before the next stretch is chosen."""
+        height = self._height(self.reached or self.after)
+        far = height - self.length if self.falling else height + self.length
+        ends = (self.ladder.coarse(place, self.length) for place in (height, far))
+        return next((cell for cell in ends if cell), None)
+
+    def _height(self, edge: str | None) -> float:
+        return self.ladder.height(edge) if edge else self.ladder.size * self.falling
+
+    def _far(self, edge: str, end: str) -> tuple[str, float]:
+        """Where the next stretch ends, and how long it is: longer than wanted where ids lie too near to each other."""
+        ladder, length, begin = self.ladder, self.length, self._height(edge)
+        while True:
+            height = begin - length if self.falling else begin + length
             far = ladder.at(height) if 0 < height < ladder.size else end
             if (far < edge) if self.falling else (far > edge):
-                yield Stretch(*((far, edge) if self.falling else (edge, far)), length)
-                self.looked += length
-                edge = far
+                return far, length
+            length *= 2
 
     def met(self, references: Sequence[str], stretch: Stretch) -> None:
         """A stretch was cut short where what was wanted is full: then it was looked at up to the last one only."""

@@ -19,6 +19,7 @@ from fhir_gateway.search.query import Query
 from fhir_gateway.security.audit import Block as Block  # noqa: PLC0414 - part of the store's own words
 from fhir_gateway.security.audit import Draft as Draft  # noqa: PLC0414
 from fhir_gateway.security.audit import Event as Event  # noqa: PLC0414
+from fhir_gateway.security.sight import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Version:
 
     ``body`` is its exact JSON text, empty when deleted; ``updated`` is UTC, milliseconds.
     ``readers`` names the parties (hospitals, partners) that may see it besides the roles that see everything;
-    ``owner`` is the one of them that may replace it.
+    ``owner`` is the one of them that may replace it. ``secret``: of the roles that see everything none sees this one.
     """
 
     type: str
@@ -38,6 +39,7 @@ class Version:
     deleted: bool = False
     readers: tuple[str, ...] = ()
     owner: str = ""
+    secret: bool = False
 
     @property
     def reference(self) -> str:
@@ -49,7 +51,8 @@ class Timeline:
     """Which versions, superseded and current ones, newest first: of one ``reference``, of a ``type``, or of all types.
 
     ``during`` asks for what was current at some time of an interval (its end excluded). ``after`` is the place of the
-    last version seen: its time, reference and number. A timeline of all types leaves the AuditEvents out.
+    last version seen: its time, reference and number; of a timeline that goes ``backwards`` those before it are wanted,
+    the newer ones nearest to it. A timeline of all types leaves the AuditEvents out.
     """
 
     limit: int
@@ -58,7 +61,8 @@ class Timeline:
     since: datetime | None = None
     during: tuple[datetime, datetime] | None = None
     after: tuple[datetime, str, int] | None = None
-    reader: str | None = None
+    reader: Reader = None
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,15 @@ class Note:
     """A small record on a named shelf. ``expected`` are values the stored note must have for the write to count.
 
     Without ``expected`` the note must not exist yet (else Conflict); with it the named fields are overwritten
-    (Conflict when the stored note differs from ``expected``).
+    (Conflict when the stored note differs from ``expected``). ``entire``: the content names every field there is, so
+    that nothing stored has to be read to write it.
     """
 
     shelf: str
     key: str
     content: Mapping[str, Any]
     expected: Mapping[str, Any] | None = None
+    entire: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +153,22 @@ class Stretch:
     since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     after: tuple[datetime, str] | None = None
     deleted: bool | None = False
-    reader: str | None = None
+    reader: Reader = None
     of_patients: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Newest versions in the compartment of a patient (an id), of the types in ``readers``, as far as each reader sees.
+
+    In the order of their references, those behind ``after``, at most ``limit``; written at ``since`` or later.
+    """
+
+    patient: str
+    readers: Mapping[str, Reader]
+    limit: int
+    after: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,27 +206,31 @@ class Records(Protocol):
         """How many versions there are, wherever ``wanted`` stands; with a ``limit`` no more than that are counted."""
         ...
 
-    async def find(self, query: Query, reader: str | None = None) -> list[Version]:
+    async def find(self, query: Query, reader: Reader = None) -> list[Version]:
         """One page of current, undeleted versions; ``reader`` confines it to what that party may see."""
         ...
 
-    async def count(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+    async def count(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
         """How many match; with a ``limit`` no more than that are counted."""
         ...
 
-    async def estimate(self, query: Query, reader: str | None = None, limit: int = 0) -> int:
+    async def estimate(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
         """About how many match; where that is not told by a sample, as many as are counted up to ``limit``."""
         ...
 
-    async def references(self, query: Query, reader: str | None = None) -> list[str]:
+    async def references(self, query: Query, reader: Reader = None) -> list[str]:
         """``Type/id`` of at most ``query.size`` matches, in no order."""
         ...
 
-    async def targets(self, query: Query, key: str, reader: str | None = None) -> dict[str, list[str]]:
+    async def targets(self, query: Query, key: str, reader: Reader = None) -> dict[str, list[str]]:
         """Of at most ``query.size`` matches the search keys of one parameter, by ``Type/id``."""
         ...
 
-    async def explain(self, query: Query, reader: str | None = None) -> Plan:
+    async def about(self, wanted: About) -> list[Version]:
+        """One page of a patient's compartment, in a few questions for all types; AuditEvents are in no such page."""
+        ...
+
+    async def explain(self, query: Query, reader: Reader = None) -> Plan:
         """How ``find`` runs; it is run once more to tell."""
         ...
 
@@ -214,7 +238,7 @@ class Records(Protocol):
         """All of the stretch, one by one; what is written meanwhile may be missed, and is then after ``until``."""
         ...
 
-    def of_patient(self, patient: str, reader: str | None) -> AsyncGenerator[Version, None]:
+    def of_patient(self, patient: str, reader: Reader) -> AsyncGenerator[Version, None]:
         """What is in the compartment of the patient with this id, by type and reference."""
         ...
 
@@ -288,6 +312,10 @@ class Notes(Protocol):
         """
         ...
 
+    async def forget(self, shelf: str, keys: Sequence[str]) -> None:
+        """Remove these notes for good; one that is not there is no fault."""
+        ...
+
     async def hold(self, name: str, owner: str, seconds: float) -> bool:
         """Take or renew a named lease; False while another owner holds it."""
         ...
@@ -297,6 +325,10 @@ class AuditTrail(Protocol):
     """Events and the blocks that seal them."""
 
     async def append(self, events: Sequence[Event]) -> None: ...
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """As ``append``, of whole pages; those that are there already stay as they are."""
+        ...
 
     async def unsealed(self, limit: int) -> list[Event]:
         """The oldest that wait, about ``limit`` of them: those that were appended together come together."""

@@ -1,11 +1,10 @@
-"""Trying again, and letting others have their turn."""
+"""Trying again."""
 
-import asyncio
 import time
 
 import pytest
 
-from fhir_gateway.records.desk import ATTEMPTS, LONGEST_PAUSE_SECONDS, attempts, give_way
+from fhir_gateway.records.desk import ATTEMPTS, LONGEST_PAUSE_SECONDS, attempts
 
 pytestmark = pytest.mark.anyio
 
@@ -18,19 +17,3 @@ async def test_tries_are_numbered_and_the_first_does_not_wait() -> None:
 
     assert time.perf_counter() - started < 0.05
     assert ATTEMPTS * LONGEST_PAUSE_SECONDS < 30
-
-
-async def test_long_work_lets_others_in() -> None:
-    order = []
-
-    async def long() -> None:
-        for place in range(40):
-            await give_way(place)
-        order.append("long")
-
-    async def short() -> None:
-        order.append("short")
-
-    await asyncio.gather(long(), short())
-
-    assert order == ["short", "long"]

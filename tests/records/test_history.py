@@ -158,3 +158,35 @@ async def test_every_page_of_a_history_tells_how_long_it_is(
     monkeypatch.setattr("fhir_gateway.records.history.COUNTED", 3)
     assert (await history(clocked, admin, Timeline(2), None)).total is None
     assert (await history(clocked, admin, Timeline(0), None)).total == 5
+
+
+@pytest.mark.parametrize("minutes", [1, 0])
+async def test_the_way_back_shows_the_same_pages(desk: Desk, visit_of: VisitOf, minutes: int) -> None:
+    desk, admin = replace(desk, clock=Clock(timedelta(minutes=minutes))), visit_of("admin")
+    await filled(desk, admin)
+
+    for wanted in (Timeline(2), Timeline(1), Timeline(1, "Patient"), Timeline(1, "Patient", "Patient/a")):
+        chapters = [await history(desk, admin, wanted, None)]
+        while chapters[-1].following:
+            chapters.append(await history(desk, admin, wanted, chapters[-1].following))
+        assert chapters[0].preceding == ""
+        back = chapters[-1]
+        for chapter in reversed(chapters[:-1]):
+            back = await history(desk, admin, wanted, back.preceding)
+            assert back.versions == chapter.versions
+        assert back.preceding == ""
+        assert (await history(desk, admin, wanted, back.following)).versions == chapters[1].versions
+
+
+async def test_what_is_written_meanwhile_is_on_the_page_before(clocked: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    await filled(clocked, admin)
+    second = await history(clocked, admin, Timeline(2), (await history(clocked, admin, Timeline(2), None)).following)
+    for name in ("n", "m"):
+        await update(clocked, admin, f"Patient/{name}", {"resourceType": "Patient", "id": name})
+
+    before = await history(clocked, admin, Timeline(2), second.preceding)
+    assert [version.reference for version in before.versions] == ["Patient/b", "Organization/o"]
+    newest = await history(clocked, admin, Timeline(2), before.preceding)
+    assert [version.reference for version in newest.versions] == ["Patient/m", "Patient/n"]
+    assert newest.preceding == ""

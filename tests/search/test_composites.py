@@ -30,7 +30,8 @@ def test_composites_of_one_element_share_its_tuples() -> None:
 
 def test_a_part_is_found_where_it_is_and_not_where_r4_misnamed_it() -> None:
     (branch,) = branches("DocumentReference", "relationship")
-    assert [part.parameter.code for part in branch.parts] == ["relation", "relatesto"]
+    assert [part.parameter.code for part in branch.parts] == ["relatesto", "relation"]
+    assert [path.text for part in branch.parts for path in part.paths] == ["name:target", "name:code"]
 
 
 def test_an_element_that_lacks_a_part_leaves_no_tuple() -> None:

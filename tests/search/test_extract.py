@@ -49,6 +49,15 @@ def test_a_patient_is_found_by_these_keys_and_no_more() -> None:
     ]
 
 
+def test_a_code_and_a_component_s_code_are_no_keys_of_the_parameter_that_looks_at_both() -> None:
+    amount = {"value": 5, "unit": "g"}
+    component = {"code": {"coding": [{"code": "b"}]}, "valueQuantity": amount}
+    fields = index({"resourceType": "Observation", "code": {"coding": [{"code": "a"}]}, "component": [component]})
+    names = [key.partition(":")[0] for key in fields["keys"]]
+    assert names == ["code", "component-code", "component-value-quantity"]
+    assert set(fields["spans"]) == {"component-value-quantity"}
+
+
 def test_a_patient_is_in_its_own_compartment_and_in_those_it_links_to() -> None:
     assert index(PATIENT)["patients"] == ["p1", "p2"]
 

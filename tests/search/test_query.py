@@ -30,7 +30,7 @@ REFUSED = [
     ("Observation", "subject:Patent", "x", Unoffered, "did you mean ':Patient'"),
     ("Patient", "birthdate:missing", "maybe", BadRequest, "true or false"),
     ("Patient", "birthdate", "yesterday", BadRequest, "needs a date"),
-    ("Patient", "_id:missing", "true", Unoffered, "offered: :not"),
+    ("Patient", "_id:exact", "true", Unoffered, "offered: :missing, :not"),
     ("Observation", "subject:Medication", "1", Unknown, "not to Medication"),
     ("Observation", "subject.nam", "x", Unknown, "did you mean 'name'"),
     ("Observation", "code.name", "x", BadRequest, "no reference"),
@@ -57,13 +57,15 @@ REFUSED = [
     ("Patient", "_filter", 'name eq "x', BadRequest, "quotes"),
     ("Patient", "_filter", "(name eq x", BadRequest, "closing parenthesis"),
     ("Patient", "_filter", "name eq x)", BadRequest, "an end"),
-    ("Patient", "_filter", "name gt x", BadRequest, "no comparison 'gt' for the string parameter 'name'"),
+    ("Patient", "_filter", "gender gt x", BadRequest, "no comparison 'gt' for the token parameter 'gender'"),
+    ("Patient", "_filter", "_text eq x", BadRequest, "no comparison 'eq' for '_text'"),
     ("Patient", "_filter", "nme eq x", Unknown, "did you mean 'name'"),
     ("Patient", "_filter", "gender co x", Unoffered, "':contains' is not offered"),
     ("Patient", "_filter", "(" * 10 + "name eq x" + ")" * 10, TooCostly, "deep"),
     ("Patient", "_filter", "not " * 100 + "name eq x", TooCostly, "deep"),
     ("Patient", "_filter", " or ".join(["name eq x"] * 40), TooCostly, "30 comparisons"),
-    ("Patient", "_type", "Patient", Unoffered, "_type"),
+    ("Patient", "_type", "Patent", BadRequest, "no resource type of R4"),
+    ("Patient", "identifier", "a|b|c", BadRequest, r"a \| inside"),
     ("Patient", "_elements", "id", Unoffered, "_elements"),
     ("Patient", "_summary", "text", NotSupported, "count and false"),
     ("Patient", "_explain", "maybe", BadRequest, "true or false"),
@@ -219,3 +221,31 @@ def test_what_only_other_records_can_tell_is_left_pending(asked: tuple[str, str,
     query = parse(asked[0], [asked[1:]])
     assert query.criteria == (question,)
     assert query.pending
+
+
+def test_a_lenient_search_leaves_out_the_sorts_that_it_does_not_know() -> None:
+    asked = parse("Patient", [("_sort", "nmae,-birthdate"), ("active", "true")], lenient=True)
+    assert [one.key for one in asked.sorts] == ["birthdate"]
+    assert asked.used == (("_sort", "-birthdate"), ("active", "true"))
+    assert parse("Patient", [("_sort", "nmae")], lenient=True).used == ()
+
+
+def test_a_count_beyond_all_measure_is_the_largest_page() -> None:
+    assert parse("Patient", [("_count", "2147483647")], page_limit=50).size == 50
+
+
+def test_every_record_has_an_id_and_a_time_of_writing() -> None:
+    for name in ("_id:missing", "_lastUpdated:missing"):
+        assert parse("Patient", [(name, "false")]).criteria == (Ids((), absent=True),)
+        assert parse("Patient", [(name, "true")]).criteria == (Ids(()),)
+        with pytest.raises(BadRequest, match="true or false"):
+            parse("Patient", [(name, "maybe")])
+
+
+def test_contained_resources_are_not_searched_and_that_is_said() -> None:
+    assert parse("Patient", [("_contained", "false"), ("_containedType", "container")]).criteria == ()
+    for name, value in (("_contained", "true"), ("_contained", "both"), ("_containedType", "contained")):
+        with pytest.raises(NotSupported, match=f"'{name}' is offered with"):
+            parse("Patient", [(name, value)])
+    with pytest.raises(BadRequest, match="one of false, true, both"):
+        parse("Patient", [("_contained", "maybe")])

@@ -56,3 +56,14 @@ def test_a_misspelt_name_leads_to_the_nearest(typed: str, meant: str | None) -> 
 def test_the_compartment_names_keys_not_codes() -> None:
     assert compartment("Encounter") == {"subject"}
     assert compartment("Organization") == frozenset()
+
+
+def test_what_others_find_together_has_no_keys_of_its_own() -> None:
+    united = {type_: {one.code: one for one in parameters(type_).values() if one.also} for type_ in resource_types()}
+    assert {type_ for type_, found in united.items() if found} == {"Observation"}
+    for one in united["Observation"].values():
+        parts = [parameters("Observation")[key] for key in (one.key, *one.also)]
+        assert {path.text for part in parts for path in part.paths} == {path.text for path in one.paths}
+        assert all(part.key == part.code and part.kind == one.kind for part in parts)
+    codes = {"combo-code", "combo-data-absent-reason", "combo-value-concept", "combo-value-quantity"}
+    assert set(united["Observation"]) == codes

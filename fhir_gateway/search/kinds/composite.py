@@ -34,10 +34,10 @@ def _parts(code: str, text: str, count: int) -> list[str]:
 def _together(branch: Branch, texts: Sequence[str], parse_part: ParsePart) -> Together:
     parts = (part.parameter for part in branch.parts)
     if branch.key:
-        parts = (replace(one, key="", part="") for one in parts)
+        parts = (replace(one, key="", part="", also=()) for one in parts)
     return Together(branch.key, tuple(parse_part(one, text) for one, text in zip(parts, texts, strict=True)))
 
 
 def _narrow(part: Part, texts: Sequence[str], parse_part: ParsePart) -> Condition:
-    choices = tuple(dict.fromkeys(parse_part(part.parameter, text) for text in texts))
+    choices = tuple(dict.fromkeys(parse_part(each, text) for each in part.parameter.each for text in texts))
     return Condition(choices, 4 if part.parameter.kind in ("token", "reference") else 6)

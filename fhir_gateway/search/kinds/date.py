@@ -62,7 +62,11 @@ def interval(text: str) -> tuple[int, int]:
 
 
 def _width(second: str | None, fraction: str | None) -> int:
-    return 60_000_000 if second is None else int(10 ** max(0, 6 - len(fraction or "")))
+    if second is None:
+        return 60_000_000
+    digits = fraction or ""
+    # Clients pad: .500000 and .500 are one millisecond, which either finds in the other.
+    return int(10 ** max(0, 6 - max(len(digits[:3]), len(digits.rstrip("0")))))
 
 
 def _zone(text: str | None) -> timezone:

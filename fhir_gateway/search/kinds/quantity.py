@@ -6,9 +6,11 @@ Keys as for numbers, where a request names no unit. A value in a UCUM unit has a
 units, so that 5 mg is found by 0.005 g. Other units are an exact check, compared as they are written.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from math import inf, nextafter
 from typing import Any
 
 from fhir_gateway.problem import BadRequest
@@ -25,20 +27,42 @@ MODIFIERS: frozenset[str] = frozenset()
 _CURRENCIES = "urn:iso:std:iso:4217"
 
 
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """From ``low`` to ``high``, None where it is open; ``without`` the edges themselves."""
+
+    low: Any
+    high: Any
+    without: bool = False
+
+    def spread(self, measured: Callable[[Any], float]) -> tuple[float, float]:
+        lo = -inf if self.low is None else measured(self.low)
+        hi = inf if self.high is None else measured(self.high)
+        if not self.without:
+            return lo, hi
+        return (lo if self.low is None else nextafter(lo, inf)), (hi if self.high is None else nextafter(hi, -inf))
+
+
 def index(key: str, value: Any, entries: Entries) -> None:
     """A Quantity and its kin, Money, or a Range."""
     if type(value) is not dict:
         return
     if "low" in value or "high" in value:
         low, high = value.get("low", {}), value.get("high", {})
-        _add(key, (low.get("value"), high.get("value")), low or high, entries)
+        _add(key, _Edges(low.get("value"), high.get("value")), low or high, entries)
     elif value.get("value") is not None:
-        _add(key, (value["value"], value["value"]), value, entries)
+        _add(key, _reach(value["value"], value.get("comparator")), value, entries)
 
 
-def _add(key: str, edges: tuple[Any, Any], unit: dict[str, Any], entries: Entries) -> None:
-    lo = float("-inf") if edges[0] is None else float(edges[0])
-    hi = float("inf") if edges[1] is None else float(edges[1])
+def _reach(number: Any, comparator: str | None) -> _Edges:
+    """``<0.3`` is all that is less: found by ``lt0.3``, not by ``0.3``."""
+    low = None if comparator in ("<", "<=") else number
+    high = None if comparator in (">", ">=") else number
+    return _Edges(low, high, comparator in ("<", ">"))
+
+
+def _add(key: str, edges: _Edges, unit: dict[str, Any], entries: Entries) -> None:
+    lo, hi = edges.spread(float)
     units = [unit[name] for name in ("code", "unit", "currency") if name in unit]
     system = _CURRENCIES if "currency" in unit else unit.get("system", "")
     entries.span(key, {"lo": lo, "hi": hi, "unit": list(dict.fromkeys(units)), "system": system})
@@ -49,14 +73,17 @@ def _add(key: str, edges: tuple[Any, Any], unit: dict[str, Any], entries: Entrie
         _add_canonical(key, edges, scale, entries)
 
 
-def _add_canonical(key: str, edges: tuple[Any, Any], scale: ucum.Unit, entries: Entries) -> None:
-    # Where a span has no edge, and where its number is beyond all measure, there is nothing to convert.
-    low, high = (None if edge is None or abs(Decimal(edge).adjusted()) > 300 else Fraction(edge) for edge in edges)
-    lo = float("-inf") if low is None else scale.canonical(low)
-    hi = float("inf") if high is None else scale.canonical(high)
+def _add_canonical(key: str, edges: _Edges, scale: ucum.Unit, entries: Entries) -> None:
+    low, high = map(_exact, (edges.low, edges.high))
+    lo, hi = _Edges(low, high, edges.without).spread(scale.canonical)
     entries.span(f"{key}~", {"lo": lo, "hi": hi, "unit": scale.base})
     entries.add(f"{key}~", scale.base, sortable(lo))
     entries.add(f"{key}~", scale.base, sortable(hi))
+
+
+def _exact(edge: Any) -> Fraction | None:
+    # Where a span has no edge, and where its number is beyond all measure, there is nothing to convert.
+    return None if edge is None or abs(Decimal(edge).adjusted()) > 300 else Fraction(edge)
 
 
 def parse(parameter: Parameter, text: str, modifier: str) -> Choice:

@@ -74,6 +74,8 @@ def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
     if modifier == "text":
         return Choice(*prefixed(f"{parameter.key}~", fold(plain(text))[:_TEXT_LIMIT]))
     parts = [plain(part) for part in split(text, "|")]
+    if len(parts) > 2:
+        raise BadRequest(rf"'{parameter.code}' needs system|code; a | inside of either is written \|")
     if len(parts) > 1 and not parts[1]:
         return _of_system(parameter.key, parts[0])
     if len(parts) > 1:

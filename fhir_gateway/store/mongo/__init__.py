@@ -2,31 +2,34 @@
 
 ``MongoStore`` keeps the promises of ``store/port.py``. ``writing`` is what a commit writes, ``transact`` makes it
 whole, ``grouping`` lets small ones share a transaction, ``documents`` says how each value lies in the database,
-``connection`` how it is opened and what its errors mean.
+``connection`` how it is opened and what its errors mean. ``looks`` and ``shared`` let reads and searches that come at
+the same time share a question.
 """
 
 from typing import TYPE_CHECKING, Self
 
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from fhir_gateway.store.mongo.catching_up import Delivered, LatestReader, nothing_waits
 from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, connect, prepare
 from fhir_gateway.store.mongo.grouping import Groups
 from fhir_gateway.store.mongo.jobs import JobKeeper
 from fhir_gateway.store.mongo.ladders import Ladders
 from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.notes import NoteKeeper
-from fhir_gateway.store.mongo.records import RecordReader
-from fhir_gateway.store.mongo.timeline import TimelineReader
+from fhir_gateway.store.mongo.shared import Shared
 from fhir_gateway.store.mongo.trail import TrailKeeper
 from fhir_gateway.store.mongo.transact import Work, at_rest, transact
 from fhir_gateway.store.mongo.upkeep import IndexKeeper
-from fhir_gateway.store.mongo.walk import Walker
 from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Commit, Store
 
 
-class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
-    """``Store``; belongs to the event loop it was opened in."""
+class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
+    """``Store``; belongs to the event loop it was opened in.
+
+    ``delivered`` brings in events that lie in a journal before it; whoever reads the audit trail waits for that.
+    """
 
     def __init__(self, client: AsyncIOMotorClient[Document], database: str) -> None:
         self._client = client
@@ -34,9 +37,11 @@ class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, Tr
         # The driver makes a collection anew each time it is named: 40 µs of every request.
         for name in COLLECTIONS:
             setattr(self._database, name, self._database[name])
-        self._looks = Looks(self.currents)
+        self.delivered: Delivered = nothing_waits
+        self._looks = Looks(self._currents)
         self._ladders = Ladders(self._database.resources)
-        self._groups = Groups(self._whole)
+        self._shared = Shared(self._database.resources)
+        self._groups = Groups(self._whole, self._large)
 
     @classmethod
     async def open(cls, url: str, database: str) -> Self:
@@ -73,7 +78,12 @@ class MongoStore(RecordReader, TimelineReader, Walker, JobKeeper, NoteKeeper, Tr
         await self._groups.commit(commit)
 
     async def _whole(self, commit: Commit) -> None:
-        writer = Writer(self._database, commit)
+        await self._written(Writer(self._database, commit))
+
+    async def _large(self, commit: Commit) -> None:
+        await self._written(Writer(self._database, commit, most=self._groups.most))
+
+    async def _written(self, writer: Writer) -> None:
         await transact(self._client, Work(writer.write, writer.landed, writer.single))
 
 

@@ -12,7 +12,7 @@ from fhir_gateway.store import pages
 from fhir_gateway.store.mongo.connection import Document, milliseconds, now
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
 
-VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "owner", "body")
+VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "owner", "secret", "body")
 FOUND_LENGTH = 80
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,6 +32,7 @@ def version_document(version: Version, readers: Iterable[str]) -> Document:
         "deleted": version.deleted,
         "readers": sorted({*version.readers, *readers}),
         "owner": version.owner,
+        **({"secret": True} if version.secret else {}),
         "body": version.body,
     }
 
@@ -46,6 +47,7 @@ def to_version(document: Mapping[str, Any]) -> Version:
         deleted=document["deleted"],
         readers=tuple(document["readers"]),
         owner=document["owner"],
+        secret=document.get("secret", False),
     )
 
 
@@ -149,6 +151,11 @@ def to_block(document: Mapping[str, Any]) -> Block:
 def same(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a stored note has the expected values; times are compared as the database keeps them."""
     return all(stored.get(name) == _kept(value) for name, value in expected.items())
+
+
+def as_found(expected: Mapping[str, Any]) -> Document:
+    """The same as a condition of the database."""
+    return {f"content.{name}": {"$eq": _kept(value)} for name, value in expected.items()}
 
 
 def _kept(value: object) -> object:

@@ -12,9 +12,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
+from time import monotonic
 
 from fhir_gateway.problem import Problem, Unavailable
 from fhir_gateway.security.audit import made
+from fhir_gateway.store.mongo.statements import NARROW, WIDE
 from fhir_gateway.store.port import Commit
 
 WRITERS = 2
@@ -24,6 +26,7 @@ SMALL = 40
 GROUP = 200
 """Documents of a group: beyond that the price of the transaction is spread thin enough."""
 SMALL_BYTES = 2**18
+QUIET_SECONDS = 1.0
 
 Write = Callable[[Commit], Awaitable[None]]
 
@@ -39,10 +42,14 @@ class _Member:
 
 
 class Groups:
-    """The commits of one process on their way; belongs to one event loop. ``write`` makes one commit whole."""
+    """The commits of one process on their way; belongs to one event loop.
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    ``write`` makes one commit whole; ``large`` does, for one that goes alone.
+    """
+
+    def __init__(self, write: Write, large: Write | None = None) -> None:
+        self._write, self._large = write, large or write
+        self._latest = -QUIET_SECONDS
         self._waiting: list[_Member] = []
         self._busy: set[str] = set()
         self._going: set[asyncio.Task[None]] = set()
@@ -51,13 +58,19 @@ class Groups:
         """Return when the commit is durable. Raises what it would raise if it were alone."""
         size = _size(commit)
         if size > SMALL or _bytes(commit) > SMALL_BYTES:
-            await self._write(_paged(commit))
+            # The event of a large commit names all of it: in a thread, lest making it holds the loop.
+            await self._large(await asyncio.to_thread(_paged, commit))
             return
+        self._latest = monotonic()
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Member(commit, size, frozenset(_names(commit)), done))
         self._start()
         # A caller that gives up cancels its own wait, never what its neighbours share.
         await done
+
+    def most(self) -> int:
+        """How much a large commit may ask of the database at once: less while small ones are about."""
+        return WIDE if monotonic() - self._latest > QUIET_SECONDS and not self._going else NARROW
 
     async def at_rest(self) -> None:
         """Return when nothing that was begun here still goes on."""

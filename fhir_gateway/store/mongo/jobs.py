@@ -30,6 +30,8 @@ class Hunt:
     chosen: list[Document]
     passed: set[str]
     blocked: dict[datetime, list[str]]
+    all_seen: bool = True
+    """Whether nothing lies beyond what was read, and all of it stands in the order of its age."""
 
 
 class JobKeeper:
@@ -56,10 +58,9 @@ class JobKeeper:
         await self._database.leases.update_one(
             {"_id": f"queue/{queue}"}, {"$inc": {"leases": 1}}, upsert=True, session=session
         )
-        await self._database.jobs.update_many(
-            {"queue": queue, "ready": {"$gt": AT_ONCE, "$lte": now()}}, GIVEN_BACK, session=session
-        )
         hunt = await self._hunt(queue, limit, session)
+        if not hunt.all_seen and await self._given_back(queue, session):
+            hunt = await self._hunt(queue, limit, session)
         for due, names in hunt.blocked.items():
             await self._database.jobs.update_many({"_id": {"$in": names}}, {"$set": {"ready": due}}, session=session)
         names = [document["_id"] for document in hunt.chosen]
@@ -71,6 +72,12 @@ class JobKeeper:
                 raise Overtaken
         return hunt.chosen
 
+    async def _given_back(self, queue: str, session: Session) -> bool:
+        """What has come due since, and what a lease held that has ended, goes among the others by its age."""
+        due = {"queue": queue, "ready": {"$gt": AT_ONCE, "$lte": now()}}
+        result = await self._database.jobs.update_many(due, GIVEN_BACK, session=session)
+        return bool(result.modified_count)
+
     async def _hunt(self, queue: str, limit: int, session: Session) -> Hunt:
         hunt = Hunt(now(), [], set(), {})
         size = limit + 20
@@ -79,6 +86,8 @@ class JobKeeper:
             wanted = narrowing(_ready(queue, hunt.moment), others)
             ends: list[Document] = [{"$sort": {"ready": 1, "order": 1}}, {"$limit": size}]
             found = await self._database.jobs.aggregate([*wanted, *ends], session=session).to_list(size)
+            at_once = all(document["ready"] <= AT_ONCE for document in found)
+            hunt.all_seen = hunt.all_seen and at_once and len(found) < size
             lanes = _lanes(found)
             holders = await self._holders(lanes, hunt.moment, session)
             _choose(hunt, lanes, holders)

@@ -11,8 +11,9 @@ from random import uniform
 from typing import Any
 
 from fhir_gateway.search.query import Query
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import AUDIT, count_stages, stages
-from fhir_gateway.store.ladder import ENOUGH, LEVELS, Climb, Ladder, Stretch, built, level_key
+from fhir_gateway.store.ladder import ENOUGH, LEVELS, Cell, Climb, Ladder, Stretch, built, level_key
 from fhir_gateway.store.mongo.connection import Collection, Document
 from fhir_gateway.store.ranking import rank
 
@@ -33,7 +34,7 @@ class Ladders:
     _ladders: dict[str, tuple[Ladder | None, float]] = field(default_factory=dict)
     _shares: OrderedDict[Any, tuple[float, float]] = field(default_factory=OrderedDict)
 
-    async def page(self, query: Query, reader: str | None) -> list[Document] | None:
+    async def page(self, query: Query, reader: Reader) -> list[Document] | None:
         """The documents of one page, read by stretches; None where it is to be read at once."""
         pipeline = stages(query, reader)
         ladder = await self._ladder(query, pipeline)
@@ -44,14 +45,15 @@ class Ladders:
         falls = query.order[0].descending != query.backwards
         climb = Climb(ladder, max(query.size, 1), *self._shares.get(asked, (1.0, 1.0)), after, falls)
         found: list[Document] = []
-        for stretch in climb:
+        stretches = iter(climb)
+        while await self._refined(query.type, climb) and (stretch := next(stretches, None)):
             part = [document async for document in self._within(query, reader, stretch)]
             climb.met([document["_id"] for document in part], stretch)
             found += part
         self._remember(asked, climb.share)
         return found[: climb.wanted]
 
-    async def estimate(self, query: Query, reader: str | None) -> int | None:
+    async def estimate(self, query: Query, reader: Reader) -> int | None:
         """About how many match, told from stretches all over the type; None where there are few enough to count."""
         query = replace(query, after=(), backwards=False, sorts=())
         pipeline = stages(query, reader)
@@ -61,6 +63,8 @@ class Ladders:
         met, looked = 0, 0.0
         for place in range(SAMPLES):
             height = (place + uniform(0, 1)) * (ladder.size - SAMPLED) / SAMPLES  # noqa: S311 - a sample, no secret
+            while cell := ladder.coarse(height, SAMPLED):
+                await self._refine(query.type, ladder, cell)
             start, stop = ladder.at(height), ladder.at(height + SAMPLED)
             met += await self._count(query, reader, Stretch(start, stop, SAMPLED))
             looked += SAMPLED
@@ -78,18 +82,30 @@ class Ladders:
     async def _built(self, type_: str) -> Ladder | None:
         rungs: list[str] = []
         for level in LEVELS:
-            found = self.home.find({"type": type_, "keys": level_key(level)}, {"_id": 1})
-            rungs += [document["_id"] for document in await found.to_list(None)]
+            rungs += await self._rungs({"type": type_, "keys": level_key(level)})
             if len(rungs) >= ENOUGH:
                 break
         return built(type_, rungs, level)
 
-    async def _within(self, query: Query, reader: str | None, stretch: Stretch) -> AsyncIterator[Document]:
+    async def _refined(self, type_: str, climb: Climb) -> bool:
+        """True, when the ladder is as fine as the next stretch needs it."""
+        while cell := climb.coarse():
+            await self._refine(type_, climb.ladder, cell)
+        return True
+
+    async def _refine(self, type_: str, ladder: Ladder, cell: Cell) -> None:
+        within = {"$gte": cell.start, "$lt": cell.stop}
+        ladder.refine(cell, await self._rungs({"type": type_, "keys": level_key(cell.level), "_id": within}))
+
+    async def _rungs(self, wanted: Document) -> list[str]:
+        return [document["_id"] for document in await self.home.find(wanted, {"_id": 1}).to_list(None)]
+
+    async def _within(self, query: Query, reader: Reader, stretch: Stretch) -> AsyncIterator[Document]:
         pipeline = _limited(query, stages(query, reader), stretch)
         for document in await self.home.aggregate(pipeline).to_list(None):
             yield document
 
-    async def _count(self, query: Query, reader: str | None, stretch: Stretch) -> int:
+    async def _count(self, query: Query, reader: Reader, stretch: Stretch) -> int:
         pipeline = _limited(query, count_stages(query, reader), stretch)
         return sum([int(document["n"]) async for document in self.home.aggregate(pipeline)])
 

@@ -11,7 +11,7 @@ from fhir_gateway.security.gathering import Gathering
 from fhir_gateway.store.port import Version
 
 Ask = Callable[[Sequence[str]], Awaitable[dict[str, Version]]]
-Look = tuple[str, asyncio.Future[Version | None]]
+Look = tuple[Sequence[str], asyncio.Future[dict[str, Version]]]
 
 
 class Looks:
@@ -23,25 +23,31 @@ class Looks:
 
     async def current(self, reference: str) -> Version | None:
         """The newest version. Raises what the question raised."""
-        found: asyncio.Future[Version | None] = asyncio.get_running_loop().create_future()
-        self._gathering.join((reference, found))
+        return (await self.currents([reference])).get(reference)
+
+    async def currents(self, references: Sequence[str]) -> dict[str, Version]:
+        """The newest versions of those that exist."""
+        found: asyncio.Future[dict[str, Version]] = asyncio.get_running_loop().create_future()
+        self._gathering.join((references, found))
         return await found
 
     async def _look(self, batch: list[Look]) -> None:
         outcome: dict[str, Version] | Problem = Unavailable("the database does not answer; try again")
         try:
-            outcome = await self._ask([*dict.fromkeys(reference for reference, _ in batch)])
+            outcome = await self._ask([*dict.fromkeys(name for references, _ in batch for name in references)])
         except Problem as problem:
             outcome = problem
         finally:
-            for reference, found in batch:
-                _tell(found, reference, outcome)
+            for references, found in batch:
+                _tell(found, references, outcome)
 
 
-def _tell(found: asyncio.Future[Version | None], reference: str, outcome: dict[str, Version] | Problem) -> None:
+def _tell(
+    found: asyncio.Future[dict[str, Version]], references: Sequence[str], outcome: dict[str, Version] | Problem
+) -> None:
     if found.done():
         return
     if isinstance(outcome, Problem):
         found.set_exception(outcome)
     else:
-        found.set_result(outcome.get(reference))
+        found.set_result({name: outcome[name] for name in references if name in outcome})

@@ -7,7 +7,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from fhir_gateway.store.mongo.connection import Document, answering, narrowing, now
+from fhir_gateway.store.mongo.connection import Document, answering, narrowing, now, portions
 from fhir_gateway.store.mongo.documents import found, note_name
 
 # The embedded engine holds each note against each key: 0.1 ms a note for one key, 0.2 ms for 6, 0.4 ms for 24.
@@ -48,6 +48,11 @@ class NoteKeeper:
                 cursor = self._database.notes.find({"found": {"$in": keys[start : start + TOGETHER]}}, kept)
                 rows += [document.get("content", {}) async for document in cursor]
         return rows
+
+    async def forget(self, shelf: str, keys: Sequence[str]) -> None:
+        async with answering():
+            for part in portions([note_name(shelf, key) for key in keys]):
+                await self._database.notes.delete_many({"_id": {"$in": list(part)}})
 
     async def hold(self, name: str, owner: str, seconds: float) -> bool:
         moment = now()

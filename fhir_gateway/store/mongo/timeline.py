@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html#history
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from fhir_gateway.store.mongo.connection import Collection, Document, answering,
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
 from fhir_gateway.store.pages import unfolding
 from fhir_gateway.store.port import Timeline, Version
+from fhir_gateway.store.sight import confinement
 
 Span = tuple[datetime, datetime | None]
 
@@ -35,14 +36,14 @@ class TimelineReader:
     async def changes(self, wanted: Timeline) -> list[Version]:
         found: list[Version] = []
         async with answering():
-            for span in [(_DAWN, None)] if wanted.reference else spans(wanted, datetime.now(UTC)):
+            for span in [(_DAWN, None)] if wanted.reference else _ways(wanted)(wanted, datetime.now(UTC)):
                 found += await self._within(replace(wanted, limit=wanted.limit - len(found)), span)
                 if len(found) >= wanted.limit:
                     break
-        return found
+        return found[::-1] if wanted.backwards else found
 
     async def changed(self, wanted: Timeline, limit: int = 0) -> int:
-        whole, counted = replace(wanted, after=None), 0
+        whole, counted = replace(wanted, after=None, backwards=False), 0
         async with answering():
             for collection, name in self._places(wanted):
                 if limit and counted >= limit:
@@ -64,7 +65,7 @@ class TimelineReader:
                 version = to_version(document)
                 found[version.updated, version.reference, version.number] = version
         order = _by_number if wanted.reference else _by_time
-        return sorted(found.values(), key=order, reverse=True)[: wanted.limit]
+        return sorted(found.values(), key=order, reverse=not wanted.backwards)[: wanted.limit]
 
 
 def _is_audit(wanted: Timeline) -> bool:
@@ -84,6 +85,20 @@ def spans(wanted: Timeline, now: datetime) -> Iterator[Span]:
         end, back = start, back * GROWTH
 
 
+def onward(wanted: Timeline, now: datetime) -> Iterator[Span]:
+    """The same towards the newest, from the place that is known."""
+    start, length = wanted.after[0] if wanted.after else _DAWN, FIRST_SPAN
+    newest = min(now, wanted.during[1]) if wanted.during else now
+    while start + length < newest:
+        yield start, start + length
+        start, length = start + length, length * GROWTH
+    yield start, None
+
+
+def _ways(wanted: Timeline) -> Callable[[Timeline, datetime], Iterator[Span]]:
+    return onward if wanted.backwards else spans
+
+
 def _by_time(version: Version) -> tuple[Any, ...]:
     return version.updated, version.reference, version.number
 
@@ -95,6 +110,7 @@ def _by_number(version: Version) -> tuple[Any, ...]:
 def stages(name: str, wanted: Timeline, span: Span) -> list[Document]:
     """The part of a timeline that lies in one collection; ``name`` is the field that holds the reference there."""
     order = {"version": -1} if wanted.reference else {"updated": -1, name: -1} | _third(name)
+    order = dict.fromkeys(order, 1) if wanted.backwards else order
     return [
         *matching(name, wanted, span),
         {"$sort": order},
@@ -121,8 +137,7 @@ def _conditions(name: str, wanted: Timeline, span: Span) -> list[Document]:
         first: list[Document] = [{name: wanted.reference}, {"updated": bounds}]
     else:
         first = [({"type": wanted.type} if wanted.type else {}) | {"updated": bounds}]
-    reader: Document = {} if wanted.reader is None else {"readers": wanted.reader}
-    return [*first, reader, _still_current(name, wanted), _behind(name, wanted)]
+    return [*first, confinement(wanted.reader, wanted.type), _still_current(name, wanted), _behind(name, wanted)]
 
 
 def _bounds(wanted: Timeline, span: Span) -> Mapping[str, datetime]:
@@ -143,7 +158,8 @@ def _behind(name: str, wanted: Timeline) -> Document:
     if wanted.after is None:
         return {}
     updated, reference, number = wanted.after
+    beyond = "$gt" if wanted.backwards else "$lt"
     if wanted.reference:
-        return {"version": {"$lt": number}}
-    earlier = {"updated": {"$lt": updated}}
-    return {"$or": [earlier, {name: {"$lt": reference}}, {name: reference, "version": {"$lt": number}}]}
+        return {"version": {beyond: number}}
+    further = {"updated": {beyond: updated}}
+    return {"$or": [further, {name: {beyond: reference}}, {name: reference, "version": {beyond: number}}]}

@@ -14,12 +14,14 @@ from pymongo import UpdateOne
 
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.search.extract import EDITION, FIELDS, index
+from fhir_gateway.security.secrecy import is_secret
 from fhir_gateway.store import pages
 from fhir_gateway.store.ladder import ranged
 from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, lacking, now
 from fhir_gateway.store.port import Upkeep
 
-BATCH = 200
+BATCH, EACH = 20, 10
+"""Records at once, lest requests wait long for the database and the loop; and batches before the progress is told."""
 LEASE_SECONDS = 60.0
 NAME = "upkeep"
 _FIELDS = {"body": 1, "version": 1, "deleted": 1, "updated": 1, "events": 1}
@@ -72,8 +74,9 @@ class IndexKeeper:
                 if len(batch) == BATCH:
                     refreshed += await _refresh(home, batch)
                     batch = []
-                    await self._tell(refreshed=refreshed)
-                    await self._at_it(owner)
+                    if refreshed % (BATCH * EACH) == 0:
+                        await self._tell(refreshed=refreshed)
+                        await self._at_it(owner)
             refreshed += await _refresh(home, batch)
         await self._tell(refreshed=refreshed, edition=EDITION)
 
@@ -83,15 +86,22 @@ class IndexKeeper:
 
 async def _refresh(home: Collection, batch: list[Document]) -> int:
     """New keys for records that are still what was read; whoever wrote another version gave it new keys."""
-    changes = [_change(document) for document in batch if document.get("body") and not document["deleted"]]
+    fields = {one["_id"]: _fields(one) for one in batch if one.get("body") and not one["deleted"]}
+    changes = [_change(document, fields[document["_id"]]) for document in batch if document["_id"] in fields]
     changes += [_page_change(document) for document in batch if "events" in document]
     if changes:
         await home.bulk_write(changes, ordered=False)
+    if secret := [name for name, made in fields.items() if "secret" in made]:
+        await home.database.versions.update_many({"of": {"$in": secret}}, {"$set": {"secret": True}})
     return len(batch)
 
 
-def _change(document: Document) -> UpdateOne:
-    fields = ranged(document["_id"], index(decode_resource(document["body"])))
+def _fields(document: Document) -> Document:
+    resource = decode_resource(document["body"])
+    return ranged(document["_id"], index(resource)) | ({"secret": True} if is_secret(resource) else {})
+
+
+def _change(document: Document, fields: Document) -> UpdateOne:
     change = {"$set": fields} | ({"$unset": gone} if (gone := {f: "" for f in FIELDS if f not in fields}) else {})
     return UpdateOne({"_id": document["_id"], "version": document["version"]}, change)
 

@@ -10,10 +10,12 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.security.audit import PAGE_EVENTS
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, to_version
 from fhir_gateway.store.pages import unfolding
 from fhir_gateway.store.port import Stretch, Version
+from fhir_gateway.store.sight import confinement
 
 WINDOW = 20_000
 """Records a cursor is opened on: the embedded engine reads all of them before it gives the first."""
@@ -40,8 +42,8 @@ class Walker:
                 async for version in _read(home, {"updated": _within(first, until)}, stretch):
                     yield version
 
-    async def of_patient(self, patient: str, reader: str | None) -> AsyncGenerator[Version, None]:
-        wanted = narrowing({"patients": patient}, {"deleted": False}, {} if reader is None else {"readers": reader})
+    async def of_patient(self, patient: str, reader: Reader) -> AsyncGenerator[Version, None]:
+        wanted = narrowing({"patients": patient}, {"deleted": False}, confinement(reader))
         stages: list[Document] = [*wanted, {"$sort": {"type": 1, "_id": 1}}, {"$project": _FIELDS}]
         async with answering():
             async for document in self._database.resources.aggregate(stages, batchSize=BATCH):
@@ -53,7 +55,7 @@ async def _read(home: Collection, place: dict[str, Any], stretch: Stretch) -> As
     wanted = narrowing(
         {"type": stretch.type, **place},
         {} if stretch.deleted is None else {"deleted": stretch.deleted},
-        {} if stretch.reader is None else {"readers": stretch.reader},
+        confinement(stretch.reader, stretch.type),
         {"patients": {"$ne": []}} if stretch.of_patients else {},
     )
     found = unfolding(wanted) if stretch.type == "AuditEvent" else wanted

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html#transactional-integrity
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 from uuid import uuid4
@@ -11,13 +11,14 @@ from uuid import uuid4
 from bson import Binary
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from fhir_gateway.problem import Claimed, Conflict, Problem
 from fhir_gateway.store.ladder import ranged
-from fhir_gateway.store.mongo.connection import Collection, Document, duplicate, milliseconds, portions
+from fhir_gateway.store.mongo.connection import Document, duplicate, milliseconds, portions
 from fhir_gateway.store.mongo.documents import (
     VERSION_FIELDS,
+    as_found,
     job_document,
     note_document,
     note_name,
@@ -27,25 +28,35 @@ from fhir_gateway.store.mongo.documents import (
     same,
     version_document,
 )
+from fhir_gateway.store.mongo.statements import Measure, insert, replace, wide
 from fhir_gateway.store.mongo.transact import Overtaken, Session
 from fhir_gateway.store.port import Change, Claim, Commit, Note
-
-STATEMENT = 50
-"""Documents of one insert: the embedded engine lets no other transaction on while it works on a statement of one."""
 
 _KEPT = dict.fromkeys((*VERSION_FIELDS, "commit"), 1)
 # More than one commit has jobs.
 ORDER_STEP = 100_000
+AT_ONCE = 16
+"""Notes of one statement: the database serves nobody else meanwhile."""
 _latest = [0]
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """One commit on its way. ``token`` marks what it wrote, so that it knows its own work after a crash."""
+    """One commit on its way. ``token`` marks what it wrote, so that it knows its own work after a crash.
+
+    ``most`` is how much of it may go into one statement at the moment.
+    """
 
     database: AsyncIOMotorDatabase[Document]
     commit: Commit
     token: Binary = field(default_factory=lambda: Binary(uuid4().bytes))
+    most: Measure = wide
+    _tries: list[None] = field(init=False, repr=False, default_factory=list)
+    _granted: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for grant in self.commit.grants:
+            self._granted.setdefault(grant.reference, []).append(grant.reader)
 
     @property
     def single(self) -> bool:
@@ -55,7 +66,13 @@ class Writer:
         parts = (commit.changes, commit.claims, commit.grants, commit.notes, pages, commit.jobs, commit.settled)
         return sum(map(len, parts)) == 1 and not any(change.replaces for change in commit.changes)
 
+    @property
+    def _hopeful(self) -> bool:
+        """Whether this is the first try: it writes as if all is as expected, a later one reads what is there."""
+        return len(self._tries) == 1
+
     async def write(self, session: Session) -> None:
+        self._tries.append(None)
         await self._changes(session)
         await self._claims(session)
         await self._grants(session)
@@ -83,20 +100,22 @@ class Writer:
         return uncertain
 
     async def _insert(self, collection: str, documents: Iterable[Document], session: Session) -> None:
-        marked = [document | {"commit": self.token} for document in documents]
-        await insert(getattr(self.database, collection), marked, session, Conflict("another writer was first"))
+        # Made when their statement goes: all of a large commit at once would hold the loop.
+        marked = (document | {"commit": self.token} for document in documents)
+        taken = Conflict("another writer was first")
+        await insert(getattr(self.database, collection), marked, session, taken, self.most)
 
     async def _changes(self, session: Session) -> None:
         changes = {change.version.reference: change for change in self.commit.changes}
         if len(changes) < len(self.commit.changes):
             raise Conflict("one commit changes the same resource twice")
         fresh = [change for change in changes.values() if not change.replaces]
-        await self._insert("resources", [self._document(change) for change in fresh], session)
+        await self._insert("resources", map(self._document, fresh), session)
         if replaced := [change for change in changes.values() if change.replaces]:
             await self._replace(replaced, session)
 
     def _document(self, change: Change, readers: Sequence[str] = ()) -> Document:
-        granted = {grant.reader for grant in self.commit.grants if grant.reference == change.version.reference}
+        granted = self._granted.get(change.version.reference, ())
         return {
             **ranged(change.version.reference, change.index),
             **version_document(change.version, {*readers, *granted}),
@@ -114,32 +133,39 @@ class Writer:
             if before is None or before["version"] != change.replaces:
                 raise Conflict("another version is current by now", change.version.reference)
         ends = {change.version.reference: milliseconds(change.version.updated) for change in changes}
+        secret = {change.version.reference for change in changes if change.version.secret}
         history = [
-            document | {"_id": past(name, document["version"]), "of": name, "until": ends[name]}
+            document | {"_id": past(name, document["version"]), "of": name, "until": ends[name]} | _mark(name in secret)
             for name, document in old.items()
         ]
-        await insert(self.database.versions, history, session, Overtaken())
+        await insert(self.database.versions, history, session, Overtaken(), self.most)
+        if newly := [name for name in secret if old[name]["version"] > 1 and not old[name].get("secret")]:
+            await self.database.versions.update_many({"of": {"$in": newly}}, {"$set": _mark(True)}, session=session)
         replacements = [self._replacement(change, old[change.version.reference]["readers"]) for change in changes]
-        result = await self.database.resources.bulk_write(replacements, ordered=True, session=session)
-        if result.matched_count != len(changes):
+        if await replace(self.database.resources, replacements, session, self.most) != len(changes):
             raise Overtaken
 
-    def _replacement(self, change: Change, readers: Sequence[str]) -> ReplaceOne[Document]:
+    def _replacement(self, change: Change, readers: Sequence[str]) -> tuple[Document, Document]:
         document = self._document(change, readers) | {"commit": self.token}
-        return ReplaceOne({"_id": document["_id"], "version": change.replaces}, document)
+        return {"_id": document["_id"], "version": change.replaces}, document
 
     async def _claims(self, session: Session) -> None:
         wanted = _agreed(self.commit.claims)
         if not wanted:
             return
-        cursor = self.database.claims.find({"_id": {"$in": list(wanted)}}, session=session)
-        owners = {document["_id"]: document["owner"] async for document in cursor}
+        owners = await self._owners(wanted, session)
         moves = [move for claim in wanted.values() if (move := _move(claim, owners.get(claim.key)))]
         if moves:
             result = await self.database.claims.bulk_write(moves, ordered=True, session=session)
             _must(result.matched_count == len(moves), Overtaken())
         fresh = [{"_id": key, "owner": claim.owner} for key, claim in wanted.items() if key not in owners]
         await insert(self.database.claims, fresh, session, Overtaken())
+
+    async def _owners(self, wanted: Mapping[str, Claim], session: Session) -> dict[str, str]:
+        if self._hopeful and all(claim.instead_of is None for claim in wanted.values()):
+            return {}
+        cursor = self.database.claims.find({"_id": {"$in": list(wanted)}}, session=session)
+        return {document["_id"]: document["owner"] async for document in cursor}
 
     async def _grants(self, session: Session) -> None:
         written = {change.version.reference for change in self.commit.changes}
@@ -154,6 +180,9 @@ class Writer:
             _must(result.matched_count == len(references), Conflict("what is to be shared is not stored"))
 
     async def _notes(self, session: Session) -> None:
+        if self._hopeful and _are_few_and_known(self.commit.notes):
+            await self._notes_at_once(session)
+            return
         fresh = [note_document(note, note.content) for note in self.commit.notes if note.expected is None]
         await self._insert("notes", fresh, session)
         changed = {note_name(note.shelf, note.key): note for note in self.commit.notes if note.expected is not None}
@@ -164,6 +193,24 @@ class Writer:
         rewritten = [self._rewritten(note, stored.get(name)) for name, note in changed.items()]
         result = await self.database.notes.bulk_write(rewritten, ordered=True, session=session)
         _must(result.matched_count == len(rewritten), Overtaken())
+
+    async def _notes_at_once(self, session: Session) -> None:
+        """New notes and those whose old content does not matter, as one statement."""
+        placed = [self._placed(note) for note in self.commit.notes]
+        try:
+            result = await self.database.notes.bulk_write(placed, ordered=True, session=session)
+        except BulkWriteError as error:
+            if duplicate(error):
+                raise Overtaken from None
+            raise
+        _must(result.matched_count + result.upserted_count == len(placed), Overtaken())
+
+    def _placed(self, note: Note) -> ReplaceOne[Document]:
+        document = note_document(note, note.content) | {"commit": self.token}
+        if note.expected is None:
+            # No note is of no commit: one of that name that is there already is a duplicate.
+            return ReplaceOne({"_id": document["_id"], "commit": None}, document, upsert=True)
+        return ReplaceOne({"_id": document["_id"], **as_found(note.expected)}, document)
 
     def _rewritten(self, note: Note, stored: Document | None) -> ReplaceOne[Document]:
         if stored is None or not same(stored["content"], note.expected or {}):
@@ -178,19 +225,15 @@ class Writer:
             _must(result.deleted_count == len(settled), Conflict("another worker settled the job"))
 
 
-async def insert(collection: Collection, documents: Sequence[Document], session: Session, taken: Exception) -> None:
-    """Insert all; raises ``taken`` when one of them is there already."""
-    try:
-        for start in range(0, len(documents), STATEMENT):
-            part = documents[start : start + STATEMENT]
-            if len(part) == 1:
-                await collection.insert_one(part[0], session=session)
-            else:
-                await collection.insert_many(part, ordered=True, session=session)
-    except (DuplicateKeyError, BulkWriteError) as error:
-        if duplicate(error):
-            raise taken from None
-        raise
+def _are_few_and_known(notes: Sequence[Note]) -> bool:
+    """Whether they go as one statement, some of them in the place of old ones that need not be read."""
+    known = all(note.expected is None or note.entire for note in notes)
+    return known and len(notes) <= AT_ONCE and any(note.entire for note in notes)
+
+
+def _mark(secret: bool) -> Document:
+    """A record that became secret was so before it was called so."""
+    return {"secret": True} if secret else {}
 
 
 def _agreed(claims: Iterable[Claim]) -> dict[str, Claim]:

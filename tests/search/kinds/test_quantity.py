@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_gateway.problem import BadRequest
+from fhir_gateway.search import ucum
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds.quantity import index, parse
 from fhir_gateway.search.registry import parameters
@@ -57,3 +58,18 @@ def test_a_system_without_a_code_is_asked_for_too() -> None:
 def test_more_than_number_system_and_code_is_refused() -> None:
     with pytest.raises(BadRequest, match="value-quantity"):
         parse(QUANTITY, "5|urn:units|mg|x", "")
+
+
+@pytest.mark.parametrize(
+    ("comparator", "holds", "holds_not"),
+    [("<", (2.9, -9e9), (3.0,)), ("<=", (3.0,), (3.1,)), (">", (3.1, 9e9), (3.0,)), (">=", (3.0,), (2.9,))],
+)
+def test_a_comparator_makes_the_value_a_span(
+    comparator: str, holds: tuple[float, ...], holds_not: tuple[float, ...]
+) -> None:
+    entries = Entries()
+    index("q", {"value": 3, "comparator": comparator, "system": ucum.SYSTEM, "code": "g"}, entries)
+    for key in ("q", "q~"):
+        ((lo, hi),) = [(span["lo"], span["hi"]) for span in entries.spans[key]]
+        assert all(lo <= value <= hi for value in holds)  # type: ignore[operator]
+        assert not any(lo <= value <= hi for value in holds_not)  # type: ignore[operator]

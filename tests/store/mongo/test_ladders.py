@@ -15,6 +15,14 @@ from fhir_gateway.store.port import Commit
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MANY = 240
+ASKED = [
+    ("code", "urn:x|b"),
+    ("status", "final"),
+    ("code", "urn:x|c"),
+    ("combo-code", "urn:x|b"),
+    ("combo-code", "b"),
+    None,
+]
 
 
 @pytest.fixture
@@ -34,7 +42,8 @@ async def filled(store, monkeypatch):
 
 def observation(number):
     code = {"coding": [{"system": "urn:x", "code": "ab"[number % 5 == 0]}]}
-    return {"resourceType": "Observation", "id": f"o{number}", "status": "final", "code": code}
+    parts = {"component": [{"code": {"coding": [{"system": "urn:x", "code": "b"}]}}]} if number % 7 == 0 else {}
+    return {"resourceType": "Observation", "id": f"o{number}", "status": "final", "code": code, **parts}
 
 
 async def every_page(store, query, reader):
@@ -46,7 +55,7 @@ async def every_page(store, query, reader):
 
 
 @pytest.mark.parametrize("reader", [None, "qn"])
-@pytest.mark.parametrize("asked", [("code", "urn:x|b"), ("status", "final"), ("code", "urn:x|c"), None])
+@pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("sort", ["_id", "-_id"])
 async def test_pages_by_stretches_are_the_pages_read_at_once(filled, asked, reader, sort):
     query = parse("Observation", [*([asked] if asked else []), ("_sort", sort), ("_count", "7")])
@@ -70,6 +79,15 @@ async def test_an_estimate_is_near_what_is_counted(filled):
     assert await filled.estimate(query) == pytest.approx(MANY * 4 // 5, rel=0.5)
 
 
+@pytest.mark.parametrize("text", ["urn:x|b", "b"])
+async def test_what_two_keys_find_is_counted_once(filled, text):
+    query = parse("Observation", [("combo-code", text), ("_count", "9")])
+    expected = sum(1 for number in range(MANY) if number % 5 == 0 or number % 7 == 0)
+    assert await filled.count(query) == expected
+    assert len(await filled.references(replace(query, size=MANY))) == expected
+    assert await filled.estimate(query) == pytest.approx(expected, rel=0.9)
+
+
 async def test_what_is_deleted_is_no_rung_any_more(filled):
     before = await filled._ladders._built("Observation")
     names = [f"Observation/o{number}" for number in range(0, MANY, 2)]
@@ -77,4 +95,4 @@ async def test_what_is_deleted_is_no_rung_any_more(filled):
     gone = [deletion(stored[name], NOW) for name in names]
     await filled.commit(Commit(changes=tuple(gone)))
     after = await filled._ladders._built("Observation")
-    assert len(after.rungs) < len(before.rungs)
+    assert after.size < before.size

@@ -45,6 +45,34 @@ async def test_an_expected_note_is_overwritten_field_by_field(store: MongoStore)
     assert await store.notes("inbox", {"state": "received"}, "", 9) == []
 
 
+async def test_a_note_told_entirely_takes_the_place_of_the_old_one(store: MongoStore) -> None:
+    await put(store, Note("inbox", "1", {"state": "received", "hospital": "qn"}))
+    after = Note("inbox", "1", {"state": "stored"}, expected={"state": "received"}, entire=True)
+    await put(store, after, Note("ledgers", "1", {"accounts": b"x"}))
+    assert await store.note("inbox", "1") == {"state": "stored"}
+    assert await store.note("ledgers", "1") == {"accounts": b"x"}
+    assert [key for key, _ in await store.notes("inbox", {"state": "stored"}, "", 9)] == ["1"]
+    assert await store.notes("inbox", {"hospital": "qn"}, "", 9) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "beside"),
+    [({"state": "quarantined"}, "2"), ({"state": "received"}, "1")],
+    ids=["another state", "a new note that is there already"],
+)
+async def test_a_note_told_entirely_is_refused_whole(store: MongoStore, expected: dict[str, str], beside: str) -> None:
+    await put(store, Note("inbox", "1", {"state": "received"}), Note("ledgers", "1", {"accounts": b"x"}))
+    with pytest.raises(Conflict):
+        await put(
+            store,
+            Note("inbox", "1", {"state": "stored"}, expected=expected, entire=True),
+            Note("ledgers", beside, {"accounts": b"y"}),
+        )
+    assert await store.note("inbox", "1") == {"state": "received"}
+    assert await store.note("ledgers", "1") == {"accounts": b"x"}
+    assert await store.note("ledgers", "2") is None
+
+
 async def test_of_many_who_expect_the_same_one_wins(store: MongoStore) -> None:
     await put(store, Note("s", "1", {"holder": "nobody"}))
 
@@ -77,3 +105,11 @@ async def test_a_named_lease_has_one_holder_until_it_ends(store: MongoStore) -> 
     assert await store.hold("another lease", "other", 0.3)
     await asyncio.sleep(0.35)
     assert await store.hold("sealer", "other", 0.3)
+
+
+async def test_forgotten_notes_are_gone_and_their_neighbours_are_not(store: MongoStore) -> None:
+    await put(store, *(Note("a", f"{number:03d}", {"n": number}) for number in range(120)), Note("b", "001", {"n": 1}))
+    await store.forget("a", [*(f"{number:03d}" for number in range(110)), "none"])
+    assert [key for key, _ in await store.notes("a", {}, "", 200)] == [f"{number:03d}" for number in range(110, 120)]
+    assert await store.note("b", "001") == {"n": 1}
+    await put(store, Note("a", "001", {"n": 2}))

@@ -6,8 +6,9 @@ import pytest
 
 from fhir_gateway.search.extract import EDITION
 from fhir_gateway.search.query import parse
+from fhir_gateway.security.sight import Outsider
 from fhir_gateway.store.mongo import MongoStore, connection
-from fhir_gateway.store.port import Change, Commit, Version
+from fhir_gateway.store.port import Change, Commit, Timeline, Version
 
 pytestmark = pytest.mark.anyio
 
@@ -61,3 +62,18 @@ async def test_two_processes_do_not_keep_up_at_once(store: MongoStore) -> None:
 
 def test_the_edition_follows_the_definitions() -> None:
     assert EDITION.count("-") == 1
+
+
+async def test_records_that_were_secret_before_the_mark_was_get_it(
+    store: MongoStore, version: Callable[..., Version]
+) -> None:
+    label = b'{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}'
+    body = BODY.replace(b'"gender"', b'"meta":{"security":[' + label + b']},"gender"')
+    for number, text in ((1, BODY), (2, body)):
+        await store.commit(Commit((Change(version(number=number, body=text), number - 1, {"keys": []}),)))
+    query = parse("Patient", [("gender", "male")])
+    assert await store.keep_up("me")
+
+    assert await store.find(query, Outsider(None)) == []
+    assert await store.changes(Timeline(5, "Patient", reader=Outsider(None))) == []
+    assert [found.secret for found in await store.find(query)] == [True]
