@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import count
 
 from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.exchange.remapping import QUARANTINED_AS
 from fhir_gateway.problem import Problem
 
 PLACE = re.compile(r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>\d+)\])?(?:-(?P<field>\d+))?")
@@ -101,7 +102,8 @@ def applied(receipt: Receipt) -> Verdict:
     if receipt.state is State.QUARANTINED:
         first = receipt.problems[0]
         return Verdict("AE", f"{first['where']}: {first['text']} (receipt {receipt.receipt})", receipt.problems)
-    return Verdict("AA", f"receipt {receipt.receipt} {receipt.state}")
+    held = [notice["text"] for notice in receipt.notices if QUARANTINED_AS in notice["text"]]
+    return Verdict("AA", "; ".join([f"receipt {receipt.receipt} {receipt.state}", *held]))
 
 
 def header_of(body: bytes) -> Header:

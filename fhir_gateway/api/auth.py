@@ -15,6 +15,7 @@ from fhir_gateway.api.negotiation import FORM, arguments
 from fhir_gateway.api.services import Services
 from fhir_gateway.records import journal
 from fhir_gateway.security.assertion import TokenRefused
+from fhir_gateway.security.audit import Act
 
 log = structlog.get_logger("fhir_gateway.access")
 
@@ -29,6 +30,9 @@ async def token(services: Services, asked: Asked) -> Answer:
         granted = await services.tokens.exchange(dict(arguments(form, services.limits.parameters)))
     except TokenRefused as refusal:
         log.warning("token refused", request=asked.visit.request, error=refusal.error)
+        visit = asked.visit
+        act = Act("login", None, refusal.status, visit.address, request=visit.request)
+        await services.refusals.note(services.desk, act)
         return _json(refusal.status, refusal.answer())
     caller = services.tokens.caller(f"Bearer {granted['access_token']}")
     await journal.record(services.desk, replace(asked.visit, caller=caller), "login")

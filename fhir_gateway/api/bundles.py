@@ -16,11 +16,13 @@ from fhir_gateway.api.errors import caught
 from fhir_gateway.api.negotiation import Pairs, arguments
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.bundle import Entry, Response, batch_response, transaction_response
+from fhir_gateway.fhir.patch.document import within
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, NotSupported, Problem
 from fhir_gateway.records import journal, write
 from fhir_gateway.records.step import READS, Step, entries, step, steps
 from fhir_gateway.records.transaction import Result
+from fhir_gateway.records.turns import alongside, in_turns
 
 # A url inside JSON may hold letters that nobody percent-encoded; what is encoded or reserved stays as it is.
 RESERVED = "%&=+:/?,;$|!*'()@~[]"
@@ -28,26 +30,51 @@ RESERVED = "%&=+:/?,;$|!*'()@~[]"
 
 async def bundle(services: Services, asked: Asked) -> Answer:
     """The response Bundle, its entries in the order of the request."""
-    sent = await asked.resource(services.limits.body)
+    sent = await asked.resource(services.limits.body, services.desk.base_url)
     if sent["resourceType"] != "Bundle":
         raise BadRequest("only a Bundle can be posted here", "resourceType")
     if sent.get("type") == "transaction":
-        return Answer(200, transaction_response(await _transaction(services, asked, sent)))
+        done = await _transaction(services, asked, sent)
+        return Answer(200, await alongside(len(done), transaction_response, done))
     if sent.get("type") == "batch":
-        return Answer(200, batch_response(await _batch(services, asked, sent)))
+        done = await _batch(services, asked, sent)
+        return Answer(200, await alongside(len(done), batch_response, done))
     raise BadRequest("the Bundle must be a batch or a transaction", "Bundle.type")
 
 
 async def _transaction(services: Services, asked: Asked, sent: Resource) -> list[Entry]:
-    """Writes first and together; then the reads, which see them."""
-    found = steps(sent, services.limits.entries, services.desk.base_url)
+    """Writes first and together; then the reads, which see them. All of it succeeds, or nothing is done."""
+    wanted = entries(sent, services.limits.entries)
+    found = await alongside(len(wanted), steps, sent, services.limits.entries, services.desk.base_url)
+    writing = any(one.method not in READS for one in found)
+    if writing:
+        await _must_be_readable(services, asked, found)
     results = await write.run(services.desk, asked.visit, found)
-    return [await _answered(services, asked, result) for result in results]
+    return [await _answered(services, asked, result, writing) async for result in in_turns(results)]
 
 
-async def _answered(services: Services, asked: Asked, result: Result) -> Entry:
+async def _must_be_readable(services: Services, asked: Asked, found: list[Step]) -> None:
+    """Raises what a read of the transaction would fail with, where no write of it makes what is read."""
+    made = {f"{one.type}/{one.id or (one.resource or {}).get('id')}" for one in found if one.method not in READS}
+    for reading in found:
+        named = "/".join(reading.url.partition("?")[0].split("/")[:2])
+        if reading.method in READS and named not in made:
+            await _seen(services, asked, reading)
+
+
+async def _seen(services: Services, asked: Asked, reading: Step) -> Answer:
+    try:
+        return await _look(services, asked, reading)
+    except Problem as problem:
+        raise within(problem, f"{reading.where}.request.url") from None
+
+
+async def _answered(services: Services, asked: Asked, result: Result, writing: bool) -> Entry:
+    """What one entry is answered with; a failure is the entry's own only where the writes are done already."""
     if result.step.method not in READS:
         return _written(services, asked, result)
+    if not writing:
+        return _looked(await _seen(services, asked, result.step), result.step)
     answer = await caught(_look(services, asked, result.step), asked.visit.request)
     return await _failed(services, asked, answer) if isinstance(answer, Problem) else _looked(answer, result.step)
 

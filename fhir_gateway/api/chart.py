@@ -18,6 +18,7 @@ from fhir_gateway.records import document as documents
 from fhir_gateway.records import everything as charts
 from fhir_gateway.records import lastn as latest
 from fhir_gateway.records import summary as summaries
+from fhir_gateway.records.care_dates import care
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.everything import Portion, Wish
 from fhir_gateway.store.port import Version
@@ -28,12 +29,13 @@ CURSOR = "_cursor"
 async def everything(services: Services, asked: Asked) -> Answer:
     """Patient/$everything and Encounter/$everything."""
     given = await asked_with(services, asked)
-    given.only({"_since", "_type", "_count", CURSOR}, {"start", "end"})
+    given.only({"_since", "_type", "_count", "start", "end", CURSOR})
     wish = Wish(
         charts.known_types(given.texts("_type")),
         given.instant("_since"),
         given.number("_count"),
         given.text(CURSOR) or "",
+        care(given.text("start"), given.text("end")),
     )
     portion = await charts.everything(services.desk, asked.visit, reference(asked), wish)
     whole = not wish.position and not portion.following

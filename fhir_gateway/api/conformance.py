@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/resource-operation-validate.html
 """
 
+from dataclasses import replace
 from typing import Any
 
 from fhir_gateway.api.answer import Answer
@@ -18,11 +19,12 @@ from fhir_gateway.problem import BadRequest, Issue
 from fhir_gateway.records import meta as labels
 from fhir_gateway.records.everything import visible
 from fhir_gateway.records.journal import Touched, record
-from fhir_gateway.security.access import may
+from fhir_gateway.records.step import Step
+from fhir_gateway.records.write import rehearsed
 from fhir_gateway.terminology import conformance, library
 
 MODES = ("create", "update", "delete", "profile")
-MODE_RIGHTS = {"create": "create", "update": "update", "delete": "delete"}
+METHODS = {"create": "POST", "update": "PUT", "delete": "DELETE"}
 
 
 async def validate(services: Services, asked: Asked) -> Answer:
@@ -33,13 +35,15 @@ async def validate(services: Services, asked: Asked) -> Answer:
     if mode and mode not in MODES:
         raise BadRequest(f"'mode' is one of {', '.join(MODES)}", "mode")
     stored = await _stored(services, asked)
-    issues = _mode_issues(asked, mode, resource, stored is not None)
+    issues: list[Issue] = []
     subject = resource if resource is not None else stored
     if subject is not None and mode != "delete":
         books = library.of(services.desk.store)
         issues += await conformance.faults(books, subject, asked.path("type"), given.texts("profile"))
     elif mode != "delete":
         raise BadRequest("a resource is required", "resource")
+    if mode in METHODS and not any(issue.severity in ("error", "fatal") for issue in issues):
+        issues += await _mode_issues(services, asked, mode, subject)
     about = (reference(asked),) if "id" in asked.params else ()
     await record(services.desk, asked.visit, "$validate", Touched(about))
     return answered(outcome.of_issues(tuple(issues)))
@@ -61,16 +65,16 @@ async def _stored(services: Services, asked: Asked) -> Resource | None:
     return decode_resource((await visible(services.desk, asked.visit, reference(asked), "read")).body)
 
 
-def _mode_issues(asked: Asked, mode: str, resource: Resource | None, stored: bool) -> list[Issue]:
-    """Whether the caller could do what the mode says with it."""
-    issues = []
-    if mode in MODE_RIGHTS:
-        may(asked.visit.caller, MODE_RIGHTS[mode], asked.path("type"))
-    if mode in ("update", "delete") and not stored:
-        issues.append(Issue(f"mode {mode} is about one record, so ask it of Type/id", "mode", "required"))
-    if mode == "update" and stored and resource is not None and resource.get("id") != asked.path("id"):
-        issues.append(Issue("the resource's id must be the id of the url", f"{asked.path('type')}.id", "value"))
-    return issues
+async def _mode_issues(services: Services, asked: Asked, mode: str, subject: Resource | None) -> tuple[Issue, ...]:
+    """What would prevent the caller from doing now what the mode says; it is tried, and nothing is written."""
+    identity = asked.params.get("id")
+    if mode != "create" and identity is None:
+        return (Issue(f"mode {mode} is about one record, so ask it of Type/id", "mode", "required"),)
+    if mode == "update" and subject is not None and subject.get("id") != identity:
+        return (Issue("the resource's id must be the id of the url", f"{asked.path('type')}.id", "value"),)
+    step = Step(METHODS[mode], asked.path("type"), None if mode == "create" else identity)
+    fault = await rehearsed(services.desk, asked.visit, step if mode == "delete" else replace(step, resource=subject))
+    return fault.issues if fault else ()
 
 
 async def meta(services: Services, asked: Asked) -> Answer:

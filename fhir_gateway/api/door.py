@@ -30,18 +30,25 @@ from fhir_gateway.api.negotiation import (
 from fhir_gateway.api.presentation import presented
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir import codec
+from fhir_gateway.fhir.reference import at_home
 from fhir_gateway.fhir.resource import Resource, is_id
 from fhir_gateway.fhir.xml import reading
-from fhir_gateway.problem import NotAllowed, NotFound, Problem, TooLarge, Unavailable
-from fhir_gateway.records import journal
+from fhir_gateway.problem import NotAllowed, NotFound, Problem, TooLarge, Unauthenticated, Unavailable
+from fhir_gateway.records import emergency, journal
 from fhir_gateway.records.journal import Touched, Visit
+from fhir_gateway.records.turns import alongside
+from fhir_gateway.security import purpose
+from fhir_gateway.security.audit import Act as Deed
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.purpose import PURPOSE
 
 log = structlog.get_logger("fhir_gateway.access")
 
 # A client may send any word as its method; counters and logs keep to those that HTTP knows.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 MOST_ARGUMENTS = 1000
+# Of one of many resources in a body, about.
+ENTRY_BYTES = 1000
 NOBODY = Caller("", "", "", ())
 _PRESENTING = re.compile(rb"(_|%5[fF])(format|pretty)")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
@@ -69,11 +76,14 @@ class Asked:
         must_send(self.headers.get("content-type", ""), accepted)
         return await body(self.request, limit)
 
-    async def resource(self, limit: int) -> Resource:
-        """The resource in the request's body, JSON or XML."""
+    async def resource(self, limit: int, home: str = "") -> Resource:
+        """The resource in the request's body, JSON or XML; with ``home`` its links to records there are relative."""
         media_type = must_send(self.headers.get("content-type", ""), RESOURCE_TYPES)
         text = await body(self.request, limit)
-        return codec.decode_resource(text) if media_type in JSON_TYPES else reading.decode_resource(text)
+        decode = codec.decode_resource if media_type in JSON_TYPES else reading.decode_resource
+        entries = len(text) // ENTRY_BYTES
+        found = await alongside(entries, decode, text)
+        return await alongside(entries, at_home, found, home) if home and home.encode() in text else found
 
 
 Act = Callable[[Services, Asked], Awaitable[Answer]]
@@ -111,7 +121,7 @@ class Door:
         request = Request(scope, receive)
         number = request_number(request)
         visit = await caught(self._visit(request, number), number)
-        outcome = visit if isinstance(visit, Problem) else await caught(self._acted(request, visit), number)
+        visit, outcome = (visit, visit) if isinstance(visit, Problem) else await self._outcome(request, visit)
         if isinstance(outcome, Problem):
             outcome = await self._refused(request, visit, outcome)
         outcome = await self._presented(request, outcome, number)
@@ -124,6 +134,19 @@ class Door:
         if self.anonymous:
             return Visit(NOBODY, number, address)
         return Visit(self.services.tokens.caller(request.headers.get("authorization")), number, address)
+
+    async def _outcome(self, request: Request, visit: Visit) -> tuple[Visit, Answer | Problem]:
+        """What comes of it, with the glass broken before where the request says so."""
+        if PURPOSE in request.headers and not self.anonymous:
+            opened = await caught(self._opened(request, visit), visit.request)
+            if isinstance(opened, Problem):
+                return visit, opened
+            visit = opened
+        return visit, await caught(self._acted(request, visit), visit.request)
+
+    async def _opened(self, request: Request, visit: Visit) -> Visit:
+        stated = purpose.stated(request.headers)
+        return visit if stated is None else await emergency.opened(self.services.desk, visit, stated)
 
     async def _acted(self, request: Request, visit: Visit) -> Answer:
         action = self.actions.get(request.method)
@@ -154,6 +177,8 @@ class Door:
 
     async def _refused(self, request: Request, visit: Visit | Problem, problem: Problem) -> Answer:
         """The OperationOutcome of a failure, once it is on the audit trail too."""
+        if isinstance(problem, Unauthenticated):
+            await self._note(request)
         if not self.anonymous and not isinstance(visit, Problem) and not isinstance(problem, Unavailable):
             interaction, touched = self._interaction(request), _named(request)
             work = journal.record(self.services.desk, visit, interaction, touched, problem.status)
@@ -163,6 +188,12 @@ class Door:
         if isinstance(problem, NotAllowed) and self.actions:
             return Answer(answer.status, answer.body, (("allow", self.allowed),))
         return answer
+
+    async def _note(self, request: Request) -> None:
+        """Nobody proved who asks: that is told of an address, not of each request."""
+        address = request.client.host if request.client else ""
+        act = Deed(self._interaction(request), None, Unauthenticated.status, address, _named(request).entities)
+        await self.services.refusals.note(self.services.desk, act)
 
     def _interaction(self, request: Request) -> str:
         action = self.actions.get(request.method)

@@ -33,7 +33,7 @@ class Brought(Asked):
     async def body(self, limit: int, accepted: frozenset[str]) -> bytes:
         raise NotSupported("an operation inside a Bundle is asked with a resource", "Bundle.entry.resource")
 
-    async def resource(self, limit: int) -> Resource:
+    async def resource(self, limit: int, home: str = "") -> Resource:
         if self.content is None:
             raise BadRequest("the entry has no resource", "Bundle.entry.resource")
         return self.content

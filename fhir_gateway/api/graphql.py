@@ -34,7 +34,7 @@ async def instance(services: Services, asked: Asked) -> Answer:
 
 async def _answered(services: Services, asked: Asked, question: Question) -> Answer:
     found = await ask(services.desk, asked.visit, question)
-    return Answer(200, encode(found), media_type=JSON)
+    return Answer(200, found if isinstance(found, bytes) else encode(found), media_type=JSON)
 
 
 async def _asked(services: Services, asked: Asked) -> tuple[str, dict[str, Any], str | None]:

@@ -21,12 +21,17 @@ async def live(services: Services, asked: Asked) -> Answer:
 
 
 async def ready(services: Services, asked: Asked) -> Answer:
-    """200 when the database answers, with how far the search indexes are; Unavailable otherwise."""
+    """200 when the database answers, with how far the search indexes are; Unavailable otherwise.
+
+    ``damaged`` files of the audit journal are kept aside: events of them are lost, and people have to look at them.
+    """
     await services.desk.store.ping()
     told = await services.desk.store.upkeep()
     state = "building" if told.missing else "current" if told.current else "refreshing"
     indexes = {"status": state, "missing": told.missing, "refreshed": told.refreshed, "records": told.records}
     content = {"status": "ready", "database": "ok", "indexes": indexes, "silent_feeds": _silent(services)}
+    if services.journal is not None:
+        content["audit_journal"] = {"waiting": services.journal.waiting, "damaged": services.journal.damaged}
     return Answer(200, orjson.dumps(content), media_type=JSON)
 
 

@@ -101,7 +101,8 @@ def _moment(microseconds: int) -> datetime:
 def _links(address: str, asked: Asked, chapter: Chapter) -> list[tuple[str, str]]:
     used = [pair for pair in asked.pairs if pair[0] != CURSOR]
     links = [("self", _url(address, asked.pairs)), ("first", _url(address, used))]
-    return [*links, ("next", _url(address, [*used, (CURSOR, chapter.following)]))] if chapter.following else links
+    around = (("previous", chapter.preceding), ("next", chapter.following))
+    return [*links, *((name, _url(address, [*used, (CURSOR, cursor)])) for name, cursor in around if cursor)]
 
 
 def _url(address: str, pairs: list[tuple[str, str]]) -> str:

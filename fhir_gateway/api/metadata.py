@@ -66,6 +66,7 @@ def statement(interactions: frozenset[str], desk: tuple[str, str], date: str, de
         "status": "active",
         "date": date,
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": {"name": SOFTWARE, "version": version(SOFTWARE)},
         "implementation": {"description": name, "url": base_url},
         "fhirVersion": "4.0.1",
@@ -95,7 +96,8 @@ def _security(base_url: str) -> dict[str, Any]:
     return {
         "extension": [{"url": OAUTH, "extension": uris}],
         "service": [{"coding": [{"system": SMART, "code": "SMART-on-FHIR"}]}],
-        "description": "SMART Backend Services: private_key_jwt at the token endpoint, then a bearer token",
+        "description": "SMART Backend Services: private_key_jwt at the token endpoint, then a bearer token."
+        " Records labelled R or V are hidden from other hospitals; a doctor breaks the glass by X-Purpose-Of-Use: BTG",
     }
 
 

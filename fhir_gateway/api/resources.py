@@ -63,16 +63,12 @@ async def vread(services: Services, asked: Asked) -> Answer:
 async def create(services: Services, asked: Asked) -> Answer:
     """A new resource under an id of ours; with If-None-Exist only where nothing matches."""
     type_ = known_type(asked.path("type"))
-    _no_condition_in_url(asked)
     return await create_from(services, asked, await sent(services, asked, type_))
 
 
 async def create_from(services: Services, asked: Asked, resource: Resource) -> Answer:
     """The same of a resource that was read from the body already."""
-    _no_condition_in_url(asked)
-    condition = asked.headers.get("if-none-exist")
-    condition = None if condition is None else condition.partition("?")[2] or condition
-    result = await write.create(services.desk, asked.visit, resource, condition)
+    result = await write.create(services.desk, asked.visit, resource, _unless(asked))
     assert result.version is not None
     return written(services.desk, result.version, result.status, _wanted(asked))
 
@@ -190,10 +186,14 @@ def _no_arguments(asked: Asked, allowed: frozenset[str] = PRESENTATION) -> None:
             raise NotSupported(f"this interaction takes no parameters but {', '.join(sorted(allowed))}", name[:64])
 
 
-def _no_condition_in_url(asked: Asked) -> None:
-    for name, _ in asked.pairs:
-        if name not in PRESENTATION:
-            raise NotSupported("a create takes its condition in the header If-None-Exist, not in the URL", name[:64])
+def _unless(asked: Asked) -> str | None:
+    """The condition that spares a create: the header If-None-Exist, or the URL, where some clients write it."""
+    header, url = asked.headers.get("if-none-exist"), _condition(asked)
+    if header is None:
+        return url or None
+    if url:
+        raise BadRequest("a create takes one condition: the header If-None-Exist, or the URL", "If-None-Exist")
+    return header.partition("?")[2] or header
 
 
 def _subset(asked: Asked, type_: str) -> Subset:
@@ -210,7 +210,8 @@ def _cut(answer: Answer, subset: Subset) -> Answer:
 
 async def sent(services: Services, asked: Asked, type_: str) -> Resource:
     """The resource in the body. Raises BadRequest unless it is of the type."""
-    resource = await asked.resource(services.limits.body)
+    # A Bundle is kept to the letter: it may be a signed document.
+    resource = await asked.resource(services.limits.body, "" if type_ == "Bundle" else services.desk.base_url)
     if resource["resourceType"] != type_:
         raise BadRequest("the resource is of another type than the url", "resourceType")
     return resource

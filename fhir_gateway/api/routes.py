@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from fhir_gateway.api import auth, binary, bundles, health, histories, metadata, openapi, operations, resources, search
 from fhir_gateway.api.door import Action, Door
+from fhir_gateway.api.emergencies import emergency_routes
 from fhir_gateway.api.services import Services
 
 FHIR: Mapping[str, Mapping[str, Action]] = {
@@ -67,7 +68,7 @@ def fhir_routes(services: Services) -> list[Route]:
     known.append(Route(METRICS, Door(services, METRICS, {"GET": Action("metrics", health.metrics)})))
     asked = [Route(path, Door(services, path, actions)) for path, actions in operations.ROUTES.items()]
     contents = [Route(path, binary.BinaryDoor(services, path, actions)) for path, actions in CONTENT.items()]
-    return [*anonymous, *asked, *contents, *known]
+    return [*anonymous, *asked, *contents, *known, *emergency_routes(services)]
 
 
 def description_route(services: Services, routes: Sequence[BaseRoute]) -> Route:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from fhir_gateway.api.refusals import Refusals
 from fhir_gateway.api.traffic import Traffic
 from fhir_gateway.exchange.feeds import Feeds
 from fhir_gateway.records.desk import Desk
+from fhir_gateway.security.journal import Journal
 from fhir_gateway.security.tokens import TokenDesk
 
 MEGABYTE = 2**20
@@ -34,3 +36,5 @@ class Services:
     limits: Limits = Limits()
     traffic: Traffic = field(default_factory=Traffic)
     feeds: Feeds | None = None
+    journal: Journal | None = None
+    refusals: Refusals = field(default_factory=Refusals)

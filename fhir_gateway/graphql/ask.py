@@ -29,10 +29,12 @@ from graphql.utilities import get_operation_ast
 
 from fhir_gateway.fhir import outcome
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.graphql import introspection
 from fhir_gateway.graphql.limits import TOKEN_LIMIT, must_be_small
 from fhir_gateway.graphql.resolve import Session
 from fhir_gateway.graphql.schema import schema
 from fhir_gateway.graphql.shape import shaped
+from fhir_gateway.graphql.variables import RULES, as_texts
 from fhir_gateway.problem import BadRequest, Issue, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
@@ -59,24 +61,33 @@ class _Words(Visitor):
         return StringValueNode(value=node.value, loc=node.loc)
 
 
-async def ask(desk: Desk, visit: Visit, question: Question) -> Resource:
-    """``data`` and ``errors``. Raises BadRequest for what is no question of this schema, TooCostly for a large one."""
+async def ask(desk: Desk, visit: Visit, question: Question) -> Resource | bytes:
+    """``data`` and ``errors``; of a question about the schema their text.
+
+    Raises BadRequest for what is no question of this schema, TooCostly for a large one.
+    """
     # Made when first asked for, which takes half a second.
     known = await to_thread.run_sync(schema, question.focal["resourceType"] if question.focal else "")
     document, operation = _read(question, known)
-    must_be_small(document)
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    of_schema = introspection.asks_of_the_schema(operation, fragments)
+    must_be_small(document, of_schema)
+    if of_schema:
+        return await to_thread.run_sync(
+            introspection.answer, known, document, question.operation, dict(question.variables)
+        )
+    session = Session(desk, visit)
     result = execute(
         known,
         document,
         question.focal,
-        Session(desk, visit),
+        session,
         dict(question.variables),
         question.operation,
     )
     done = await cast(Awaitable[ExecutionResult], result) if hasattr(result, "__await__") else result
     assert isinstance(done, ExecutionResult)
-    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    answer: Resource = {"data": shaped(done.data, [operation.selection_set], fragments)}
+    answer: Resource = {"data": shaped(done.data, [operation.selection_set], fragments, session.suffixes)}
     if done.errors:
         answer["errors"] = [_told(error, visit.request) for error in done.errors[:ERROR_LIMIT]]
     return answer
@@ -84,10 +95,10 @@ async def ask(desk: Desk, visit: Visit, question: Question) -> Resource:
 
 def _read(question: Question, known: GraphQLSchema) -> tuple[DocumentNode, OperationDefinitionNode]:
     try:
-        document = walked(parse(question.text, max_tokens=TOKEN_LIMIT), _Words())
+        document = as_texts(walked(parse(question.text, max_tokens=TOKEN_LIMIT), _Words()))
     except GraphQLError as error:
         raise BadRequest(error.message, "query") from error
-    if errors := validate(known, document, max_errors=ERROR_LIMIT):
+    if errors := validate(known, document, RULES, max_errors=ERROR_LIMIT):
         raise BadRequest(errors[0].message, "query", tuple(Issue(error.message, "query") for error in errors))
     operation = get_operation_ast(document, question.operation)
     if operation is None or operation.operation != OperationType.QUERY:

@@ -13,16 +13,19 @@ TOKEN_LIMIT = 5000
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 WIDE = frozenset({"types", "possibleTypes", "interfaces", "fields", "inputFields"})
-"""What lists the schema, of which the whole has 35 MB: one level of it, of one type, can be asked for."""
+"""What lists the schema: one level of one type, or of all types where nothing else is asked."""
 
 
-def must_be_small(document: DocumentNode) -> None:
-    """Raises TooCostly. Fragments must be known to hold no ring: validation comes first."""
+def must_be_small(document: DocumentNode, of_schema: bool = False) -> None:
+    """Raises TooCostly. Fragments must be known to hold no ring: validation comes first.
+
+    ``of_schema``: nothing but the schema is asked for.
+    """
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     measured: dict[str, tuple[int, int]] = {}
     for definition in document.definitions:
         selections = getattr(definition, "selection_set", None)
-        _must_ask_little(selections, fragments, 2, set())
+        _must_ask_little(selections, fragments, (2, of_schema), set())
         depth, fields = _measure(selections, fragments, measured)
         if depth > DEPTH_LIMIT:
             raise TooCostly(f"a question may be {DEPTH_LIMIT} fields deep", "query")
@@ -53,10 +56,14 @@ def _measure(
 def _must_ask_little(
     selections: SelectionSetNode | None,
     fragments: dict[str, FragmentDefinitionNode],
-    left: int,
+    budget: tuple[int, bool],
     seen: set[tuple[str, int]],
 ) -> None:
-    """``left``: 2 outside of the schema, 1 inside, 0 below a list of it. ``seen`` are fragments gone through."""
+    """``budget``: 2 outside of the schema, 1 inside, 0 below a list of it; and whether all types may be listed.
+
+    ``seen`` are fragments gone through.
+    """
+    left, every = budget
     for node in selections.selections if selections else ():
         name = node.name.value if isinstance(node, FieldNode | FragmentSpreadNode) else ""
         inner, below = getattr(node, "selection_set", None), left
@@ -68,7 +75,7 @@ def _must_ask_little(
         elif left == 2:
             below = 1 if name in INTROSPECTION else 2
         elif name in WIDE:
-            below = 0
-            if left == 0 or name == "types":
-                raise TooCostly("the schema is too large to be listed; ask for one type: __type(name:)", "query")
-        _must_ask_little(inner, fragments, below, seen)
+            below = 1 if name == "types" and every else 0
+            if left == 0 or (name == "types" and not every):
+                raise TooCostly("the schema is too large for this; ask for it alone, or for one type of it", "query")
+        _must_ask_little(inner, fragments, (below, every), seen)

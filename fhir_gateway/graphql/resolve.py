@@ -5,13 +5,15 @@ https://hl7.org/fhir/R4/graphql.html#searching
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLResolveInfo, get_directive_values
 
 from fhir_gateway.fhir import fhirpath
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource, is_id
+from fhir_gateway.graphql import pages
 from fhir_gateway.graphql.contained import Leading, opened
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound, Problem, TooCostly
 from fhir_gateway.records import find, read
@@ -34,6 +36,7 @@ class Session:
     def __init__(self, desk: Desk, visit: Visit) -> None:
         self.desk = desk
         self.visit = visit
+        self.suffixes: dict[tuple[str | int, ...], list[str]] = {}
         self._left = RECORD_LIMIT
         self._waiting: dict[str, asyncio.Future[Resource | None]] = {}
         self._queued: list[str] = []
@@ -106,7 +109,9 @@ def searching(type_: str) -> Resolve:
 
     async def resolver(source: Any, info: Info, **arguments: Any) -> list[Resource]:
         page = await _searched(type_, source, info.context, arguments)
-        return [opened(version) for version in page.matches]
+        found = [opened(version) for version in page.matches]
+        _slice(info, found, type_)
+        return found
 
     return resolver
 
@@ -115,9 +120,10 @@ def paging(type_: str) -> Resolve:
     """``PatientConnection(...)``."""
 
     async def resolver(source: Any, info: Info, **arguments: Any) -> dict[str, Any]:
+        offset, arguments["_cursor"] = pages.place(arguments.get("_cursor"))
         page = await _searched(type_, source, info.context, arguments)
         edges = [{"mode": "match", "resource": opened(version)} for version in page.matches]
-        return {"count": page.total, "pagesize": page.query.size, "next": page.following or None, "edges": edges}
+        return {**pages.facts(page, offset, info.context.desk.cursor_secret), "edges": edges}
 
     return resolver
 
@@ -167,17 +173,42 @@ async def referred(source: Any, info: Info, type: str | None = None, optional: b
 def listed(source: Any, info: Info, **arguments: Any) -> Any:
     """A list of elements, narrowed as asked."""
     items = source.get(info.field_name)
-    if items is None or not arguments:
-        return items
+    kind = str(info.return_type).strip("[]!").replace("_", ".")
+    if items is not None and arguments:
+        items = _narrowed(items, info, kind, arguments)
+    if items is not None:
+        _slice(info, items, kind)
+    return items
+
+
+def _narrowed(items: list[Any], info: Info, kind: str, arguments: dict[str, Any]) -> list[Any]:
     offset, count = arguments.pop("_offset", None) or 0, arguments.pop("_count", None)
     condition = arguments.pop("fhirpath", None)
     if min(offset, count or 0) < 0:
         raise BadRequest("'_offset' and '_count' are whole numbers from 0", info.field_name)
-    kind = str(info.return_type).strip("[]!").replace("_", ".")
     kept = [item for item in items if all(_has(item, name, value) for name, value in arguments.items())]
     if condition is not None:
         kept = [item for item in kept if fhirpath.holds(item, kind, condition, "fhirpath")]
     return kept[offset : None if count is None else offset + count]
+
+
+def _slice(info: Info, items: list[Any], kind: str) -> None:
+    """Keep what ``@slice`` calls each item, which the result alone does not tell."""
+    directive = info.schema.get_directive("slice")
+    asked = get_directive_values(directive, info.field_nodes[0], info.variable_values) if directive else None
+    if asked is None:
+        return
+    path = str(asked["path"])
+    suffixes = [str(at) if path == "$index" else _called(item, kind, path) for at, item in enumerate(items)]
+    session: Session = info.context
+    session.suffixes[tuple(info.path.as_list())] = suffixes
+
+
+def _called(item: Any, kind: str, path: str) -> str:
+    found = fhirpath.evaluate(item, kind, path, "@slice")
+    if len(found) != 1 or not isinstance(found[0], str | int | Decimal):
+        raise BadRequest("'@slice' needs a path that gives each item one text or number", "path")
+    return str(found[0]).lower() if isinstance(found[0], bool) else str(found[0])
 
 
 def _has(item: Any, name: str, value: Any) -> bool:

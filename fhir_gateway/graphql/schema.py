@@ -33,7 +33,10 @@ from fhir_gateway.search.registry import parameters
 _OWN = {"boolean": GraphQLBoolean, "string": GraphQLString, "integer": GraphQLInt}
 _TEXTS = GraphQLArgument(GraphQLList(GraphQLString))
 _NUMBER = GraphQLArgument(GraphQLInt)
-SHAPES = tuple(GraphQLDirective(name, [DirectiveLocation.FIELD]) for name in ("flatten", "first", "singleton"))
+SHAPES = (
+    *(GraphQLDirective(name, [DirectiveLocation.FIELD]) for name in ("flatten", "first", "singleton")),
+    GraphQLDirective("slice", [DirectiveLocation.FIELD], {"path": GraphQLArgument(GraphQLNonNull(GraphQLString))}),
+)
 
 
 @cache
@@ -154,7 +157,7 @@ def _searched(name: str) -> dict[str, GraphQLArgument]:
 
 @cache
 def _connection(name: str) -> GraphQLField:
-    """A page of a search with its count and the cursor of the next one."""
+    """A page of a search with its count, its place and the cursors of others."""
     edge = GraphQLObjectType(
         f"{name}Edge",
         lambda: {
@@ -163,7 +166,7 @@ def _connection(name: str) -> GraphQLField:
             "resource": GraphQLField(_object(name)),
         },
     )
-    facts = {"count": GraphQLField(GraphQLInt), "pagesize": GraphQLField(GraphQLInt)}
-    cursors = {"first": GraphQLField(GraphQLString), "next": GraphQLField(GraphQLString)}
+    facts = {name: GraphQLField(GraphQLInt) for name in ("count", "offset", "pagesize")}
+    cursors = {name: GraphQLField(_scalar("id")) for name in ("first", "previous", "next", "last")}
     page = GraphQLObjectType(f"{name}Connection", {**facts, **cursors, "edges": GraphQLField(GraphQLList(edge))})
     return GraphQLField(page, _searched(name), resolve=resolve.paging(name))

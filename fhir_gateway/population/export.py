@@ -9,8 +9,9 @@ them. So a process that is killed costs the last page, and no line is lost or wr
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,8 +23,11 @@ from fhir_gateway.population import shelf
 from fhir_gateway.population.gathering import DELETED, WAYS, Ground, Page, Pages, Place, ground, legs
 from fhir_gateway.population.order import EXPORT, Order, restored
 from fhir_gateway.problem import Conflict, NotFound, Problem, Unavailable
+from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Touched, Visit, record
+from fhir_gateway.records.settle import settle
+from fhir_gateway.search.query import parse
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Commit, Note, Version
 
@@ -69,6 +73,9 @@ class Exports:
 
     async def begin(self, visit: Visit, order: Order, request: str) -> str:
         """Durably promise an export; gives the job's id."""
+        for type_, query in order.filters:
+            # A chain that is forbidden or too long is refused now, not in an hour.
+            await settle(self.desk, visit, parse(type_, pairs(query)))
         key = uuid4().hex
         content = {
             "state": RUNNING,
@@ -193,7 +200,8 @@ class _Clerk:
         sizes = {name: size for name, (_, size) in self._files.items()}
         if not await asyncio.to_thread(shelf.cut_back, self.folder, sizes):
             raise NotFound("the files of the export are gone")
-        found = await ground(self.desk.store, job.order)
+        asker = partial(settle, self.desk, Visit(job.order.asker))
+        found = replace(await ground(self.desk.store, job.order), settle=asker)
         leg, place = job.leg, job.place
         for number, way in enumerate(legs(job.order)[leg:], start=leg):
             await self._leg(found, number, WAYS[way.kind](found, way.type, place))

@@ -17,9 +17,10 @@ from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.population.order import Order
 from fhir_gateway.problem import NotFound
 from fhir_gateway.records.condition import pairs
+from fhir_gateway.records.desk import Settle
 from fhir_gateway.records.journal import patients
 from fhir_gateway.search.extract import index
-from fhir_gateway.search.query import parse
+from fhir_gateway.search.query import Query, parse
 from fhir_gateway.store.port import Records, Stretch, Version
 
 PAGE = 500
@@ -54,11 +55,15 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a way needs: where records are, what was asked, and who is a member of the Group, in order."""
+    """What a way needs: where records are, what was asked, and who is a member of the Group, in order.
+
+    ``settle`` answers what a filter asks of other records.
+    """
 
     records: Records
     order: Order
     members: tuple[str, ...] = ()
+    settle: Settle | None = None
 
 
 Pages = AsyncGenerator[Page, None]
@@ -153,11 +158,12 @@ def _behind(version: Version) -> Place:
 async def _filtered(ground: Ground, type_: str, place: Place | None) -> Pages:
     """Several filters of a type are read side by side by reference: what several of them find is taken once."""
     order, last = ground.order, place[0] if place else ""
+    queries = [await _settled(ground, parse(type_, pairs(query))) for query in order.queries(type_)]
     while last is not None:
         found: dict[str, Version] = {}
         ends = []
-        for query in order.queries(type_):
-            asked = replace(parse(type_, pairs(query)), size=PAGE, total="none", after=(last,) if last else ())
+        for query in queries:
+            asked = replace(query, size=PAGE, total="none", after=(last,) if last else ())
             part = await ground.records.find(asked, order.reader)
             found |= {version.reference: version for version in part}
             ends += [part[-1].reference] if len(part) == PAGE else []
@@ -165,6 +171,10 @@ async def _filtered(ground: Ground, type_: str, place: Place | None) -> Pages:
         taken = [found[name] for name in sorted(found) if last is None or name <= last]
         kept = (version for version in taken if _in_time(order, version) and _belongs(ground, version))
         yield Page(tuple((type_, version) for version in kept), [last or max(found, default="")])
+
+
+async def _settled(ground: Ground, query: Query) -> Query:
+    return await ground.settle(query) if query.pending and ground.settle else query
 
 
 def _in_time(order: Order, version: Version) -> bool:

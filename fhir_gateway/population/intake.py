@@ -21,12 +21,14 @@ from fhir_gateway.population.source import Entry, Parcel, Refusal, called
 from fhir_gateway.population.source import reference as named
 from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, PreconditionFailed, Problem
 from fhir_gateway.records.condition import known_matches, matches, normal, pairs
-from fhir_gateway.records.desk import Author, Desk, give_way
+from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.revision import keys, revised, revision
 from fhir_gateway.records.step import Step
+from fhir_gateway.records.turns import in_turns
 from fhir_gateway.records.unalterable import must_be_alterable
 from fhir_gateway.security.access import may
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Change, Claim, Version
 
 IMPORT = "$import"
@@ -124,7 +126,7 @@ class Intake:
         entries, refusals = await self._checked(parcel)
         ground = await self._ground(entries)
         items: list[Item] = []
-        for entry in entries:
+        async for entry in in_turns(entries):
             try:
                 items.append(await self._item(entry, ground))
             except Problem as problem:
@@ -141,16 +143,14 @@ class Intake:
         if not self.expects_new:
             return tuple(items)
         keyed = []
-        for place, item in enumerate(items):
-            await give_way(place)
+        async for item in in_turns(items):
             identity = item.reference.partition("/")[2]
             keyed.append(item if item.met else replace(item, keys=keys(item.resource, identity)))
         return tuple(keyed)
 
     async def _checked(self, parcel: Parcel) -> tuple[list[Entry], list[Refusal]]:
         entries, refusals = [], list(parcel.refusals)
-        for place, entry in enumerate(parcel.entries):
-            await give_way(place)
+        async for entry in in_turns(parcel.entries):
             try:
                 self._check(entry)
                 entries.append(self._admitted(entry))
@@ -204,7 +204,7 @@ class Intake:
 
     def _key(self, entry: Entry) -> str:
         type_ = entry.resource["resourceType"]
-        return f"condition|{self._author(type_).reader or '*'}|{type_}?{normal(_condition(entry))}"
+        return f"condition|{self._author(type_).named}|{type_}?{normal(_condition(entry))}"
 
     async def _item(self, entry: Entry, ground: Ground) -> Item:
         type_, reference = entry.resource["resourceType"], named(entry)
@@ -229,8 +229,7 @@ class Intake:
         await self._foresee(items, names)
         linked: list[Item] = []
         refusals = []
-        for place, item in enumerate(items):
-            await give_way(place)
+        async for item in in_turns(items):
             try:
                 linked.append(replace(item, resource=await self._pointed(item, names)))
             except Problem as problem:
@@ -239,8 +238,8 @@ class Intake:
 
     async def _foresee(self, items: Sequence[Item], names: Mapping[str, str]) -> None:
         """Look up conditional references together; what is not found so is asked for one by one."""
-        wanted: dict[tuple[str, str | None], dict[str, str]] = {}
-        for item in items:
+        wanted: dict[tuple[str, Reader], dict[str, str]] = {}
+        async for item in in_turns(items):
             reader = self._author(item.resource["resourceType"]).reader
             for target in _open(item.resource):
                 asked = parse(target)
@@ -299,8 +298,7 @@ class Intake:
         changes: list[Change] = []
         refusals = list(load.refusals)
         created = unchanged = 0
-        for place, item in enumerate(load.items):
-            await give_way(place)
+        async for item in in_turns(load.items):
             there = current.get(item.reference)
             if item.met or (there is not None and _is_same(item.resource, there)):
                 unchanged += 1

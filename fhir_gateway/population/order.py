@@ -17,6 +17,7 @@ from fhir_gateway.search.query import parse
 from fhir_gateway.search.registry import compartment_types
 from fhir_gateway.security.access import may
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.sight import Outsider, Reader
 
 EXPORT = "$export"
 FORMATS = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
@@ -24,11 +25,15 @@ KNOWN = ("_since", "_type", "_typeFilter", "_outputFormat", "_elements")
 LATER = ("patient", "includeAssociatedData", "organizeOutputBy", "_until", "allowPartialManifests")
 
 
+NOBODY = Caller("", "", "", ())
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """``group`` is the versioned reference of the Group; ``patients`` says that only compartments are wanted.
 
-    ``filters`` are queries by type, of which a record has to meet one; ``reader`` confines all of it.
+    ``filters`` are queries by type, of which a record has to meet one; ``reader`` confines all of it. With the rights
+    of ``asker`` it is found out what a filter asks of other records.
     """
 
     types: tuple[str, ...]
@@ -38,7 +43,8 @@ class Order:
     elements: str = ""
     patients: bool = False
     group: str = ""
-    reader: str | None = None
+    reader: Reader = None
+    asker: Caller = NOBODY
 
     def queries(self, type_: str) -> list[str]:
         return [query for name, query in self.filters if name == type_]
@@ -50,7 +56,13 @@ class Order:
 
 def restored(kept: Mapping[str, Any]) -> Order:
     filters = tuple((name, query) for name, query in kept["filters"])
-    return Order(**{**kept, "types": tuple(kept["types"]), "filters": filters})
+    reader = kept["reader"]
+    if isinstance(reader, Mapping):
+        reader = Outsider(reader["organization"], tuple(reader["patients"]))
+    asker = kept.get("asker")
+    by = Caller(**{**asker, "scopes": tuple(asker["scopes"]), "unlocked": ()}) if asker else NOBODY
+    own = {"types": tuple(kept["types"]), "filters": filters, "reader": reader, "asker": by}
+    return Order(**{**kept, **own})
 
 
 def ordered(asked: Arguments, caller: Caller, moment: datetime, level: str = "", group: str = "") -> Order:
@@ -65,7 +77,7 @@ def ordered(asked: Arguments, caller: Caller, moment: datetime, level: str = "",
     elements = ",".join(asked.texts("_elements"))
     wanted([("_elements", elements)] if elements else [], None)
     since = asked.instant("_since")
-    return Order(types, moment, since, filters, elements, level == "Patient", group, reader)
+    return Order(types, moment, since, filters, elements, level == "Patient", group, reader, caller)
 
 
 def _must_be_ndjson(wanted_format: str | None) -> None:
@@ -73,7 +85,7 @@ def _must_be_ndjson(wanted_format: str | None) -> None:
         raise NotSupported("an export is written as application/fhir+ndjson", "_outputFormat")
 
 
-def _types(named: list[str], caller: Caller, level: str) -> tuple[tuple[str, ...], str | None]:
+def _types(named: list[str], caller: Caller, level: str) -> tuple[tuple[str, ...], Reader]:
     """What is exported, and the reader it is confined to: what is named must be allowed, the rest is what may be."""
     whole = compartment_types("Patient") if level else sorted(resource_types() - {"AuditEvent"})
     for name in named:
@@ -102,6 +114,6 @@ def _filter(text: Any) -> tuple[str, str]:
     if not mark or not query:
         raise BadRequest("a _typeFilter looks like Type?parameter=value", "_typeFilter")
     asked = parse(type_, pairs(query))
-    if asked.pending or asked.sorts or asked.includes or asked.revincludes or asked.count_only:
-        raise NotSupported("a _typeFilter takes parameters of the type itself, no chains, no order", "_typeFilter")
+    if asked.sorts or asked.includes or asked.revincludes or asked.count_only:
+        raise NotSupported("a _typeFilter takes search parameters, no order and no includes", "_typeFilter")
     return type_, query

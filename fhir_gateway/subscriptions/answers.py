@@ -75,10 +75,13 @@ async def missed_events(
     register, known = await _standing(desk, await read(desk, visit, SUBSCRIPTION, identity))
     first = max(1, numbers[0] if numbers[0] is not None else 1)
     last = min(known.count, numbers[1] if numbers[1] is not None else known.count, first + EVENTS_AT_ONCE - 1)
-    found = await told(desk.store, await events(desk.store, identity, first, last), visit.caller)
+    kept = await events(desk.store, identity, first, last)
+    removed = range(first, kept[0].number if kept else max(first, last + 1))
+    found = await told(desk.store, kept, visit.caller)
     shown = tuple(one.event.reference for one in found if one.version is not None)
     await record(desk, visit, "$events", Touched((f"{SUBSCRIPTION}/{identity}", *dict.fromkeys(shown))))
-    return notification(desk.base_url, Notice(register, known, QUERY_EVENT, desk.now(), tuple(found), content))
+    notice = Notice(register, known, QUERY_EVENT, desk.now(), tuple(found), content, removed)
+    return notification(desk.base_url, notice)
 
 
 def topic_list() -> Resource:

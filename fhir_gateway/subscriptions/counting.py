@@ -18,8 +18,9 @@ import structlog
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Problem
+from fhir_gateway.store.meeting import Record
 from fhir_gateway.store.port import Commit, Job, Note, Records, Version
-from fhir_gateway.subscriptions.matching import Record, matches, record
+from fhir_gateway.subscriptions.matching import matches, record
 from fhir_gateway.subscriptions.office import Office, may_see
 from fhir_gateway.subscriptions.register import Happening, Register, event_note, progress, progress_note, standing
 from fhir_gateway.subscriptions.terms import Watched

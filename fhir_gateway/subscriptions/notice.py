@@ -26,6 +26,7 @@ QUERY_STATUS, QUERY_EVENT = "query-status", "query-event"
 REQUESTED = "requested"
 PROFILE = f"{BACKPORT}/backport-subscription-status-r4"
 ERRORS = "http://terminology.hl7.org/CodeSystem/subscription-error"
+OWN_ERRORS, REMOVED = "urn:fhir-gateway:subscription-error", "events-removed"
 # What R4 calls each state of the register.
 STATUSES = {ACTIVE: "active", FAILING: "error", REFUSED: "error", OFF: "off", REQUESTED: "requested"}
 _METHODS = {CREATE: "POST", DELETE: "DELETE"}
@@ -54,7 +55,10 @@ async def told(records: Records, events: Sequence[Happening], reader: Caller) ->
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is to be said of a subscription now. ``content`` is how much of the events is told."""
+    """What is to be said of a subscription now. ``content`` is how much of the events is told.
+
+    ``removed`` are the numbers asked for whose events are kept no longer.
+    """
 
     register: Register
     progress: Progress
@@ -62,6 +66,7 @@ class Notice:
     time: datetime
     events: tuple[Told, ...] = ()
     content: str = ""
+    removed: range = range(0)
 
     @property
     def amount(self) -> str:
@@ -88,12 +93,18 @@ def status(base_url: str, notice: Notice) -> Resource:
         parameter("events-since-subscription-start", "String", str(known.count)),
         *(parameter("notification-event", "part", _event(base_url, notice.amount, one)) for one in notice.events),
         *([parameter("error", "CodeableConcept", _error(known.trouble))] if known.trouble else []),
+        *([parameter("error", "CodeableConcept", _gap(notice.removed))] if notice.removed else []),
     ]
     return {"resourceType": "Parameters", "id": str(uuid4()), "meta": {"profile": [PROFILE]}, "parameter": rows}
 
 
 def _error(trouble: str) -> dict[str, Any]:
     return {"coding": [{"system": ERRORS, "code": "no-response"}], "text": trouble}
+
+
+def _gap(removed: range) -> dict[str, Any]:
+    text = f"events {removed.start} to {removed.stop - 1} are kept no longer"
+    return {"coding": [{"system": OWN_ERRORS, "code": REMOVED}], "text": text}
 
 
 def _event(base_url: str, content: str, one: Told) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ from fhir_gateway.security.access import may
 from fhir_gateway.security.audit import Act, Event, event
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Store, Version
+from fhir_gateway.store.sight import sees
 from fhir_gateway.subscriptions.endpoints import Endpoints
 from fhir_gateway.subscriptions.pulse import Pulse
 from fhir_gateway.subscriptions.terms import Terms
@@ -42,7 +43,10 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """``base_url`` ends with ``/fhir``; a failed notification waits ``first_seconds``, then twice as long each time."""
+    """``base_url`` ends with ``/fhir``; a failed notification waits ``first_seconds``, then twice as long each time.
+
+    Events are ``kept`` so long.
+    """
 
     name: str
     base_url: str
@@ -54,6 +58,7 @@ class Office:
     first_seconds: float = 1.0
     longest_seconds: float = 3600.0
     lease_seconds: float = 10.0
+    kept: timedelta = timedelta(days=30)
     owner: str = field(default_factory=lambda: str(uuid4()))
 
     def event(self, caller: Caller, entities: tuple[str, ...], interaction: str = "notify", status: int = 200) -> Event:
@@ -70,4 +75,4 @@ def may_see(caller: Caller, version: Version) -> bool:
         reader = may(caller, "read", version.type).reader
     except Forbidden:
         return False
-    return reader is None or reader in version.readers
+    return sees(reader, version)

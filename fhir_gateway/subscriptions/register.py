@@ -146,13 +146,20 @@ def event_note(identity: str, event: Happening) -> Note:
 
 
 async def events(notes: Notes, identity: str, first: int, last: int) -> list[Happening]:
-    """The events numbered ``first`` to ``last``, both included, in order."""
+    """The events numbered ``first`` to ``last``, both included, in order; those that are still kept."""
     found: list[Happening] = []
     while first <= last:
         limit = min(PAGE, last - first + 1)
         rows = await notes.notes(EVENTS, {"subscription": identity}, event_key(identity, first - 1), limit)
-        found += [Happening(*content["event"]) for _, content in rows]
+        met = [Happening(*content["event"]) for _, content in rows]
+        found += [event for event in met if event.number <= last]
         if len(rows) < limit:
             break
-        first += limit
+        first = met[-1].number + 1
     return found
+
+
+async def next_kept(notes: Notes, identity: str, number: int) -> int | None:
+    """The number of the first event after ``number`` that was not removed; None where there is none."""
+    rows = await notes.notes(EVENTS, {"subscription": identity}, event_key(identity, number), 1)
+    return int(rows[0][1]["event"][0]) if rows else None

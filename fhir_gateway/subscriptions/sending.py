@@ -22,6 +22,7 @@ from fhir_gateway.subscriptions.register import (
     Progress,
     Register,
     events,
+    next_kept,
     progress,
     progress_note,
     registered,
@@ -88,6 +89,8 @@ async def _send_batch(office: Office, register: Register, known: Progress) -> bo
         return False
     last = min(known.count, known.told + register.terms.max_count)
     found = await events(office.store, register.id, known.told + 1, last)
+    if not found and known.told < last:
+        return await _pass_over(office, register, known)
     batch = tuple(await told(office.store, found, register.asker))
     try:
         await _carry(office, register, known, batch)
@@ -95,6 +98,15 @@ async def _send_batch(office: Office, register: Register, known: Progress) -> bo
         await _failed(office, register, known, fault)
         return False
     await _went(office, register, known, batch)
+    return True
+
+
+async def _pass_over(office: Office, register: Register, known: Progress) -> bool:
+    """Events that waited longer than they are kept: their numbers are missing where the next one is told."""
+    following = await next_kept(office.store, register.id, known.told)
+    reached = known.count if following is None else following - 1
+    with suppress(Conflict):
+        await office.store.commit(Commit(notes=(progress_note(known, told=reached),)))
     return True
 
 

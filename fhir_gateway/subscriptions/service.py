@@ -6,16 +6,18 @@ https://hl7.org/fhir/uv/subscriptions-backport/workflow.html
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from fhir_gateway.problem import Conflict, Problem
 from fhir_gateway.store.port import Job
-from fhir_gateway.subscriptions.counting import count_once
+from fhir_gateway.subscriptions.counting import RETRY, count_once
 from fhir_gateway.subscriptions.enrolling import enrol
 from fhir_gateway.subscriptions.office import Office
 from fhir_gateway.subscriptions.register import PROGRESS, REFUSED, Progress, registers
+from fhir_gateway.subscriptions.retention import keep_clearing
 from fhir_gateway.subscriptions.sending import due, send
 from fhir_gateway.subscriptions.standing import turn
 from fhir_gateway.subscriptions.watch import ENROL
@@ -39,7 +41,7 @@ class Service:
         """Until cancelled."""
         turns = (self._enrol, self._count, self._send)
         try:
-            await asyncio.gather(*(self._repeat(turn) for turn in turns))
+            await asyncio.gather(*(self._repeat(turn) for turn in turns), keep_clearing(self.office))
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -67,9 +69,10 @@ class Service:
     async def _enrolled(self, job: Job) -> bool:
         try:
             await enrol(self.office, job)
-        except Conflict as trouble:
-            # It changed while it was read: look again at once.
-            await self.office.store.postpone(job.id, self.office.clock(), trouble.text)
+        except Problem as trouble:
+            # It changed while it was read, or the database was busy; its lease would be far too long a wait.
+            wait = timedelta(0) if isinstance(trouble, Conflict) else RETRY
+            await self.office.store.postpone(job.id, self.office.clock() + wait, trouble.text)
         self.office.pulse.beat()
         return True
 

@@ -20,7 +20,16 @@ from fhir_gateway.store.port import Commit
 from fhir_gateway.subscriptions.answers import TOKENS, token_key
 from fhir_gateway.subscriptions.notice import EVENT, HANDSHAKE, HEARTBEAT, Notice, Told, notification, told
 from fhir_gateway.subscriptions.office import Office
-from fhir_gateway.subscriptions.register import Progress, Register, asker, events, progress, progress_note, registered
+from fhir_gateway.subscriptions.register import (
+    Progress,
+    Register,
+    asker,
+    events,
+    next_kept,
+    progress,
+    progress_note,
+    registered,
+)
 from fhir_gateway.subscriptions.terms import WEBSOCKET
 
 BIND = "bind-with-token"
@@ -86,6 +95,11 @@ class Stream:
     async def _next(self, register: Register, known: Progress, bound: Bound) -> Progress:
         last = min(known.count, bound.told + register.terms.max_count)
         found = await events(self.office.store, register.id, bound.told + 1, last)
+        if not found:
+            # They waited longer than events are kept.
+            following = await next_kept(self.office.store, register.id, bound.told)
+            bound.told = known.count if following is None else following - 1
+            return known
         batch = tuple(await told(self.office.store, found, bound.caller))
         await self._say(Notice(register, known, EVENT, self.office.clock(), batch))
         bound.told, bound.spoken = last, self.office.clock()

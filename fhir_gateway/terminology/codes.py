@@ -15,7 +15,7 @@ from fhir_gateway.terminology.system import Concept, System
 
 Element = dict[str, Any]
 
-LOOKUP = frozenset({"code", "system", "version", "coding", "date", "displayLanguage", "property"})
+LOOKUP = frozenset({"code", "system", "version", "coding", "date", "displayLanguage", "property", "useSupplement"})
 SUBSUMES = frozenset({"codeA", "codeB", "system", "version", "codingA", "codingB"})
 
 
@@ -35,14 +35,16 @@ def coded(arguments: Arguments, suffix: str = "") -> Coded:
     if coding is not None:
         return of_coding(coding)
     code = arguments.needed(f"code{suffix}")
-    return Coded(arguments.text("system"), code, arguments.text("display") or "", arguments.text("version") or "")
+    version = arguments.text("version") or arguments.text("systemVersion")
+    return Coded(arguments.text("system"), code, arguments.text("display") or "", version or "")
 
 
 def of_coding(coding: Element) -> Coded:
+    """A coding that names no system is of none; a code alone is of whichever system it is asked in."""
     code = coding.get("code")
     if not isinstance(code, str):
         raise BadRequest("a coding needs its code", "coding.code")
-    return Coded(coding.get("system"), code, coding.get("display", ""), coding.get("version", ""))
+    return Coded(coding.get("system", ""), code, coding.get("display", ""), coding.get("version", ""))
 
 
 def lookup(system: System, code: str, properties: list[str], language: str) -> Resource:
@@ -121,6 +123,8 @@ def validated(selection: Selection, codes: list[Coded], abstract: bool = True) -
             continue
         if member is None:
             faults.append(_fault(selection, each))
+        elif each.version and each.version != (member.version or each.version):
+            faults.append(f"the code system is held in version {member.version}, not in the one that was named")
         elif member.concept.abstract and not abstract:
             faults.append("the code is abstract, and cannot be used as a value")
         elif each.display and not _is_called(member, each.display):
@@ -132,6 +136,8 @@ def validated(selection: Selection, codes: list[Coded], abstract: bool = True) -
 
 
 def _fault(selection: Selection, asked: Coded) -> str:
+    if asked.system == "":
+        return "the coding names no system, so its code has no meaning"
     if asked.system is not None and selection.systems and asked.system not in selection.systems:
         return f"nothing of the system is in the value set, whose systems are {', '.join(selection.systems)}"
     return "the code is not in the value set" if len(selection.includes) != 1 else "there is no such code there"

@@ -15,6 +15,7 @@ from fhir_gateway.problem import NotFound, Unprocessable
 from fhir_gateway.terminology import filters
 from fhir_gateway.terminology.library import Edition, Library, Stamp, builtin_value_set
 from fhir_gateway.terminology.selection import NotHeld, Part, Selection, of_codings
+from fhir_gateway.terminology.supplements import editions, named_by, supplemented
 from fhir_gateway.terminology.system import Concept, System
 
 DEPTH_LIMIT = 20
@@ -23,21 +24,23 @@ Element = dict[str, Any]
 Used = dict[tuple[str, str, str], Stamp | None]
 
 
-async def value_set(library: Library, canonical: str, version: str | None = None) -> Selection:
-    """The value set of that address. Raises NotFound when nothing is known of it."""
-    key = ("selection", canonical, version)
+async def value_set(
+    library: Library, canonical: str, version: str | None = None, supplements: tuple[str, ...] = ()
+) -> Selection:
+    """The value set of that address, with what supplements say of its codes. Raises NotFound for an unknown one."""
+    key = ("selection", canonical, version, supplements)
     kept = library.remembered(key)
     if kept is not None and await _is_current(library, kept[1]):
         return kept[0]  # type: ignore[no-any-return]
-    composing = _Composing(library)
+    composing = _Composing(library, list(supplements))
     selection = await composing.named(canonical, version)
     library.keep(key, (selection, composing.used))
     return selection
 
 
-async def of_resource(library: Library, resource: Resource) -> Selection:
+async def of_resource(library: Library, resource: Resource, supplements: tuple[str, ...] = ()) -> Selection:
     """The value set of a resource that is at hand, stored or not."""
-    return await _Composing(library).read(resource, ())
+    return await _Composing(library, list(supplements)).read(resource, ())
 
 
 async def _is_current(library: Library, used: Used) -> bool:
@@ -51,6 +54,7 @@ class _Composing:
     """One selection on its way; ``used`` are the definitions it is made of, None where none was stored."""
 
     library: Library
+    supplements: list[str]
     used: Used = field(default_factory=dict)
 
     async def named(self, canonical: str, version: str | None = None, above: tuple[str, ...] = ()) -> Selection:
@@ -64,6 +68,7 @@ class _Composing:
 
     async def read(self, resource: Resource, above: tuple[str, ...]) -> Selection:
         facts = (resource.get("url", ""), resource.get("version", ""))
+        self.supplements += named_by(resource)
         compose = resource.get("compose")
         if compose is None:
             return Selection(*facts, of_codings(resource.get("expansion", {}).get("contains", ())))
@@ -82,12 +87,18 @@ class _Composing:
         if not url and not imports:
             raise Unprocessable("an include names neither a system nor a value set (vsd-1)", "ValueSet.compose.include")
         source = await self._source(url, version) if url else None
-        listed = {one["code"]: _listed(one) for one in item["concept"]} if "concept" in item else None
+        listed = _enumerated(source, item["concept"]) if "concept" in item else None
         return Part(url, source, listed, _tests(source, item), imports, version or "")
 
     async def _source(self, url: str, version: str | None) -> System | None:
         await self._edition("CodeSystem", url, version)
-        return await self.library.system(url, version)
+        source = await self.library.system(url, version)
+        if source is None or not self.supplements:
+            return source
+        found = await editions(self.library, self.supplements)
+        for canonical, edition in zip(self.supplements, found, strict=True):
+            self.used["CodeSystem", canonical, ""] = edition.stamp
+        return supplemented(source, found)
 
 
 def _tests(source: System | None, item: Element) -> tuple[filters.Test, ...]:
@@ -95,6 +106,12 @@ def _tests(source: System | None, item: Element) -> tuple[filters.Test, ...]:
     if wanted and source is None:
         raise NotHeld(item.get("system", ""))
     return tuple(filters.test(source, one) for one in wanted) if source else ()
+
+
+def _enumerated(source: System | None, items: list[Element]) -> dict[str, Concept]:
+    """The codes that are listed one by one, but for those that a wholly known system does not have."""
+    known = source if source is not None and source.complete else None
+    return {one["code"]: _listed(one) for one in items if known is None or known.get(one["code"]) is not None}
 
 
 def _listed(item: Element) -> Concept:

@@ -21,10 +21,11 @@ SCAN_LIMIT = 200_000
 
 KNOWN = frozenset(
     {"url", "valueSet", "valueSetVersion", "filter", "date", "offset", "count", "includeDesignations", "activeOnly",
-     "includeDefinition", "excludeNested", "displayLanguage", "excludeNotForUI", "designation"}
+     "includeDefinition", "excludeNested", "displayLanguage", "excludeNotForUI", "designation",
+     "context", "contextDirection", "useSupplement"}
 )  # fmt: skip
 LATER = frozenset(
-    {"context", "contextDirection", "excludePostCoordinated", "exclude-system", "system-version",
+    {"excludePostCoordinated", "exclude-system", "system-version",
      "check-system-version", "force-system-version", "profile"}
 )  # fmt: skip
 

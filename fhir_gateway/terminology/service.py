@@ -14,21 +14,24 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, NotFound
 from fhir_gateway.terminology import codes, compose, expand, translate
 from fhir_gateway.terminology.codes import Coded
+from fhir_gateway.terminology.context import resolved
 from fhir_gateway.terminology.library import Library, builtin_value_set
 from fhir_gateway.terminology.selection import NotHeld, Selection
+from fhir_gateway.terminology.supplements import ASKED, editions, supplemented
 from fhir_gateway.terminology.system import System, read
 
 _CODE = frozenset(
-    {"url", "code", "version", "display", "coding", "codeableConcept", "date", "abstract", "displayLanguage"}
+    {"url", "code", "version", "display", "coding", "codeableConcept", "date", "abstract", "displayLanguage", ASKED}
 )
 SYSTEM_CODE = _CODE | {"codeSystem"}
-SET_CODE = (_CODE - {"version"}) | {"valueSet", "valueSetVersion", "system", "systemVersion"}
+SET_CODE = (_CODE - {"version"}) | {"valueSet", "valueSetVersion", "system", "systemVersion", "context"}
 
 
 async def lookup(library: Library, asked: Arguments, held: Resource | None) -> Resource:
     asked.only(codes.LOOKUP)
     code = codes.coded(asked)
     system = await _system(library, held, code.system, code.version)
+    system = supplemented(system, await editions(library, asked.texts(ASKED)))
     return codes.lookup(system, code.code, asked.texts("property"), asked.text("displayLanguage") or "")
 
 
@@ -46,22 +49,26 @@ async def validate_in_system(library: Library, asked: Arguments, held: Resource 
     wanted = _codes(asked)
     given = asked.element("codeSystem") or held
     url = asked.text("url") or next((code.system for code in wanted if code.system), None)
+    version = asked.text("version") or next((code.version for code in wanted if code.version), "")
     try:
-        system = await _system(library, given, url, asked.text("version") or "")
+        system = await _system(library, given, url, version)
     except NotFound:
         return codes.refused(NotHeld(url or ""))
+    system = supplemented(system, await editions(library, asked.texts(ASKED)))
     inside = [Coded(code.system or system.url, code.code, code.display) for code in wanted]
     return codes.validated(codes.whole(system), inside, asked.flag("abstract", True))
 
 
 async def validate_in_set(library: Library, asked: Arguments, held: Resource | None) -> Resource:
-    asked.only(SET_CODE, {"context"})
+    asked.only(SET_CODE)
+    asked = asked if held else await resolved(library, asked)
     selection = await _selection(library, asked, held)
     return codes.validated(selection, _codes(asked), asked.flag("abstract", True))
 
 
 async def expansion(library: Library, asked: Arguments, held: Resource | None, now: datetime) -> Resource:
     asked.only(expand.KNOWN, expand.LATER)
+    asked = asked if held else await resolved(library, asked)
     selection = await _selection(library, asked, held)
     resource = asked.element("valueSet") or held or await _named(library, asked)
     # A large value set takes a tenth of a second, in which others want to be answered.
@@ -89,10 +96,10 @@ async def _system(library: Library, held: Resource | None, url: str | None, vers
 
 
 async def _selection(library: Library, asked: Arguments, held: Resource | None) -> Selection:
-    given = asked.element("valueSet") or held
+    given, supplements = asked.element("valueSet") or held, tuple(asked.texts(ASKED))
     if given is not None:
-        return await compose.of_resource(library, given)
-    return await compose.value_set(library, asked.needed("url"), asked.text("valueSetVersion"))
+        return await compose.of_resource(library, given, supplements)
+    return await compose.value_set(library, asked.needed("url"), asked.text("valueSetVersion"), supplements)
 
 
 async def _named(library: Library, asked: Arguments) -> Resource:

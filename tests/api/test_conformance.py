@@ -1,5 +1,7 @@
 """$validate and $meta by HTTP."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
@@ -92,6 +94,29 @@ async def test_a_stored_record_can_be_validated_and_the_modes_ask_their_own_ques
     assert (await admin.get("/fhir/Patient/p/$validate?mode=destroy")).status_code == 400
     assert (await admin.get("/fhir/Patient/q/$validate")).status_code == 404
     assert (await admin.post("/fhir/Patient/$validate")).status_code == 400
+
+
+async def test_a_mode_tells_what_would_prevent_it_and_changes_nothing(
+    client_of: Callable[[str], httpx.AsyncClient], admin: httpx.AsyncClient
+) -> None:
+    own, other, doctor = (client_of(name) for name in ("bai-chay", "qn-general", "doctor"))
+    await own.put("/fhir/Patient/p", json=PATIENT)
+    stored = {**PATIENT, "id": "p"}
+    fine = {("information", "informational", "")}
+    for mode in ("create", "update", "delete"):
+        sent = stored if mode != "delete" else None
+        assert issues(await admin.post(f"/fhir/Patient/p/$validate?mode={mode}", json=sent)) == fine, mode
+        assert ("error", "forbidden", "") in issues(
+            await doctor.post(f"/fhir/Patient/p/$validate?mode={mode}", json=sent)
+        )
+    assert issues(await own.post("/fhir/Patient/p/$validate?mode=update", json=stored)) == fine
+    assert (await other.post("/fhir/Patient/p/$validate?mode=update", json=stored)).status_code == 404
+    for mode in ("update", "delete"):
+        assert ("error", "required", "mode") in issues(
+            await admin.post(f"/fhir/Patient/$validate?mode={mode}", json=stored)
+        )
+    assert (await admin.get("/fhir/Patient/p")).json()["meta"]["versionId"] == "1"
+    assert (await admin.get("/fhir/Patient?_summary=count")).json()["total"] == 1
 
 
 async def test_labels_are_added_and_taken_away(admin: httpx.AsyncClient) -> None:

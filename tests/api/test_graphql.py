@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from graphql import build_client_schema, get_introspection_query, validate_schema
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,29 @@ async def test_a_record_is_read_by_id_with_the_elements_asked_for(chart: httpx.A
     found = await ask(chart, query, variables={"id": "p"})
 
     assert found == {"data": {"Patient": {"id": "p", "birthDate": "1980-01-02", "name": [{"family": "Nguyễn"}]}}}
+
+
+@pytest.mark.parametrize("kind", ["ID!", "ID", "id!", "String", "token"])
+async def test_a_variable_may_be_declared_as_any_kind_of_text(chart: httpx.AsyncClient, kind: str) -> None:
+    query = (
+        f"query($id: {kind}) {{ Patient(id: $id) {{ id }} PatientList(_id: $id) {{ id name(use: $id) {{ use }} }} }}"
+    )
+    found = await ask(chart, query, variables={"id": "p"})
+
+    assert found == {"data": {"Patient": {"id": "p"}, "PatientList": [{"id": "p", "name": []}]}}
+
+
+async def test_a_variable_is_a_text_where_one_text_is_wanted(chart: httpx.AsyncClient) -> None:
+    several = await ask(chart, "query($ids: [ID!]) { PatientList(_id: $ids) { id } }", variables={"ids": ["p"]})
+    nothing = await ask(chart, "query($id: ID) { Patient(id: $id) { id } }", variables={"id": None})
+
+    assert several["data"]["PatientList"] == [{"id": "p"}]
+    assert nothing["errors"]
+    for kind, value in (("Int", 1), ("[String]", ["p"])):
+        asked = {"query": f"query($id: {kind}) {{ Patient(id: $id) {{ id }} }}", "variables": {"id": value}}
+        refused = await chart.post("/fhir/$graphql", json=asked, headers={"content-type": "application/json"})
+        assert refused.status_code == 400
+        assert "in position expecting" in refused.json()["issue"][0]["diagnostics"]
 
 
 async def test_a_search_follows_references_there_and_back(chart: httpx.AsyncClient) -> None:
@@ -70,6 +94,72 @@ async def test_lists_are_reshaped_by_directives(chart: httpx.AsyncClient) -> Non
     assert flat["data"] == {"family": ["Nguyễn", None], "given": ["Văn", "An", "Tí"]}
     assert first["data"] == {"name": [{"use": "official"}]}
     assert single["data"] == {"name": {"use": "nickname"}}
+
+
+async def test_a_list_is_sliced_into_values_with_names_of_their_own(chart: httpx.AsyncClient) -> None:
+    by_use = await ask(chart, '{ name @flatten @slice(path: "use") { given family @singleton } }', "Patient/p/$graphql")
+    assert by_use["data"] == {
+        "given.official": ["Văn", "An"],
+        "family.official": "Nguyễn",
+        "given.nickname": ["Tí"],
+        "family.nickname": None,
+    }
+    asked = "query Q($p: String!) { n: name @slice(path: $p) @singleton { use } }"
+    by_place = await ask(chart, asked, "Patient/p/$graphql", variables={"p": "$index"})
+    assert by_place["data"] == {"n.0": {"use": "official"}, "n.1": {"use": "nickname"}}
+    rows = await ask(chart, '{ ObservationList(_sort: "_id") @slice(path: "id") @flatten { status @singleton } }')
+    assert rows["data"] == {"status.o": "final", "status.x": "final"}
+    wrong = await ask(chart, '{ name @slice(path: "given") { use } }', "Patient/p/$graphql")
+    assert "one text or number" in wrong["errors"][0]["message"]
+
+
+async def test_the_pages_of_a_connection_are_walked_to_its_end_and_back(chart: httpx.AsyncClient) -> None:
+    for number in range(3):
+        observation = {"resourceType": "Observation", "id": f"y{number}", "status": "final", "code": {"text": "x"}}
+        await chart.put(f"/fhir/Observation/y{number}", json=observation)
+
+    async def page(cursor: str | None, sort: str) -> dict:
+        place = f'_cursor: "{cursor}"' if cursor else ""
+        facts = "count offset pagesize first previous next last edges { resource { id } }"
+        asked = f'{{ ObservationConnection(_count: 2, _sort: "{sort}" {place}) {{ {facts} }} }}'
+        return (await ask(chart, asked))["data"]["ObservationConnection"]
+
+    def shown(found: dict) -> list[str]:
+        return [edge["resource"]["id"] for edge in found["edges"]]
+
+    for sort in ("_id", "-_id", "_lastUpdated", "-_lastUpdated", "date", "-status"):
+        first = await page(None, sort)
+        second = await page(first["next"], sort)
+        third = await page(second["next"], sort)
+        pages = (first, second, third)
+        assert [one["offset"] for one in pages] == [0, 2, 4]
+        assert [(one["count"], one["pagesize"]) for one in pages] == [(5, 2)] * 3
+        assert (first["previous"], third["next"]) == (None, None)
+        assert len({id_ for one in pages for id_ in shown(one)}) == 5
+        back = await page(third["previous"], sort)
+        assert (shown(back), back["offset"]) == (shown(second), 2)
+        assert shown(await page(third["first"], sort)) == shown(first)
+        last = await page(first["last"], sort)
+        assert (shown(last), last["offset"], last["next"]) == ([*shown(second)[1:], *shown(third)], 3, None), sort
+
+
+async def test_a_tool_gets_the_whole_schema(admin: httpx.AsyncClient) -> None:
+    asked = get_introspection_query(directive_is_repeatable=True, input_value_deprecation=True)
+    for _ in range(2):
+        told = await ask(admin, asked, operationName="IntrospectionQuery")
+    made = build_client_schema(told["data"])
+    assert validate_schema(made) == []
+    assert {"slice", "flatten", "first", "singleton"} <= {one.name for one in made.directives}
+    patient = made.type_map["PatientConnection"]
+    assert {"count", "offset", "pagesize", "first", "previous", "next", "last", "edges"} == set(patient.fields)
+
+
+async def test_a_question_about_the_schema_takes_variables_and_aliases(admin: httpx.AsyncClient) -> None:
+    asked = 'query Q($n: String!) { t: __type(name: $n) { ...F } none: __type(name: "X") { name } __typename } '
+    found = await ask(admin, asked + "fragment F on __Type { kind n: name }", variables={"n": "Patient"})
+    assert found == {"data": {"t": {"kind": "OBJECT", "n": "Patient"}, "none": None, "__typename": "Query"}}
+    answer = await admin.post("/fhir/$graphql", json={"query": asked + "fragment F on __Type { kind }"})
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (400, ["variables"])
 
 
 async def test_a_connection_counts_and_goes_on(chart: httpx.AsyncClient) -> None:
@@ -112,7 +202,7 @@ async def test_what_is_no_question_is_refused(admin: httpx.AsyncClient, query: s
 @pytest.mark.parametrize(
     "query",
     [
-        "{ __schema { types { name } } }",
+        "{ __schema { types { name } } PatientList { id } }",
         '{ __type(name: "Patient") { fields { type { fields { name } } } } }',
         "{ Patient(id: 1) { " + "contained { ... on Patient { " * 22 + "id" + " } }" * 22 + " } }",
     ],

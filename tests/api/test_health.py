@@ -1,9 +1,19 @@
 """Probes and counters."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+
+from fhir_gateway.api.routes import fhir_routes
+from fhir_gateway.api.services import Services
+from fhir_gateway.search.extract import index
+from fhir_gateway.security.audit import Act, event
+from fhir_gateway.security.journal import Journal
+from fhir_gateway.store.mongo import MongoStore
 
 pytestmark = pytest.mark.anyio
 
@@ -11,6 +21,21 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
 async def test_probes_need_no_token(client_of: Callable[[str], httpx.AsyncClient], path: str) -> None:
     assert (await client_of("").get(path)).status_code == 200
+
+
+async def test_readiness_tells_what_waits_in_the_audit_journal_and_what_is_damaged_there(
+    services: Services, store: MongoStore, tmp_path: Path
+) -> None:
+    (tmp_path / "old.damaged").touch()
+    journal = Journal(tmp_path, store, index, 10**6)
+    await journal.adopt()
+    app = Starlette(routes=fhir_routes(replace(services, journal=journal)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway") as client:
+        for waiting in (0, 1):
+            told = (await client.get("/health/ready")).json()["audit_journal"]
+            assert told == {"waiting": waiting, "damaged": 1}
+            await journal.keep([event(Act("read", None), services.desk.now(), "here", index)])
+    await journal.close()
 
 
 async def test_counters_are_for_auditors_and_administrators(client_of: Callable[[str], httpx.AsyncClient]) -> None:

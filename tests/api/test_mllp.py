@@ -124,3 +124,13 @@ async def test_a_message_that_is_not_taken_has_an_err_segment(port):
     (answer,) = await converse(port, framed(b"  "))
     assert fields(answer, "MSA")[1] == "AR"
     assert "empty" in fields(answer, "ERR")[8]
+
+
+async def test_a_batch_with_a_bad_message_is_stored_and_the_answer_names_the_one_kept_back(port, message, pair):
+    body = message("hl7v2/batch").replace(b"5.40", b"12,5,6")
+    (answer,) = await converse(port, framed(body))
+    told = fields(answer, "MSA")
+    assert told[1] == "AA"
+    assert "MSH[2] is in quarantine as" in told[3]
+    (held,) = (await pair[0].get("qn-general", "/ingest/qn-general?state=quarantined")).json()["receipts"]
+    assert (held["place"], held["problems"][0]["where"]) == ("MSH[2]", "OBX[1]-5")

@@ -179,6 +179,17 @@ async def test_an_unknown_parameter_in_a_condition_is_never_ignored(admin: httpx
     assert "identifier" in answer.json()["issue"][0]["diagnostics"]
 
 
+async def test_a_condition_in_the_url_of_a_create_holds_as_well(admin: httpx.AsyncClient) -> None:
+    body = patient(identifier=[{"system": "urn:mrn", "value": "1"}])
+
+    first = await admin.post("/fhir/Patient?identifier=urn:mrn|1&_format=json", json=body)
+    second = await admin.post("/fhir/Patient?identifier=urn:mrn|1", json=body)
+    both = await admin.post("/fhir/Patient?identifier=urn:mrn|1", json=body, headers={"if-none-exist": "_id=p"})
+
+    assert (first.status_code, second.status_code, both.status_code) == (201, 200, 400)
+    assert first.json()["id"] == second.json()["id"]
+
+
 async def test_150_concurrent_conditional_creates_make_one_resource(admin: httpx.AsyncClient) -> None:
     body = patient(identifier=[{"system": "urn:mrn", "value": "150"}])
     headers = {"if-none-exist": "identifier=urn:mrn|150"}

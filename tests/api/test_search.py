@@ -240,3 +240,19 @@ async def test_a_batch_searches_the_system_and_compartments_too(admin: httpx.Asy
     answer = await admin.post("/fhir", json={"resourceType": "Bundle", "type": "batch", "entry": entries})
 
     assert [entry["resource"]["total"] for entry in answer.json()["entry"]] == [2, 1, 1]
+
+
+async def test_an_own_address_in_a_record_is_found_as_its_type_and_id(admin: httpx.AsyncClient) -> None:
+    await admin.put("/fhir/Patient/a", json={"resourceType": "Patient", "id": "a"})
+    base = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    sent = {**base, "subject": {"reference": "http://gateway/fhir/Patient/a"}}
+    request = {"method": "POST", "url": "Observation"}
+    kept = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": sent}]}
+    await admin.post("/fhir/Observation", json=sent)
+    await admin.post("/fhir", json={**kept, "type": "transaction", "entry": [{"resource": sent, "request": request}]})
+    stored = await admin.post("/fhir/Bundle", json=kept)
+
+    found = (await admin.get("/fhir/Observation?subject=Patient/a&_include=Observation:subject")).json()
+
+    assert (found["total"], ids(found, "include")) == (2, ["a"])
+    assert stored.json()["entry"][0]["resource"]["subject"] == sent["subject"]

@@ -1,7 +1,7 @@
 """Large questions are known before they are answered."""
 
 import pytest
-from graphql import parse
+from graphql import get_introspection_query, parse
 
 from fhir_gateway.graphql.limits import must_be_small
 from fhir_gateway.problem import TooCostly
@@ -37,6 +37,16 @@ def test_depth_counts_through_fragments() -> None:
 def test_the_schema_is_shown_one_level_at_a_time(question: str) -> None:
     with pytest.raises(TooCostly, match="one type"):
         must_be_small(parse(question))
+
+
+def test_all_types_may_be_listed_where_nothing_else_is_asked() -> None:
+    whole = parse(get_introspection_query())
+    must_be_small(whole, of_schema=True)
+    with pytest.raises(TooCostly, match="alone"):
+        must_be_small(whole)
+    for inner in ("fields { type { fields { name } } }", "fields { type { interfaces { name } } }"):
+        with pytest.raises(TooCostly):
+            must_be_small(parse("{ __schema { types { " + inner + " } } }"), of_schema=True)
 
 
 def test_a_plain_question_and_a_plain_look_at_the_schema_pass() -> None:

@@ -380,3 +380,14 @@ async def test_terms_this_gateway_no_longer_offers_end_in_an_error_and_stop_nobo
     await rig.becomes(old, "error")
     monkeypatch.undo()
     terms_module.terms_of.cache_clear()
+
+
+async def test_a_secret_record_of_another_hospital_has_no_number(rig):
+    label = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
+    rig.start()
+    for client in ("doctor", "bai-chay"):
+        await rig.active(await rig.subscribe(client, path=f"/{client}"))
+    await rig.put("bai-chay", patient("secret", meta={"security": [label]}))
+    await rig.put("bai-chay", patient("open"))
+    await rig.until(lambda: len(rig.subscriber.events("/bai-chay")) >= 2 and rig.subscriber.events("/doctor"))
+    assert rig.subscriber.events("/doctor") == [(1, f"{BASE}/Patient/open")]

@@ -108,3 +108,10 @@ async def test_a_filter_by_a_property_that_nobody_knows_is_refused(library: Libr
     resource = value_set({"filter": [{"property": "chaptre", "op": "=", "value": "I"}]})
     with pytest.raises(Unprocessable, match="chaptre"):
         await compose.of_resource(library, resource)
+
+
+async def test_a_listed_code_that_its_system_does_not_have_is_not_in_the_value_set(library: Library, value_set) -> None:
+    listed = [{"code": "A90"}, {"code": "nope"}]
+    for system, found in ((SYSTEM, ["A90"]), ("http://example.org/unknown", ["A90", "nope"])):
+        selection = await compose.of_resource(library, value_set({"system": system, "concept": listed}))
+        assert [one.concept.code for one in selection.members()] == found

@@ -48,7 +48,7 @@ async def test_a_name_that_is_no_parameter_is_refused_with_those_that_are(librar
     with pytest.raises(BadRequest, match="displayLanguage"):
         await service.lookup(library, given(system=SYSTEM, code="A90", sistem="x"), None)
     with pytest.raises(NotSupported):
-        await service.validate_in_set(library, given(url=VS, code="A90", context="x"), None)
+        await service.expansion(library, given(url=VS, profile="x"), None, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,17 @@ async def test_what_a_map_does_not_list_goes_where_it_says(library: Library, put
     assert [part["valueCoding"]["code"] for part in said(answer, "match") if part["name"] == "concept"] == ["R69"]
     none = await service.translation(library, given(system="http://example.org/none", code="J18"), None)
     assert said(none, "result") is False
+
+
+async def test_a_coding_is_of_the_system_and_version_that_it_names(library: Library, put, value_set) -> None:
+    await put(value_set({"system": SYSTEM}))
+    for more, right in (({}, True), ({"version": "1"}, True), ({"version": "2"}, False)):
+        coding = {"system": SYSTEM, "code": "A90", **more}
+        inside = await service.validate_in_set(library, given(url=VS, coding=coding), None)
+        system = await service.validate_in_system(library, given(coding=coding), None)
+        assert (said(inside, "result"), said(system, "result")) == (right, right), more
+    versioned = given(url=VS, code="A90", system=SYSTEM, systemVersion="2")
+    assert said(await service.validate_in_set(library, versioned, None), "result") is False
+    open_ = await service.validate_in_set(library, given(url=VS, coding={"code": "A90"}), None)
+    assert (said(open_, "result"), "no system" in said(open_, "message")) == (False, True)
+    assert said(await service.validate_in_set(library, given(url=VS, code="A90"), None), "result") is True
