@@ -5,7 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9112
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -16,19 +16,25 @@ from bench.figures import Load
 
 FAILURE_LIMIT = 20
 ANSWER_SECONDS = 60
-# 202 is none: a message that was only received has not gone the whole way.
-DONE = (200, 201)
+# 202 is none: a message that was only received has not gone the whole way; who hears the answer may tell.
+DONE, RECEIVED = (200, 201), 202
+
+Heard = Callable[[float, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request; ``token`` proves the caller."""
+    """One request; ``token`` proves the caller.
+
+    ``heard`` is told of a good answer: after how many milliseconds it came and what it says.
+    """
 
     method: str
     path: str
     token: str
     body: bytes = b""
     media_type: str = ""
+    heard: Heard | None = None
 
     def raw(self) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {self.token}"]
@@ -55,7 +61,7 @@ class Run:
         return next(self.asks, None)
 
 
-async def load(port: int, asks: Iterator[Ask], clients: int, seconds: float, most: int = 100_000) -> Load:
+async def load(port: int, asks: Iterator[Ask], clients: int, seconds: float, most: int = 10**9) -> Load:
     """So many clients ask one after another until the time, the number ``most`` or the asks are used up."""
     started = perf_counter()
     run = Run(asks, started + seconds, most)
@@ -72,8 +78,10 @@ async def _client(port: int, run: Run) -> None:
             writer.write(raw)
             status, body = await asyncio.wait_for(_answer(reader), ANSWER_SECONDS)
             taken = (perf_counter() - started) * 1000
-            if status in DONE:
+            if status in DONE or (status == RECEIVED and ask.heard):
                 run.milliseconds.append(taken)
+                if ask.heard:
+                    ask.heard(taken, body)
             else:
                 run.failures.append(f"{status} {ask.method} {ask.path.partition('?')[0]}: {body[:300].decode()}")
     finally:

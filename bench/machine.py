@@ -25,6 +25,11 @@ def peak_memory_mb(pid: int) -> float:
     return round(_kilobytes(f"/proc/{pid}/status", "VmHWM") / KILOBYTE, 1)
 
 
+def memory_mb(pid: int) -> float:
+    """The memory a running program holds in RAM now; 0 where the system does not tell."""
+    return round(_kilobytes(f"/proc/{pid}/status", "VmRSS") / KILOBYTE, 1)
+
+
 def processor_seconds(pid: int | None) -> float:
     """The processor time a running program has used with all its threads; 0 where the system does not tell."""
     try:

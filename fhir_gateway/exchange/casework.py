@@ -22,7 +22,9 @@ from fhir_gateway.search import query as search
 from fhir_gateway.security.access import may
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Change, Commit, Version
+from fhir_gateway.store.sight import sees
 
 # What a receiving doctor wants to see first, and how many of each at the most.
 EVIDENCE = ("AllergyIntolerance", "Condition", "DiagnosticReport", "MedicationRequest", "Observation", "Procedure")
@@ -45,7 +47,7 @@ async def view(house: House, caller: Caller, task: str) -> View:
     """Raises NotFound where there is no such case or the caller may not see it."""
     access = may(caller, "read", "Task")
     version = await house.store.current(f"Task/{task}")
-    if version is None or version.deleted or (access.reader and access.reader not in version.readers):
+    if version is None or version.deleted or not sees(access.reader, version):
         raise NotFound("no such case", "Task.id")
     content = decode_resource(version.body)
     sides = cases.roles(house.directory, caller.organization, content)
@@ -158,14 +160,14 @@ async def _gathered(
     chosen = named if named is not None else await _record(house, patient, reader)
     found = await house.store.currents([patient, *chosen])
     missing = [ref for ref in (patient, *chosen) if ref not in found or found[ref].deleted]
-    missing += [ref for ref, version in found.items() if reader and reader not in version.readers]
+    missing += [ref for ref, version in found.items() if not sees(reader, version)]
     if missing:
         raise NotFound("no such resource, or not yours to send", missing[0])
     resources = {ref: decode_resource(version.body) for ref, version in found.items()}
     return tuple(chosen), {**resources, **await cited(house.store, resources, reader)}
 
 
-async def _record(house: House, patient: str, reader: str | None) -> list[str]:
+async def _record(house: House, patient: str, reader: Reader) -> list[str]:
     found: list[str] = []
     for kind in EVIDENCE:
         query = search.parse(kind, [("patient", patient), ("_count", str(EVIDENCE_LIMIT))])

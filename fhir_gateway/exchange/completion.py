@@ -136,10 +136,10 @@ async def _under_one_patient(
     A transfer slip sent alone names no patient number, so its patient is filed under the episode. It follows the
     stay's own patient where that is known; a stand-in stored earlier is replaced by the one that comes with a number.
     """
-    for visit in resources:
+    for visit in (resource for resource in resources if resource["resourceType"] == "Encounter"):
         theirs = _stored_subject(visit, current)
         mine = visit.get("subject", {}).get("reference")
-        if visit["resourceType"] != "Encounter" or theirs in (None, mine):
+        if theirs in (None, mine):
             continue
         known = await store.currents([theirs])
         patient = next((r for r in resources if reference(r) == mine), None)
@@ -155,7 +155,7 @@ async def _under_one_patient(
 
 def _stored_subject(visit: Resource, current: Mapping[str, Version]) -> str | None:
     version = current.get(reference(visit))
-    if version is None or version.deleted or visit["resourceType"] != "Encounter":
+    if version is None or version.deleted:
         return None
     subject: str | None = decode_resource(version.body).get("subject", {}).get("reference")
     return subject

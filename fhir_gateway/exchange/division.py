@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.contract import Account, Fate, Piece, Resource, Translation
+from adapters.settle import settle
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.inbox import Receipt, State
 from fhir_gateway.problem import Issue
@@ -33,15 +34,20 @@ def joined(parts: Sequence[tuple[Piece, Translation | None]]) -> Translation:
     """The translations of pieces as one, in order; the bytes of a piece that has none are accounted for as a whole."""
     entries: dict[str, Resource] = {}
     ledger: list[Account] = []
+    united: set[str] = set()
     for piece, translation in parts:
         if translation is None:
             ledger.append(Account(piece.place, Fate.IGNORED, reason=APART, offset=None))
             continue
         for entry in translation.bundle["entry"]:
-            entries[entry["fullUrl"]] = _united(entries.get(entry["fullUrl"]), entry)
+            before = entries.get(entry["fullUrl"])
+            entries[entry["fullUrl"]] = _united(before, entry)
+            if before is not None and before["resource"] != entry["resource"]:
+                united.add(f"{entry['resource']['resourceType']}/{entry['resource']['id']}")
         ledger += [_moved(account, piece.shift) for account in translation.ledger]
     notices = tuple(notice for _, translation in parts if translation for notice in translation.notices)
     bundle: Resource = {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
+    settle(ledger if united else (), bundle, united)
     return Translation(bundle, tuple(ledger), notices)
 
 
@@ -85,7 +91,7 @@ def divided(receipt: Receipt, adapter: str, pieces: Sequence[Piece], now: dateti
     )
     receipts = [piece_receipt(receipt, piece) for piece in pieces]
     notes = [note for row, piece in zip(receipts, pieces, strict=True) for note in _kept(row, piece)]
-    notes.append(Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)}))
+    notes.append(Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)}, entire=True))
     jobs = [
         Job(f"{inbox.TRANSLATE}/{row.key}", inbox.TRANSLATE, row.hospital, now, {"receipt": row.receipt})
         for row in receipts
@@ -111,9 +117,7 @@ def _quarantined(receipt: Receipt, faults: Sequence[Issue], now: datetime) -> Re
     problems: tuple[Mapping[str, str], ...] = tuple(
         {"where": f.where or receipt.place, "text": f.text, "code": f.code} for f in faults
     )
-    return replace(
-        receipt, state=State.QUARANTINED, settled=now.isoformat(timespec="milliseconds"), problems=problems
-    )
+    return replace(receipt, state=State.QUARANTINED, settled=now.isoformat(timespec="milliseconds"), problems=problems)
 
 
 def _told(held: Receipt) -> str:

@@ -20,9 +20,14 @@ from fhir_gateway.fhir.resource import Resource, reference
 from fhir_gateway.identity.link import Linking, link
 from fhir_gateway.problem import Issue
 from fhir_gateway.records.revision import revision
+from fhir_gateway.records.turns import alongside, in_turns
 from fhir_gateway.security import secrecy
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Change, Commit, Job, Note, Store
+from fhir_gateway.store.sight import sees
 
+FIELDS = 4
+"""Of a ledger, that cost as much to write down as a resource."""
 ALREADY_SENT = {
     "where": "ServiceRequest",
     "text": "this referral was opened before: what changed is stored here and not sent; cancel it and refer again",
@@ -50,13 +55,13 @@ async def changes_for(
     return tuple(revision(wanted[ref], ref, current.get(ref), now, readers) for ref in wanted)
 
 
-async def cited(store: Store, resources: Mapping[str, Resource], reader: str | None) -> dict[str, Resource]:
+async def cited(store: Store, resources: Mapping[str, Resource], reader: Reader) -> dict[str, Resource]:
     """What those resources refer to and ``reader`` (None: anyone) may see, followed until nothing new appears."""
     known, frontier = dict(resources), list(resources.values())
     while frontier:
         wanted = {link.target for resource in frontier for link in references(resource)} - known.keys()
         found = await store.currents(sorted(ref for ref in wanted if "/" in ref and ":" not in ref))
-        seen = (v for v in found.values() if not v.deleted and (reader is None or reader in v.readers))
+        seen = (v for v in found.values() if not v.deleted and sees(reader, v))
         frontier = [decode_resource(version.body) for version in seen]
         known |= {reference(resource): resource for resource in frontier}
     return {ref: resource for ref, resource in known.items() if ref not in resources}
@@ -77,20 +82,22 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
     told = (source, told[1])
     opened, notices = await _openings(house, hospital, known, (receipt, body))
     fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), *told]
-    changes = [revision(r, reference(r), current.get(reference(r)), now, (hospital.name,)) for r in fresh]
+    owner = (hospital.name,)
+    changes = [revision(r, reference(r), current.get(reference(r)), now, owner) async for r in in_turns(fresh)]
     changes += [revision(p, reference(p), version, now, (hospital.name,)) for p, version in linking.persons]
     apart, kept_back = await division.set_apart(house.store, receipt, translated.apart, now)
     withdrawn = await replacement.replaced(house.store, receipt, said.units, known, now)
     kept_back = [*kept_back, *withdrawn.notices]
     stored = _stored(mapped, translated, [*known, *map(reference, told)], [*notices, *kept_back], now)
     changes += await changes_for(house.store, _new_in_cases(opened, known), (hospital.name,), now)
+    noted = await alongside(len(said.ledger) // FIELDS, _receipt_notes, receipt, stored, translated)
     return Filed(
         Commit(
             changes=(*changes, *withdrawn.changes),
             claims=linking.claims,
             grants=tuple(grant for effect in opened for grant in effect.grants),
             notes=(
-                *_receipt_notes(receipt, stored, translated),
+                *noted,
                 *apart,
                 *withdrawn.notes,
                 *(n for e in opened for d in e.deliveries for n in d.notes),
@@ -236,5 +243,5 @@ def _stored(
 
 
 def _receipt_notes(before: Receipt, after: Receipt, translated: Translated | None) -> tuple[Note, ...]:
-    settled = Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)})
+    settled = Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)}, entire=True)
     return (settled, inbox.ledger_note(before, translated.accounts, translated.mapping)) if translated else (settled,)

@@ -24,9 +24,7 @@ class Silence:
     days: int
 
 
-def silence(
-    hours: Mapping[datetime, int], last: datetime | None, now: datetime, shortest: timedelta
-) -> Silence | None:
+def silence(hours: Mapping[datetime, int], last: datetime | None, now: datetime, shortest: timedelta) -> Silence | None:
     """The silence of a feed when it is beyond its habit.
 
     ``hours`` counts messages by the hour they came in (local time, the hour's begin) for the two weeks and more before

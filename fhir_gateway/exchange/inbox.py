@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 from zlib import compress, decompress
 
+from fhir_gateway.exchange.at_hand import AtHand
 from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Conflict, NotFound, TooLarge
 from fhir_gateway.security.audit import Event
@@ -82,8 +83,7 @@ class Receipt:
         plain = {name: getattr(self, name) for name in self.__slots__}
         plain["hour"] = hour(self.hospital, self.received)
         return {**plain, "state": str(self.state)} | {
-            name: [dict(row) if isinstance(row, Mapping) else row for row in plain[name]]
-            for name in LISTS
+            name: [dict(row) if isinstance(row, Mapping) else row for row in plain[name]] for name in LISTS
         }
 
 
@@ -111,6 +111,7 @@ class Inbox:
 
     store: Store
     limit: int
+    at_hand: AtHand[Receipt] = field(default_factory=AtHand)
 
     async def receive(
         self, hospital: str, media_type: str, body: bytes, now: datetime, event: Event
@@ -127,6 +128,7 @@ class Inbox:
         except Conflict:
             await self.store.commit(Commit(notes=(_repeat(fresh, event),), events=(event,)))
             return await self.receipt(hospital, receipt), True
+        self.at_hand.put(fresh.key, fresh, body)
         return fresh, False
 
     async def receive_all(
@@ -170,17 +172,24 @@ class Inbox:
             raise NotFound("no receipt of that number for this hospital", "receipt")
         return receipt_of(content)
 
+    async def awaiting(self, hospital: str, receipt: str) -> Receipt:
+        """The receipt of a message whose turn has come, as it was kept if that was here and now. Raises NotFound."""
+        known = self.at_hand.look(f"{hospital}/{receipt}")
+        return known[0] if known else await self.receipt(hospital, receipt)
+
     async def retry(self, receipt: Receipt, now: datetime, event: Event) -> Receipt:
         """Owe the translation of a quarantined message again. Raises Conflict when it is not in quarantine."""
         if receipt.state is not State.QUARANTINED:
             raise Conflict(f"only a quarantined message can be tried again; this one is {receipt.state}", "receipt")
         again = replace(receipt, state=State.RECEIVED, settled="", problems=(), notices=())
-        note = Note(SHELF, receipt.key, again.content(), expected={"state": str(State.QUARANTINED)})
+        note = Note(SHELF, receipt.key, again.content(), expected={"state": str(State.QUARANTINED)}, entire=True)
         await self.store.commit(Commit(notes=(note,), jobs=(_job(again),), events=(event,)))
         return again
 
     async def original(self, hospital: str, receipt: str) -> tuple[str, bytes]:
         """Media type and bytes exactly as they came. Raises NotFound."""
+        if known := self.at_hand.look(f"{hospital}/{receipt}"):
+            return known[0].media_type, known[1]
         content = await self.store.note(ORIGINALS, f"{hospital}/{receipt}")
         if content is None:
             raise NotFound("no message of that receipt number for this hospital", "receipt")
@@ -205,7 +214,7 @@ def ledger_note(before: Receipt, accounts: list[dict[str, Any]], mapping: str = 
     A message that is tried again replaces the ledger of its first try.
     """
     content = {"accounts": compress(encode(accounts), LEDGER_LEVEL), "mapping": mapping}
-    return Note(LEDGERS, before.key, content, expected={} if before.ledger else None)
+    return Note(LEDGERS, before.key, content, expected={} if before.ledger else None, entire=True)
 
 
 def together(commits: Iterable[Commit], event: Event) -> Commit:

@@ -12,7 +12,9 @@ from fhir_gateway.exchange import parts
 from fhir_gateway.exchange.house import House
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Job, Note
+from fhir_gateway.store.sight import sees
 
 SHELF = "outbox"
 PACKAGES = "packages"
@@ -57,15 +59,15 @@ def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
     return Note(SHELF, identity, content, expected={"state": "owed"})
 
 
-async def listed(house: House, reader: str | None, state: str | None, limit: int) -> list[dict[str, Any]]:
+async def listed(house: House, reader: Reader, state: str | None, limit: int) -> list[dict[str, Any]]:
     """The deliveries people look at, with attempts and last trouble; ``reader`` sees those of its own cases."""
     rows = await house.store.notes(SHELF, {"state": state} if state else {}, "", limit)
     waiting = {job.content["delivery"]: job for job in await house.store.owed(DELIVER, limit)}
-    tasks = await house.store.currents([f"Task/{content['task']}" for _, content in rows]) if reader else {}
+    tasks = await house.store.currents([f"Task/{content['task']}" for _, content in rows]) if reader is not None else {}
     return [
         _with_trouble(content, waiting.get(content["delivery"]))
         for _, content in rows
-        if reader is None or reader in tasks[f"Task/{content['task']}"].readers
+        if reader is None or sees(reader, tasks[f"Task/{content['task']}"])
     ]
 
 

@@ -205,7 +205,7 @@ class Translator:
 
     async def ready(self, job: Job) -> None:
         """Translate a message whose turn comes next."""
-        receipt = await self.inbox.receipt(job.group, str(job.content["receipt"]))
+        receipt = await self.inbox.awaiting(job.group, str(job.content["receipt"]))
         if receipt.state is State.RECEIVED:
             await self._ahead.make(receipt.key, self._translated(receipt))
 
@@ -213,7 +213,7 @@ class Translator:
         """Settle one message; False when it is put off, for reasons outside the message."""
         hospital, number = job.group, str(job.content["receipt"])
         try:
-            receipt = await self.inbox.receipt(hospital, number)
+            receipt = await self.inbox.awaiting(hospital, number)
             if receipt.state is State.RECEIVED:
                 self.settled.announce(await self._settle(receipt))
                 self.outgoing.ring()
@@ -226,6 +226,9 @@ class Translator:
         except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
             log.error("message failed", receipt=f"{hospital}/{number}", fault=type(fault).__name__)
             return await self._give_up(job, fault)
+        finally:
+            # A second try is told by the store what became of the first.
+            self.inbox.at_hand.forget(f"{hospital}/{number}")
         return True
 
     async def _settle(self, receipt: Receipt) -> Receipt:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def test_any_message_is_given_back_byte_for_byte(store, body):
     letters = Inbox(store, 1000)
     kept, _ = await letters.receive("h", "x/y", body, now(), event(Act("ingest", None), now(), "test", index))
-    media_type, original = await letters.original("h", kept.receipt)
+    media_type, original = await Inbox(store, 1000).original("h", kept.receipt)
     assert (media_type, bytes(original), kept.size) == ("x/y", body, len(body))
 
 

@@ -207,3 +207,12 @@ async def test_a_transfer_slip_sent_apart_from_its_episode_is_filed_under_the_sa
     (person,) = [p for p in await province.search("admin", "Person") if p["active"]]
     linked = {row["target"]["reference"] for row in person["link"]}
     assert {stay["subject"]["reference"], request["subject"]["reference"]} <= linked
+
+
+async def test_an_account_has_a_list_of_subjects_and_is_filed_all_the_same(pair):
+    """Accounts come with A41, and in Bundles of FHIR."""
+    header = "MSH|^~\\&|HIS|22T01|FHIRGW|QN|20261106110000||ADT^A41|QN-9|P|2.5.1"
+    rows = (header, "PID|1||QN0091^^^22T01^MR||LÊ^AN", "MRG|||TK2")
+    answer = await pair[0].ingest("qn-general", "application/hl7-v2", "\r".join([*rows, ""]).encode())
+    assert answer.json()["state"] == "stored"
+    assert any(reference.startswith("Account/") for reference in answer.json()["resources"])

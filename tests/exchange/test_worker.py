@@ -93,6 +93,18 @@ async def test_a_job_of_a_settled_message_is_forgotten(store, tmp_path):
     assert await letters.receipt("qn-general", job.content["receipt"]) == before
 
 
+async def test_a_second_try_is_told_by_the_store_what_another_process_did(store, tmp_path, message):
+    house, letters, job = await kept(store, tmp_path, message("hl7v2/admission-a01"))
+    await store.commit(Commit(jobs=(replace(job, id="again"),)))
+    elsewhere = Translator(house, Inbox(store, 10**6), adapters(), Bell(), Settled())
+    assert await elsewhere.do(job) is True
+    here = Translator(house, letters, adapters(), Bell(), Settled())
+    await here.do(replace(job, id="again"))
+    assert await here.do(replace(job, id="again")) is True
+    assert (await letters.receipt("qn-general", job.content["receipt"])).state is inbox.State.STORED
+    assert await store.owed(inbox.TRANSLATE, 9) == []
+
+
 async def test_work_put_off_is_not_overtaken_by_its_group():
     done = []
 

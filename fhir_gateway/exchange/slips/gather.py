@@ -14,6 +14,8 @@ from fhir_gateway.problem import NotFound
 from fhir_gateway.search import query as search
 from fhir_gateway.security.access import may
 from fhir_gateway.security.caller import Caller
+from fhir_gateway.security.sight import Reader
+from fhir_gateway.store.sight import sees
 
 XML, PDF = "application/xml", "application/pdf"
 #: What can be asked for: the table and the media type.
@@ -44,7 +46,7 @@ async def _case(house: House, caller: Caller, name: str) -> Case:
     reader = may(caller, "read", "ServiceRequest").reader
     wanted = [task["focus"]["reference"], task["for"]["reference"], *cases.outputs(task), *_documents(task)]
     found = await house.store.currents(list(dict.fromkeys(wanted)))
-    seen = [v for v in found.values() if not v.deleted and (reader is None or reader in v.readers)]
+    seen = [v for v in found.values() if not v.deleted and sees(reader, v)]
     first = {version.reference: decode_resource(version.body) for version in seen}
     request = first.get(task["focus"]["reference"])
     if request is None:
@@ -70,7 +72,7 @@ def _unpacked(first: dict[str, Resource], held: dict[str, Resource]) -> dict[str
     return {**inside, **held}
 
 
-async def _beside(house: House, reader: str | None, patient: str) -> dict[str, Resource]:
+async def _beside(house: House, reader: Reader, patient: str) -> dict[str, Resource]:
     found: dict[str, Resource] = {}
     for kind in BESIDE:
         name = "beneficiary" if kind == "Coverage" else "patient"
