@@ -9,7 +9,8 @@
 7. ``exchange/outbox`` → ``delivery`` → ``arrivals``: how it travels and what the other side believes.
 8. ``api/door``: what every request passes; ``api/routes`` and ``api/exchange``: every address.
 9. ``subscriptions``: who asked to be told of changes, and is; its ``README.md`` says what is promised.
-10. ``app``: how all of it is put together. ``tests/test_life_of_a_record.py`` walks the same road.
+10. ``app``: how all of it is put together; ``opening``: the database, and the journal of the audit trail before it.
+    ``tests/test_life_of_a_record.py`` walks the same road.
 
 **A module imports only what is below it**; ``tests/test_architecture.py`` holds the drawing.
 **Absent on purpose**: per-resource-type code, a mapping language, a message bus, an ORM, a dependency container.

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -26,6 +26,7 @@ from fhir_gateway.api.insurance import InsuranceDoor
 from fhir_gateway.api.listeners import opened, ports
 from fhir_gateway.api.outbound import OutboundDoors
 from fhir_gateway.api.receipts import ReceiptDoors
+from fhir_gateway.api.refusals import Refusals
 from fhir_gateway.api.routes import description_route, fhir_routes, last_route
 from fhir_gateway.api.services import Limits, Services
 from fhir_gateway.api.source import SourceDoor
@@ -46,18 +47,24 @@ from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.watching import watched, watches
 from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.opening import journal_of
+from fhir_gateway.opening import opened_store as opened_store  # noqa: PLC0414 - the command line looks for both here
+from fhir_gateway.opening import shared_store as shared_store  # noqa: PLC0414
 from fhir_gateway.population.admission import Imports
 from fhir_gateway.population.export import Exports
-from fhir_gateway.problem import Conflict, Problem, Unavailable
+from fhir_gateway.problem import Conflict, Problem
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import Client, development_clients
 from fhir_gateway.security.chain import seal_once
+from fhir_gateway.security.journal import Journal
+from fhir_gateway.security.journal import running as kept
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.security.registry import registered
+from fhir_gateway.security.sight import EVERY_PATIENT
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.embedded import embedded, revive, running
+from fhir_gateway.store.embedded import revive
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Commit, Note
 from fhir_gateway.subscriptions import watch
@@ -77,6 +84,7 @@ ASSERTIONS = "assertions"
 # The embedded engine marks 1,000 events in 2.3 s; nothing else should wait that long for the disk.
 SEALED_AT_ONCE = 2000
 FAILURES = 3
+REPLAYS_AT_ONCE, REPLAYS_SECONDS = 500, 3600.0
 
 
 def adapters() -> Adapters:
@@ -127,41 +135,12 @@ class Replays:
             return False
         return True
 
-
-@asynccontextmanager
-async def shared_store(settings: Settings) -> AsyncIterator[MongoStore]:
-    """The database beside a gateway that may be running on it: its embedded engine is used, not started again."""
-    url = _running(settings)
-    if url is None:
-        async with opened_store(settings) as store:
-            yield store
-        return
-    store = await WatchedStore.open(url, settings.database)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def _running(settings: Settings) -> str | None:
-    if settings.mongo_url is not None:
-        return None
-    with suppress(Unavailable):
-        return running(settings.data / "database")
-    return None
-
-
-@asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
-    """The database: MongoDB where a URL is set, else the embedded engine under the data folder."""
-    async with AsyncExitStack() as stack:
-        if settings.mongo_url is None:
-            url = await stack.enter_async_context(embedded(settings.data / "database"))
-        else:
-            url = settings.mongo_url.get_secret_value()
-        store = await WatchedStore.open(url, settings.database)
-        stack.push_async_callback(store.close)
-        yield store
+    async def clear(self, moment: datetime) -> None:
+        """Forget those that would be refused as expired by now."""
+        after = ""
+        while found := await self._store.notes(ASSERTIONS, {}, after, REPLAYS_AT_ONCE):
+            await self._store.forget(ASSERTIONS, [key for key, content in found if content["until"] < moment])
+            after = found[-1][0]
 
 
 @dataclass(slots=True)
@@ -180,6 +159,8 @@ class Gateway:
     settled: Settled = field(default_factory=Settled)
     carry: Callable[[House], Courier] = Courier
     hook: Hook = field(default_factory=Hook)
+    refusals: Refusals = field(default_factory=Refusals)
+    journal: Journal | None = None
     backlog: Backlog = field(init=False)
     feeds: Feeds = field(init=False)
 
@@ -206,13 +187,14 @@ class Gateway:
     def tokens(self) -> TokenDesk:
         known = clients(self.keys, self.directory, self.settings)
         url = f"{self.base_url}/auth/token"
-        return TokenDesk(known, self.keys.tokens, url, Replays(self.store), self.settings.token_seconds)
+        unlocked = () if self.settings.hide_secrets else (EVERY_PATIENT,)
+        return TokenDesk(known, self.keys.tokens, url, Replays(self.store), self.settings.token_seconds, unlocked)
 
     def services(self) -> Services:
         settings = self.settings
         desk = Desk(
             self.store,
-            Trail(self.store),
+            Trail(self.store, self.journal.keep if self.journal else None),
             now,
             self.keys.cursor_secret,
             settings.page_size,
@@ -225,7 +207,7 @@ class Gateway:
             admission=Admission(self.endpoints),
         )
         limits = Limits(body=settings.resource_limit, deletions=settings.deletion_limit)
-        return Services(desk, self.tokens(), limits, feeds=self.feeds)
+        return Services(desk, self.tokens(), limits, feeds=self.feeds, journal=self.journal, refusals=self.refusals)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -247,11 +229,17 @@ class Gateway:
             first_seconds=retry,
             longest_seconds=longest,
             lease_seconds=self.settings.lease_seconds,
+            kept=timedelta(days=self.settings.subscription_days),
         )
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """The workers and the audit sealer run while the context is open."""
+        """The audit journal is kept, the workers and the audit sealer run while the context is open."""
+        async with kept(journal_of(self.settings, self.store)) as self.journal, self._workers():
+            yield
+
+    @asynccontextmanager
+    async def _workers(self) -> AsyncIterator[None]:
         courier = self.carry(self.house)
         longest, letters = self.settings.translate_seconds, self.reception.inbox
         translator = Translator(self.house, letters, adapters(), self.outgoing, self.settled, longest)
@@ -273,6 +261,8 @@ class Gateway:
             self._bulk(),
             self._keep_up(),
             self._watch_feeds(),
+            self.refusals.run(self.services().desk),
+            self._clear_replays(),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -318,6 +308,14 @@ class Gateway:
             with suppress(Problem):
                 done = await self.store.keep_up(self.owner)
             await asyncio.sleep(self.settings.seal_seconds)
+
+    async def _clear_replays(self) -> None:
+        """Once an hour by one of the processes."""
+        while True:
+            with suppress(Problem):
+                if await self.store.hold("replays", self.owner, 1.5 * REPLAYS_SECONDS):
+                    await Replays(self.store).clear(now())
+            await asyncio.sleep(REPLAYS_SECONDS)
 
     async def _watch_feeds(self) -> None:
         """Who falls silent is told even when nobody asks."""

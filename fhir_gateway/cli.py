@@ -65,6 +65,7 @@ MEDIA_TYPES = {
 
 def main() -> None:
     """Run the command line; a Problem becomes one clear line and exit status 1."""
+    logs.configure("text", "WARNING")
     try:
         cli()
     except Problem as problem:
@@ -286,9 +287,7 @@ def password(
 
 @cli.command()
 def partner(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners there.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; carry it to DATA/partners there.")],
     url: Annotated[str, typer.Option(help="Address by which the other gateway reaches this one.")],
     data: Data = None,
     name: Annotated[str | None, typer.Option(help="This gateway's name among its partners.")] = None,

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     deletion_limit: int = Field(
         default=1, ge=1, description="resources that one conditional delete may meet; 1 declares it as single"
     )
+    hide_secrets: bool = Field(
+        default=True, description="records labelled as secret are seen by their own hospital and its grantees alone"
+    )
     chain_limit: int = Field(default=1000, ge=1, description="records that a chain in a search may lead through")
     scan_limit: int = Field(
         default=100_000, ge=1, description="records that a search which no index narrows may look at"
@@ -72,6 +75,7 @@ class Settings(BaseSettings):
     import_folder: Path | None = Field(default=None, description="folder whose files $import may name; unset: none")
     import_limit: int = Field(default=4 * 2**30, description="bytes of NDJSON that one $import may send")
     bulk_hours: float = Field(default=24.0, gt=0, description="how long the files of a finished bulk job are kept")
+    subscription_days: int = Field(default=30, ge=1, description="how long events of subscriptions are kept")
     subscription_hosts: str = Field(
         default="",
         description="hosts that notifications may go to, as *.hospital.vn,his.example:8443; loopback in development",
@@ -79,6 +83,11 @@ class Settings(BaseSettings):
     feed_seconds: float = Field(default=60.0, gt=0, description="pause between two looks at the feeds of the hospitals")
     silence_minutes: float = Field(
         default=60.0, gt=0, description="shortest silence of a feed that can raise an alarm, whatever its habit"
+    )
+    journal_limit: int = Field(
+        default=64 * 2**20,
+        ge=2**20,
+        description="bytes of AuditEvents that may wait in a process for the database; beyond it nothing is answered",
     )
     seal_seconds: float = Field(default=1.0, description="pause between two runs of the audit sealer")
     log_format: Literal["json", "text"] = Field(default="json", description="one JSON object a line, or readable text")

@@ -17,6 +17,7 @@ LAYERS = (
     ("fhir_gateway.serving", "fhir_gateway.loading", "fhir_gateway.replaying", "fhir_gateway.stating"),
     ("fhir_gateway.crew",),
     ("fhir_gateway.app",),
+    ("fhir_gateway.opening",),
     ("fhir_gateway.api",),
     ("fhir_gateway.exchange",),
     ("fhir_gateway.identity", "fhir_gateway.population", "fhir_gateway.terminology", "fhir_gateway.graphql"),

@@ -50,7 +50,7 @@ def test_every_path_of_the_map_exists():
 def test_every_http_path_of_the_readme_is_served():
     served = "\n".join(
         (ROOT / f"fhir_gateway/api/{name}.py").read_text(encoding="utf-8")
-        for name in ("exchange", "routes", "receipts", "source", "completeness", "outbound")
+        for name in ("exchange", "routes", "receipts", "source", "completeness", "outbound", "emergencies")
     )
     mentioned = set(re.findall(r"`(?:GET|POST) (/[^`? ]+)", README))
     assert len(mentioned) >= 8
