@@ -15,7 +15,7 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import answers
 from fhir_gateway.exchange.answering import told
 from fhir_gateway.exchange.house import House
-from fhir_gateway.problem import BadRequest, Unprocessable
+from fhir_gateway.problem import BadRequest, Conflict, Unprocessable
 from fhir_gateway.security.access import may_ingest
 from fhir_gateway.store.port import Commit
 
@@ -65,13 +65,20 @@ class OutboundDoors:
     async def taken(self, services: Services, asked: Asked) -> Answer:
         """``POST /ingest/{hospital}/outbound/{answer}/taken``: the hospital has it; said twice is said once."""
         hospital, identity = self._hospital(asked), asked.path("answer")
+        if (await answers.one(self.house, hospital, identity))["state"] == "owed":
+            try:
+                await self._take(hospital, identity, (f"{answers.QUEUE}/{identity}",))
+            except Conflict:
+                # The worker puts the job of a fetched answer aside when it meets it: before this, or meanwhile.
+                await self._take(hospital, identity, ())
+        return answered(dict(await answers.one(self.house, hospital, identity)))
+
+    async def _take(self, hospital: str, identity: str, jobs: tuple[str, ...]) -> None:
         summary = await answers.one(self.house, hospital, identity)
         if summary["state"] == "owed":
             note = answers.settled(identity, "delivered", "", self.house.clock())
             event = self.house.event(told(summary, taken=True))
-            job = f"{answers.QUEUE}/{identity}"
-            await self.house.store.commit(Commit(notes=(note,), settled=(job,), events=(event,)))
-        return answered(dict(await answers.one(self.house, hospital, identity)))
+            await self.house.store.commit(Commit(notes=(note,), settled=jobs, events=(event,)))
 
     def _hospital(self, asked: Asked) -> str:
         hospital = asked.path("hospital")
