@@ -140,6 +140,9 @@ async def test_events_from_before_a_connection_are_told_when_it_binds(pair):
         assert heard == [1, 2]
         await province.post("san-nhi", "/fhir/Patient", {"resourceType": "Patient"})
         assert numbers(await socket.hear()) == [3]
+        # What was told is noted after it was told; who leaves between the two is told again.
+        with pytest.raises(TimeoutError):
+            await socket.hear(0.5)
     async with connected(province.gateway) as again:
         assert kind(await bound(province, again, "san-nhi", identity)) == "handshake"
         with pytest.raises(TimeoutError):
