@@ -1,5 +1,6 @@
 """What tests of several rooms share: one event loop, one embedded database, a store a test, two gateways joined."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -53,6 +54,17 @@ async def store(embedded_url: str) -> AsyncIterator[MongoStore]:
         yield store
     finally:
         await store.close()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    """A database of its own: one that is killed, or keeps the open transactions of the killed for a minute."""
+    engine = Engine(tmp_path / "engine")
+    await asyncio.to_thread(engine.start)
+    try:
+        yield engine
+    finally:
+        await asyncio.to_thread(engine.stop)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from senders import HOSPITALS
 
 from adapters.contract import Fate, Locating, Message, Untranslatable
 from adapters.hl7v2 import read
@@ -18,13 +19,6 @@ from fhir_gateway.app import adapters, directory
 from fhir_gateway.settings import Settings
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-HOSPITALS = {
-    "hl7v2": "qn-general",
-    "vn_xml": "bai-chay",
-    "vn_record": "bai-chay",
-    "cda": "san-nhi",
-    "fhir_bundle": "qn-general",
-}
 ADAPTERS = adapters()
 TAKE, IGNORE = Tally.take, Tally.ignore
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from senders import HOSPITALS
 
 from adapters.contract import Message, Untranslatable
 from fhir_gateway.exchange.directory import load
@@ -19,13 +20,6 @@ from fhir_gateway.fhir.element_path import Step, values, written
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
-HOSPITALS = {
-    "hl7v2": "qn-general",
-    "vn_xml": "bai-chay",
-    "vn_record": "bai-chay",
-    "cda": "san-nhi",
-    "fhir_bundle": "qn-general",
-}
 TYPES = {".xml": "application/xml", ".hl7": "application/hl7-v2"}
 FILES = sorted(file for name in HOSPITALS for file in (FIXTURES / name).glob("*/message.*"))
 CORPUS = Path(os.environ.get("FHIR_GATEWAY_CORPUS") or ROOT.parent / "shared" / "corpus") / "hl7v2"

@@ -1,18 +1,15 @@
-"""A gateway that is killed at each moment of one message: before each command leaves, after each answer came.
+"""A gateway that is killed at each moment of one message.
 
 Run as ``killed_at.py URL DATABASE FOLDER FILE``; prints how many moments there were, and which of them came after the
-acknowledgement. Each gateway is a fork that SIGKILLs itself. What is durable changes by commands alone, so these are
-all the moments that a crash can tell apart.
+acknowledgement.
 """
 
-import asyncio
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymongo import monitoring
+from mortal import Death, moments
 
 from adapters.contract import Message
 from fhir_gateway.app import adapters, now
@@ -54,22 +51,6 @@ class Life:
         return House("mortal", "http://mortal/fhir", store, known, KeyRing(self.folder / "keys", "mortal"), now)
 
 
-class Death(monitoring.CommandListener):
-    """Kills this process at the moment ``at``, counted from the time it is armed."""
-
-    def __init__(self) -> None:
-        self.at, self.seen, self.armed = 0, 0, False
-
-    def started(self, event: object) -> None:
-        if self.armed:
-            self.seen += 1
-            if self.seen == self.at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    succeeded = started
-    failed = started
-
-
 def queue_of(moment: int) -> str:
     """A lane of its own: the database keeps the open transaction of a killed client for a minute."""
     return f"translate-{moment}"
@@ -98,28 +79,6 @@ async def settled(life: Life, store: MongoStore) -> None:
             await translator.do(job)
 
 
-async def lived(life: Life, death: Death, moment: int, body: bytes) -> None:
-    inbox.TRANSLATE = queue_of(moment)
-    store = await life.open()
-    death.at, death.armed = moment, True
-    await received(life, store, body)
-    os.write(life.pipe, b"%d\n" % moment)
-    await settled(life, store)
-    death.armed = False
-
-
-def survives(life: Life, death: Death, moment: int, body: bytes) -> bool:
-    child = os.fork()
-    if child == 0:
-        asyncio.run(lived(life, death, moment, body))
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False
-    assert status == 0, f"the gateway of moment {moment} ended with {status}"
-    return True
-
-
 def warm(life: Life, text: bytes) -> None:
     """Definitions are read once here, not by each fork."""
     hospital = load("mortal", None, None, life.folder / "partners").hospital(HOSPITAL)
@@ -128,13 +87,19 @@ def warm(life: Life, text: bytes) -> None:
 
 def main() -> None:
     url, database, folder, file = sys.argv[1:]
-    life, text, death = Life(url, database, Path(folder)), Path(file).read_bytes(), Death()
+    life, text = Life(url, database, Path(folder)), Path(file).read_bytes()
     warm(life, text)
-    monitoring.register(death)
-    moment = 1
-    while not survives(life, death, moment, body_of(text, moment)):
-        moment += 1
-    print(f"moments {moment}")
+
+    async def live(death: Death, moment: int) -> None:
+        inbox.TRANSLATE = queue_of(moment)
+        store = await life.open()
+        death.armed = True
+        await received(life, store, body_of(text, moment))
+        os.write(life.pipe, b"%d\n" % moment)
+        await settled(life, store)
+        death.armed = False
+
+    print(f"moments {moments(live)}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.inbox import Inbox, State, number
 from fhir_gateway.exchange.worker import Bell, Settled, Translator, work
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.store.embedded import Engine, revive
+from fhir_gateway.store.embedded import revive
 from fhir_gateway.store.mongo import MongoStore
 
 pytestmark = pytest.mark.anyio
@@ -27,17 +26,6 @@ SPEC = spec_from_file_location("killed_at", PROGRAM)
 killed_at = module_from_spec(SPEC)
 sys.modules["killed_at"] = killed_at
 SPEC.loader.exec_module(killed_at)
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    """A database of its own, which is killed."""
-    engine = Engine(tmp_path / "engine")
-    await asyncio.to_thread(engine.start)
-    try:
-        yield engine
-    finally:
-        await asyncio.to_thread(engine.stop)
 
 
 async def versions_of(store, receipt) -> set[int]:
@@ -60,7 +48,7 @@ async def test_a_gateway_killed_at_any_moment_of_a_message_keeps_what_it_acknowl
     await store.close()
     program = await asyncio.create_subprocess_exec(
         sys.executable, str(PROGRAM), engine.url, "crash", str(life.folder), str(file),
-        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."},
+        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "tests"},
     )  # fmt: skip
     told, _ = await program.communicate()
     *acknowledged, last = told.decode().split("\n")[:-1]

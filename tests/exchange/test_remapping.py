@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from senders import HOSPITALS
 
 from adapters import vn_xml
 from fhir_gateway.app import now
@@ -17,13 +18,6 @@ from fhir_gateway.store.port import Commit
 pytestmark = pytest.mark.anyio
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-HOSPITALS = {
-    "hl7v2": "qn-general",
-    "vn_xml": "bai-chay",
-    "vn_record": "bai-chay",
-    "cda": "san-nhi",
-    "fhir_bundle": "qn-general",
-}
 
 
 async def test_the_same_mapping_changes_nothing_over_every_fixture(desk):

@@ -1,66 +1,24 @@
 """Searches run against the real engine: the right records, by an index, in order, page by page."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from fhir_gateway.search import cursor
 from fhir_gateway.search.criteria import UNIT, Compartment
-from fhir_gateway.search.extract import INDEXES, index
 from fhir_gateway.search.kinds import KINDS
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.search.registry import parameters
-from fhir_gateway.store.embedded import Engine
 from fhir_gateway.store.filter import count_stages, merged, stages
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.portions import parted
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-RECORDS = json.loads((Path(__file__).parent / "searched.json").read_text(encoding="utf-8"))
-
 Records = Collection[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Records]:
-    engine = Engine(tmp_path_factory.mktemp("data"))
-    engine.start()
-    client: MongoClient[dict[str, Any]] = MongoClient(engine.url, tz_aware=True)
-    try:
-        yield filled(client.search.records)
-    finally:
-        client.close()
-        engine.stop()
-
-
-def filled(records: Records) -> Records:
-    for one in INDEXES:
-        records.create_index([(field, 1) for field in one.fields], name=one.name)
-    records.insert_many([document(resource, at) for at, resource in enumerate(RECORDS)])
-    return records
-
-
-def document(resource: dict[str, Any], at: int) -> dict[str, Any]:
-    type_, id_ = resource["resourceType"], resource["id"]
-    gone = bool(resource.get("deleted"))
-    return {
-        "_id": f"{type_}/{id_}",
-        "type": type_,
-        "id": id_,
-        "updated": START + timedelta(days=at),
-        "deleted": gone,
-        "readers": ["qn", "central"] if resource.get("shared") else ["qn"],
-        **({} if gone else index(resource)),
-    }
 
 
 def asked(type_: str, text: str) -> Query:

@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+from bundles import containers, links
 
 from adapters import cda
 from adapters.contract import Untranslatable
@@ -48,7 +49,7 @@ def test_every_reference_leads_into_the_bundle(name, case):
     bundle = case(name).bundle
     known = {entry["fullUrl"] for entry in bundle["entry"]}
 
-    assert set(_references(bundle)) <= known
+    assert set(links(bundle)) <= known
     assert len(known) == len(bundle["entry"])
 
 
@@ -70,22 +71,11 @@ def test_the_adapter_recognises_its_own_documents_only(fixtures):
         assert not cda.recognises(other)
 
 
-def _references(value):
-    if isinstance(value, dict):
-        if str(value.get("reference", "")).startswith("urn:uuid:"):
-            yield value["reference"]
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-
-
 @pytest.mark.parametrize("name", GOOD)
 def test_two_translations_share_nothing_that_could_be_changed(name, case):
     first, second = case(name).bundle, case(name).bundle
 
-    assert not {id(one) for one in objects(first)} & {id(one) for one in objects(second)}
+    assert not {id(one) for one in containers(first)} & {id(one) for one in containers(second)}
 
 
 def test_a_translation_does_not_depend_on_what_was_translated_before(case):
@@ -93,11 +83,3 @@ def test_a_translation_does_not_depend_on_what_was_translated_before(case):
     backwards = [case(name) for name in reversed(GOOD)]
 
     assert forwards == backwards[::-1]
-
-
-def objects(value):
-    """Every object and list of a Bundle."""
-    yield value
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, dict | list):
-            yield from objects(item)

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from bundles import links
 
 from adapters.contract import Fate, Resource, Translation, Untranslatable
 from fhir_gateway.fhir.validation import validate
@@ -37,17 +38,6 @@ def translated(translate: Translate, body: bytes) -> Translation | None:
         return None if refused.where and refused.reason else pytest.fail("a refusal without a place")
 
 
-def links(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if name == "reference" and isinstance(item, str):
-                yield item
-            yield from links(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from links(item)
-
-
 @cache
 def model(resource_type: str) -> type:
     kind: type = getattr(import_module(f"fhir.resources.R4B.{resource_type.lower()}"), resource_type)
@@ -59,7 +49,7 @@ def check_whole(translation: Translation) -> None:
     entries = translation.bundle["entry"]
     urls = [entry["fullUrl"] for entry in entries]
     assert len(urls) == len(set(urls))
-    assert {link for link in links(translation.bundle) if link.startswith("urn:uuid:")} <= set(urls)
+    assert set(links(translation.bundle)) <= set(urls)
     fates = Counter(account.fate for account in translation.ledger)
     assert sum(fates[fate] for fate in Fate) == len({account.place for account in translation.ledger})
     for entry in entries:

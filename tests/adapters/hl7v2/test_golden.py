@@ -4,12 +4,13 @@ FHIR_GATEWAY_WRITE_GOLDEN=1 writes the files anew; read them before committing.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
+from bundles import containers
 
 from adapters.contract import Translation, Untranslatable
 
@@ -55,13 +56,6 @@ def test_a_bad_fixture_is_refused_with_its_place(case: Path, translate: Callable
 @pytest.mark.parametrize("case", CASES, ids=names(CASES))
 def test_a_fixture_says_what_it_shows(case: Path) -> None:
     assert (case / "README.md").read_text(encoding="utf-8").startswith("# ")
-
-
-def containers(element: object) -> Iterator[object]:
-    if isinstance(element, dict | list):
-        yield element
-        for part in element.values() if isinstance(element, dict) else element:
-            yield from containers(part)
 
 
 @pytest.mark.parametrize("case", GOOD, ids=names(GOOD))

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from adapters.contract import Resource, Translation
+from bundles import made
+
+from adapters.contract import Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -14,10 +16,6 @@ RESULT = ("OBR|1|P1|F1|SHM", "OBX|1|NM|NA||139||||||F")
 def row(name: str, **fields: str) -> str:
     known = {int(number[1:]): text for number, text in fields.items()}
     return "|".join([name, *(known.get(number, "") for number in range(1, max(known) + 1))])
-
-
-def made(translation: Translation, kind: str) -> list[Resource]:
-    return [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == kind]
 
 
 def test_the_device_of_a_result_has_its_numbers(translate: Translate, message: Build) -> None:

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 
-from adapters.contract import Resource, Translation
+from bundles import made
+
+from adapters.contract import Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
 
 PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
 OBR = "OBR|1|P1|F1|SHM"
-
-
-def made(translation: Translation, kind: str) -> list[Resource]:
-    return [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == kind]
 
 
 def obx(**fields: str) -> str:

@@ -3,18 +3,15 @@
 from collections.abc import Callable
 
 import pytest
+from bundles import made
 
-from adapters.contract import Resource, Translation
+from adapters.contract import Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
 
 PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
 OBX = "OBX|1|NM|NA||139||||||F"
-
-
-def made(translation: Translation, kind: str) -> list[Resource]:
-    return [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == kind]
 
 
 def row(name: str, **fields: str) -> str:

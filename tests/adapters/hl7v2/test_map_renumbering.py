@@ -3,19 +3,15 @@
 from collections.abc import Callable
 
 import pytest
+from bundles import made
 
-from adapters.contract import Fate, Resource, Translation
+from adapters.contract import Fate, Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
 
 PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M||||||||||{}"
 PV1 = "PV1|1|I|||||||||||||||||{}"
-
-
-def made(translation: Translation, resource_type: str) -> list[Resource]:
-    entries = translation.bundle["entry"]
-    return [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == resource_type]
 
 
 @pytest.mark.parametrize("event", ["ADT^A42", "ADT^A50", "ADT^A45"])

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from adapters.contract import Resource, Translation
+from bundles import made
+
+from adapters.contract import Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -13,10 +15,6 @@ PID = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
 def row(name: str, **fields: str) -> str:
     known = {int(number[1:]): text for number, text in fields.items()}
     return "|".join([name, *(known.get(number, "") for number in range(1, max(known) + 1))])
-
-
-def made(translation: Translation, kind: str) -> list[Resource]:
-    return [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == kind]
 
 
 def test_temporary_places_stand_beside_the_bed_and_are_marked(translate: Translate, message: Build) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from bundles import made
 
 from adapters.contract import Hospital, Reply, Resource, Translation
 from adapters.hl7v2.render import message_of, render
@@ -96,10 +97,6 @@ def reply(hospital: Hospital, event: str, task: Resource, *more: Resource, **out
     sent = datetime(2026, 11, 23, 15, tzinfo=UTC)
     receiver = replace(hospital, outbound=outbound)
     return render(Reply(receiver, event, (task, REQUEST, PATIENT, DOCTOR, *more), "CONTROL1", sent))
-
-
-def made(translation: Translation, kind: str) -> list[Resource]:
-    return [e["resource"] for e in translation.bundle["entry"] if e["resource"]["resourceType"] == kind]
 
 
 @pytest.mark.parametrize("outbound", [{}, {"encoding": "#*+!$"}, {"segment_end": "LF", "version": "2.7"}])

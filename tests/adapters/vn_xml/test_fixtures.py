@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bundles import containers, links
 from fhir.resources.R4B import get_fhir_model_class
 
 from adapters import vn_xml
@@ -70,7 +71,7 @@ def test_every_link_of_a_case_is_answered_in_its_bundle(case):
     text = (ROOT / case / "bundle.json").read_text()
     known = {entry["fullUrl"] for entry in json.loads(text)["entry"]}
 
-    assert set(_links(json.loads(text))) <= known
+    assert set(links(json.loads(text))) <= known
 
 
 @pytest.mark.parametrize("case", GOOD)
@@ -102,23 +103,12 @@ def test_every_target_of_a_mapped_field_is_a_resource_of_the_bundle(case, transl
     assert targets <= made
 
 
-def _links(value):
-    if isinstance(value, dict):
-        if str(value.get("reference", "")).startswith("urn:uuid:"):
-            yield value["reference"]
-        for item in value.values():
-            yield from _links(item)
-    if isinstance(value, list):
-        for item in value:
-            yield from _links(item)
-
-
 @pytest.mark.parametrize("case", GOOD)
 def test_two_translations_share_nothing_that_could_be_changed(case, translate):
     body = (ROOT / case / "message.xml").read_bytes()
     first, second = translate(body).bundle, translate(body).bundle
 
-    assert not {id(one) for one in objects(first)} & {id(one) for one in objects(second)}
+    assert not {id(one) for one in containers(first)} & {id(one) for one in containers(second)}
 
 
 def test_a_translation_does_not_depend_on_what_was_translated_before(translate):
@@ -127,11 +117,3 @@ def test_a_translation_does_not_depend_on_what_was_translated_before(translate):
     backwards = [translate(body) for body in reversed(bodies)]
 
     assert forwards == backwards[::-1]
-
-
-def objects(value):
-    """Every object and list of a Bundle."""
-    yield value
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, dict | list):
-            yield from objects(item)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,17 +25,6 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
     return KeyRing(tmp_path_factory.mktemp("keys") / "ring", "test")
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    """A database of its own: one that is killed, or keeps the open transactions of the killed for a minute."""
-    engine = Engine(tmp_path)
-    await asyncio.to_thread(engine.start)
-    try:
-        yield engine
-    finally:
-        await asyncio.to_thread(engine.stop)
 
 
 def page(name: str, events: int = 2) -> list[Event]:
@@ -112,7 +101,7 @@ async def test_a_process_killed_at_any_moment_leaves_whole_pages_and_the_next_on
 ) -> None:
     program = await asyncio.create_subprocess_exec(
         sys.executable, str(PROGRAM), engine.url, "crash", stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": "."},
+        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": "tests"},
     )  # fmt: skip
     printed, _ = await program.communicate()
     assert program.returncode == 0

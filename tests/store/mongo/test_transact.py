@@ -20,17 +20,6 @@ WRITER = Path(__file__).with_name("die_at.py")
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    """A database of its own: one that is killed, or keeps the open transactions of the killed for a minute."""
-    engine = Engine(tmp_path)
-    await asyncio.to_thread(engine.start)
-    try:
-        yield engine
-    finally:
-        await asyncio.to_thread(engine.stop)
-
-
-@pytest.fixture
 async def mortal(engine: Engine) -> AsyncIterator[MongoStore]:
     store = await MongoStore.open(engine.url, "crash")
     try:
@@ -61,8 +50,9 @@ async def traces(store: MongoStore, moment: int) -> set[bool]:
 
 async def test_a_writer_killed_between_any_two_steps_leaves_all_or_nothing(mortal: MongoStore, engine: Engine) -> None:
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, str(WRITER), engine.url, mortal.name, stdout=asyncio.subprocess.PIPE
-    )
+        sys.executable, str(WRITER), engine.url, mortal.name, stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": "tests"},
+    )  # fmt: skip
     printed, _ = await writer.communicate()
     assert writer.returncode == 0
     moments = int(printed)
