@@ -3,14 +3,18 @@
 https://hl7.org/fhir/R4/references.html#contained
 """
 
+import re
 from collections import ChainMap
 from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 from fhir_gateway.fhir.reference import links
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
 Scope = MutableMapping[str, str]
+
+_SOURCE = re.compile(r"""\s(?:src|href)\s*=\s*["']#([^"']+)["']""")
 
 
 def scope(resource: Resource, outer: Scope) -> Scope:
@@ -33,7 +37,7 @@ def _entries(bundle: Resource) -> Iterator[tuple[str, str]]:
 
 def faults(path: str, resource: Resource) -> Iterator[Issue]:
     """What a resource that contains others does against the rules of containment."""
-    used = {link.target[1:] for link in links(resource) if link.target.startswith("#")}
+    used = {link.target[1:] for link in links(resource) if link.target.startswith("#")} | set(_shown(resource))
     for position, item in enumerate(_contained(resource)):
         where = f"{path}.contained[{position}]"
         if "contained" in item:
@@ -41,6 +45,18 @@ def faults(path: str, resource: Resource) -> Iterator[Issue]:
         if str(item.get("id")) not in used and not _points_out(item):
             yield Issue("a contained resource must be referred to (dom-3)", where, "invariant")
         yield from _meta_faults(where, item)
+
+
+def _shown(value: Any) -> Iterator[str]:
+    """What narratives show: ``<img src="#picture">``."""
+    if isinstance(value, dict):
+        if isinstance(div := value.get("div"), str):
+            yield from _SOURCE.findall(div)
+        for item in value.values():
+            yield from _shown(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _shown(item)
 
 
 def _meta_faults(where: str, item: Resource) -> Iterator[Issue]:

@@ -93,7 +93,8 @@ def _properties(kind: str, name: str, facts: dict[str, Any]) -> Iterator[tuple[s
     for member in names:
         child = members(kind)[member]
         yield member, _member(_value(kind, member, child, facts), facts)
-        if is_primitive(child):
+        # The id of a resource is a plain text: R4 gives it no extensions.
+        if is_primitive(child) and not (member == "id" and types()[kind]["kind"] == "resource"):
             yield f"_{member}", _member({"$ref": "#/definitions/Element"}, facts)
 
 

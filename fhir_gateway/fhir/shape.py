@@ -59,7 +59,11 @@ def shape(kind: str) -> Shape:
 
 def is_demanding(kind: str, element: Element) -> bool:
     """False for most elements, cheaply: their class demands nothing, or does not exist."""
-    return not _is_lax(kind) or (len(element) == 1 and "id" in element)
+    return not _is_lax(kind) or (len(element) == 1 and "id" in element) or any(map(_is_half, element))
+
+
+def _is_half(name: str) -> bool:
+    return name.startswith("_")
 
 
 @cache
@@ -94,6 +98,11 @@ def faults(place: Place, kind: str, element: Element, scope: Mapping[str, str]) 
         if group.is_required or not group.halves.keys().isdisjoint(element):
             yield from _choice_faults(place, group, element)
     yield from _member_faults(place, demands, element, scope)
+    for name in filter(_is_half, element):
+        half = element[name]
+        if isinstance(half, dict) and half.keys() == {"id"} and name[1:] not in element:
+            text = "an element needs a value or children besides its id (ele-1)"
+            yield Issue(text, spelt((place, name[1:], None)), "invariant")
     if len(element) == 1 and "id" in element and kind != "Element" and not demands.is_resource:
         yield Issue("an element needs a value or children besides its id (ele-1)", spelt(place), "invariant")
 

@@ -11,15 +11,12 @@ import structlog
 from anyio import to_thread
 from graphql import (
     DocumentNode,
-    EnumValueNode,
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    StringValueNode,
-    Visitor,
     execute,
     parse,
     validate,
@@ -34,6 +31,7 @@ from fhir_gateway.graphql.limits import TOKEN_LIMIT, must_be_small
 from fhir_gateway.graphql.resolve import Session
 from fhir_gateway.graphql.schema import schema
 from fhir_gateway.graphql.shape import shaped
+from fhir_gateway.graphql.spelling import Words
 from fhir_gateway.graphql.variables import RULES, as_texts
 from fhir_gateway.problem import BadRequest, Issue, Problem, Unavailable
 from fhir_gateway.records.desk import Desk
@@ -52,13 +50,6 @@ class Question:
     variables: Mapping[str, Any] = field(default_factory=dict)
     operation: str | None = None
     focal: Resource | None = None
-
-
-class _Words(Visitor):
-    """FHIR's own examples write ``type: Patient`` and ``_reference: subject``; the schema has no enums, but texts."""
-
-    def enter_enum_value(self, node: EnumValueNode, *_: Any) -> StringValueNode:
-        return StringValueNode(value=node.value, loc=node.loc)
 
 
 async def ask(desk: Desk, visit: Visit, question: Question) -> Resource | bytes:
@@ -95,7 +86,7 @@ async def ask(desk: Desk, visit: Visit, question: Question) -> Resource | bytes:
 
 def _read(question: Question, known: GraphQLSchema) -> tuple[DocumentNode, OperationDefinitionNode]:
     try:
-        document = as_texts(walked(parse(question.text, max_tokens=TOKEN_LIMIT), _Words()))
+        document = as_texts(walked(parse(question.text, max_tokens=TOKEN_LIMIT), Words()))
     except GraphQLError as error:
         raise BadRequest(error.message, "query") from error
     if errors := validate(known, document, RULES, max_errors=ERROR_LIMIT):

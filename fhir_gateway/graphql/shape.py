@@ -98,7 +98,8 @@ def _lifted(result: dict[str, Any], items: Iterable[tuple[Any, str]]) -> dict[st
     for item, ending in items:
         for inner, found in item.items() if isinstance(item, dict) else ():
             lifted[inner + ending] = inner
-            result.setdefault(inner + ending, []).extend(found if isinstance(found, list) else [found])
+            values = found if isinstance(found, list) else [found]
+            result.setdefault(inner + ending, []).extend(value for value in values if value is not None)
     return lifted
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from fhir_gateway.fhir import ips
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.ips import SECTIONS, Section
+from fhir_gateway.fhir.reference import references
 from fhir_gateway.fhir.resource import Resource, instant, reference
 from fhir_gateway.problem import Forbidden, NotFound, PreconditionFailed
 from fhir_gateway.records.desk import Desk
@@ -124,7 +125,13 @@ async def _contents(draft: _Summary) -> list[Resource]:
     author["deviceName"] = [{"name": desk.name, "type": "user-friendly-name"}]
     facts = (draft.patients[0].reference, reference(author), instant(desk.now()))
     first = ips.composition(str(uuid4()), *facts, draft.sections)
-    around: Sequence[Version] = (*draft.patients, *draft.cited.values())
+    around: Sequence[Version] = (*_cited_patients(draft), *draft.cited.values())
     further = await supporting(desk, draft.visit, around)
     stored = {version.reference: version for version in (*around, *further)}
     return [first, author, *draft.made, *(decode_resource(version.body) for version in stored.values())]
+
+
+def _cited_patients(draft: _Summary) -> list[Version]:
+    """The patient asked about, and those of the same human whom something cited names: a document holds no others."""
+    named = {link.target for version in draft.cited.values() for link in references(decode_resource(version.body))}
+    return [one for place, one in enumerate(draft.patients) if not place or one.reference in named]

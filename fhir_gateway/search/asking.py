@@ -204,11 +204,17 @@ def _missing(parameter: Parameter, texts: Sequence[str]) -> Condition:
 
 def _any_value(parameter: Parameter) -> Iterator[Choice]:
     start, stop = whole(parameter.key)
-    pattern = rf"^{re.escape(start)}[\s\S]*{UNIT}{re.escape(parameter.part)}$" if parameter.part else None
-    yield Choice(start, stop, pattern)
+    yield Choice(start, stop, _of_part(parameter, start) if parameter.part else None)
     if parameter.kind in ("token", "reference") and not parameter.part:
         # Words without a code, and an identifier without an address, are a value too.
         yield Choice(*whole(f"{parameter.key}~"))
+
+
+def _of_part(parameter: Parameter, start: str) -> str:
+    """Keys of the part alone; a reference to another server's record tells its type inside its address."""
+    part = re.escape(parameter.part)
+    address = f"|/{part}/[^/{UNIT}]+(?:/_history/[^{UNIT}]*)?{UNIT}[^{UNIT}]*" if parameter.kind == "reference" else ""
+    return rf"^{re.escape(start)}[\s\S]*(?:{UNIT}{part}{address})$"
 
 
 def _moment(text: str) -> Moment:

@@ -40,7 +40,7 @@ INDEXES = (
 FIELDS = ("keys", "patients", "spans", "tuples", "places")
 """All that ``index`` may give a record."""
 
-FORMAT = 5
+FORMAT = 6
 """To be raised when the same resource gets other keys than before."""
 
 EDITION = f"{FORMAT}-{edition()}"

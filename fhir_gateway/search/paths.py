@@ -2,8 +2,8 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Plain paths, ``as`` and ``ofType``, ``where(resolve() is X)``, ``where(x='y')``, ``extension('url')``, ``[0]``: what is
-outside raises, so that nothing is silently left unindexed.
+Plain paths, ``as`` and ``ofType``, ``where(resolve() is X)``, ``where(x='y')``, ``where(hasExtension('url'))``,
+``extension('url')``, ``[0]``: what is outside raises, so that nothing is silently left unindexed.
 """
 
 import re
@@ -32,6 +32,7 @@ _STEP = re.compile(
 _CAST = re.compile(r"\(([^()|]+?)\s+as\s+(\w+)\)")
 _EQUALS = re.compile(r"^(\w+)\s*=\s*'([^']*)'$")
 _RESOLVES = re.compile(r"^resolve\(\) is (\w+)$")
+_EXTENDED = re.compile(r"^hasExtension\('([^']+)'\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def _filter(text: str) -> tuple[str, str]:
         return "resolves", match[1]
     if match := _EQUALS.match(text):
         return "equals", f"{match[1]}={match[2]}"
+    if match := _EXTENDED.match(text):
+        return "extended", match[1]
     raise ValueError(f"not a filter this server knows: {text}")
 
 
@@ -204,6 +207,14 @@ def _equals(test: str, rest: Walk) -> Walk:
     return walk
 
 
+def _extended(url: str, rest: Walk) -> Walk:
+    def walk(node: Any, found: list[Any]) -> None:
+        if type(node) is dict and any(one.get("url") == url for one in node.get("extension", ())):
+            rest(node, found)
+
+    return walk
+
+
 def _extension(url: str, rest: Walk) -> Walk:
     def walk(node: Any, found: list[Any]) -> None:
         for extension in node.get("extension", ()) if type(node) is dict else ():
@@ -218,5 +229,6 @@ _MAKERS: dict[str, Callable[[str, Walk], Walk]] = {
     "exact": _exact,
     "resolves": _resolves,
     "equals": _equals,
+    "extended": _extended,
     "extension": _extension,
 }

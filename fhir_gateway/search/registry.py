@@ -21,11 +21,6 @@ INDEXED = frozenset({"token", "reference", "date", "string", "uri", "quantity", 
 NARRATIVE = frozenset({"_text", "_content"})
 """Parameters whose words are looked for in the record's own text, among few records."""
 
-NOT_COMPILED = {
-    "item-subject": "needs hasExtension(), of an extension pack",
-}
-"""The parameters whose expressions are left out, each with the reason; any other that fails stops the start."""
-
 _UNITED = frozenset({"token", "quantity"})
 """Kinds whose questions are put to several keys at once: of references the key itself goes on its way."""
 
@@ -116,7 +111,7 @@ def _compartments() -> dict[str, dict[str, tuple[str, ...]]]:
 
 def edition() -> str:
     """A mark of the definitions, which changes with them."""
-    texts = (files(__package__).joinpath("definitions", name).read_bytes() for name in _FILES)
+    texts = (files(room).joinpath("definitions", name).read_bytes() for name, room in _FILES)
     return sha256(b"".join(texts)).hexdigest()[:16]
 
 
@@ -125,7 +120,11 @@ def check() -> int:
     return sum(one.searchable for type_ in resource_types() for one in parameters(type_).values())
 
 
-_FILES = ("search-parameters.json", "compartments.json", "ucum.csv")
+_FILES = (
+    ("search-parameters.json", __package__),
+    ("compartments.json", __package__),
+    ("ucum.csv", "fhir_gateway.fhir"),
+)
 
 
 @cache
@@ -145,7 +144,7 @@ def _applies(facts: Mapping[str, Any], type_: str) -> bool:
 def _parameter(url: str, facts: Mapping[str, Any], type_: str) -> Parameter:
     code = facts["code"]
     paths: tuple[Path, ...] = ()
-    if facts["type"] in INDEXED and "expression" in facts and code not in NOT_COMPILED:
+    if facts["type"] in INDEXED and "expression" in facts:
         paths = compile_paths(facts["expression"], type_)
     components = tuple((one["definition"], one["expression"]) for one in facts.get("component", ()))
     kind, expression = facts["type"], facts.get("expression", "")

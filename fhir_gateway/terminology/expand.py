@@ -22,10 +22,10 @@ SCAN_LIMIT = 200_000
 KNOWN = frozenset(
     {"url", "valueSet", "valueSetVersion", "filter", "date", "offset", "count", "includeDesignations", "activeOnly",
      "includeDefinition", "excludeNested", "displayLanguage", "excludeNotForUI", "designation",
-     "context", "contextDirection", "useSupplement"}
+     "context", "contextDirection", "useSupplement", "exclude-system"}
 )  # fmt: skip
 LATER = frozenset(
-    {"excludePostCoordinated", "exclude-system", "system-version",
+    {"excludePostCoordinated", "system-version",
      "check-system-version", "force-system-version", "profile"}
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ class Wanted:
     selectable: bool = False
     designations: bool = False
     language: str = ""
+    without: tuple[str, ...] = ()
 
 
 def wanted(arguments: Arguments) -> Wanted:
@@ -52,6 +53,7 @@ def wanted(arguments: Arguments) -> Wanted:
         arguments.flag("excludeNotForUI"),
         arguments.flag("includeDesignations"),
         arguments.text("displayLanguage") or "",
+        tuple(arguments.texts("exclude-system")),
     )
 
 
@@ -88,6 +90,7 @@ def _parameters(asked: Wanted) -> dict[str, Any]:
         said.append({"name": "count", "valueInteger": asked.count})
     said += [{"name": "activeOnly", "valueBoolean": True}] if asked.active else []
     said += [{"name": "displayLanguage", "valueCode": asked.language}] if asked.language else []
+    said += [{"name": "exclude-system", "valueUri": system} for system in asked.without]
     return {"parameter": said} if said else {}
 
 
@@ -95,6 +98,8 @@ def _fits(member: Member, asked: Wanted) -> bool:
     if asked.active and member.concept.inactive:
         return False
     if asked.selectable and member.concept.abstract:
+        return False
+    if asked.without and not {member.system, f"{member.system}|{member.version}"}.isdisjoint(asked.without):
         return False
     return not asked.filter or _says(member, asked.filter)
 

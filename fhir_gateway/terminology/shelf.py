@@ -23,12 +23,17 @@ async def shelf(library: Library, canonicals: Sequence[str]) -> Shelf:
     """All that these profiles need, as far as it is held here."""
     profiles = await _profiles(library, canonicals)
     wanted = dict.fromkeys(url for one in profiles.values() for type_, url in needed(one) if type_ == "ValueSet")
+    return Shelf(profiles, await codes_of(library, list(wanted)))
+
+
+async def codes_of(library: Library, canonicals: Sequence[str]) -> dict[str, Holds]:
+    """Which codes value sets have, of those that are held here."""
     value_sets: dict[str, Holds] = {}
-    for url in list(wanted)[:VALUE_SET_LIMIT]:
+    for url in canonicals[:VALUE_SET_LIMIT]:
         holds = await _holds(library, url)
         if holds is not None:
             value_sets[url] = holds
-    return Shelf(profiles, value_sets)
+    return value_sets
 
 
 async def _profiles(library: Library, canonicals: Sequence[str]) -> dict[str, Resource]:

@@ -136,9 +136,87 @@ async def test_labels_are_added_and_taken_away(admin: httpx.AsyncClient) -> None
 
 async def test_what_a_bundles_entries_claim_is_checked_where_they_are(admin: httpx.AsyncClient) -> None:
     await admin.put("/fhir/StructureDefinition/patient", json=STRUCTURE)
-    entry = {"resource": {**PATIENT, "meta": {"profile": [PROFILE]}}}
+    entry = {"fullUrl": "http://a/Patient/p", "resource": {**PATIENT, "meta": {"profile": [PROFILE]}}}
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
 
     assert issues(await admin.post("/fhir/Bundle/$validate", json=bundle)) == {
         ("error", "required", "Bundle.entry[0].resource.birthDate")
+    }
+
+
+EXTENSION = {
+    **STRUCTURE,
+    "id": "clan",
+    "url": "http://example.org/StructureDefinition/clan",
+    "kind": "complex-type",
+    "type": "Extension",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+    "context": [{"type": "element", "expression": "Patient"}],
+    "differential": {"element": [{"id": "Extension.valueString", "path": "Extension.value[x]", "maxLength": 3}]},
+}
+
+
+async def test_an_extension_whose_definition_is_stored_is_held_against_it(admin: httpx.AsyncClient) -> None:
+    assert (await admin.put("/fhir/StructureDefinition/clan", json=EXTENSION)).status_code == 201
+    good, long = ({"url": EXTENSION["url"], "valueString": text} for text in ("abc", "abcd"))
+    fine = {("information", "informational", "")}
+
+    assert issues(await admin.post("/fhir/Patient/$validate", json={**PATIENT, "extension": [good]})) == fine
+    assert issues(await admin.post("/fhir/Patient/$validate", json={**PATIENT, "extension": [long]})) == {
+        ("error", "too-long", "Patient.extension[0].valueString")
+    }
+    assert issues(await admin.post("/fhir/Patient/$validate", json={**PATIENT, "name": [{"extension": [good]}]})) == {
+        ("error", "structure", "Patient.name[0].extension[0]")
+    }
+
+
+async def test_answers_are_held_against_the_stored_questionnaire(admin: httpx.AsyncClient) -> None:
+    asked = {"linkId": "1", "type": "boolean", "required": True}
+    questionnaire = {"resourceType": "Questionnaire", "id": "q", "url": "http://example.org/q", "status": "active"}
+    assert (await admin.put("/fhir/Questionnaire/q", json={**questionnaire, "item": [asked]})).status_code == 201
+    response = {"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": "http://example.org/q"}
+    answer = {"linkId": "1", "answer": [{"valueBoolean": True}]}
+
+    async def said(*items: dict[str, object]) -> set[tuple[str, str, str]]:
+        body = {**response, "item": list(items)} if items else response
+        return issues(await admin.post("/fhir/QuestionnaireResponse/$validate", json=body))
+
+    assert await said(answer) == {("information", "informational", "")}
+    assert await said() == {("error", "required", "QuestionnaireResponse.item")}
+
+
+async def test_a_document_and_an_invariant_of_r4_are_looked_at_too(admin: httpx.AsyncClient) -> None:
+    composition = {
+        "resourceType": "Composition",
+        "id": "c",
+        "status": "final",
+        "type": {"text": "x"},
+        "date": "2026",
+        "title": "x",
+        "author": [{"reference": "Practitioner/none"}],
+    }
+    document = {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": {"system": "urn:x", "value": "1"},
+        "timestamp": "2026-01-01T00:00:00Z",
+        "entry": [{"fullUrl": "http://a/Composition/c", "resource": composition}],
+    }
+    parameter = {
+        "resourceType": "SearchParameter",
+        "url": "http://example.org/sp",
+        "name": "X",
+        "status": "active",
+        "description": "x",
+        "code": "x",
+        "base": ["Patient"],
+        "type": "token",
+        "chain": ["name"],
+    }
+
+    assert issues(await admin.post("/fhir/Bundle/$validate", json=document)) == {
+        ("error", "not-found", "Bundle.entry[0].resource.author[0]")
+    }
+    assert issues(await admin.post("/fhir/SearchParameter/$validate", json=parameter)) == {
+        ("error", "invariant", "SearchParameter")
     }

@@ -91,7 +91,7 @@ async def test_lists_are_reshaped_by_directives(chart: httpx.AsyncClient) -> Non
     first = await ask(chart, "{ name @first { use } }", "Patient/p/$graphql")
     single = await ask(chart, '{ name(use: "nickname") @singleton { use } }', "Patient/p/$graphql")
 
-    assert flat["data"] == {"family": ["Nguyễn", None], "given": ["Văn", "An", "Tí"]}
+    assert flat["data"] == {"family": ["Nguyễn"], "given": ["Văn", "An", "Tí"]}
     assert first["data"] == {"name": [{"use": "official"}]}
     assert single["data"] == {"name": {"use": "nickname"}}
 
@@ -237,3 +237,20 @@ async def test_what_was_looked_at_is_on_the_audit_trail(chart: httpx.AsyncClient
     trail = (await chart.get("/fhir/AuditEvent?subtype=read&entity=Patient/p")).json()
 
     assert trail["total"] == 2
+
+
+async def test_questions_may_be_written_as_in_the_examples_of_fhir(chart: httpx.AsyncClient) -> None:
+    typed = '{ Observation(id: "o") { subject { resource(type: Patient) { id birthDate } } } }'
+    other = typed.replace("type: Patient", "type: Group").replace("birthDate", "active")
+    counted = '{ ObservationList(value_quantity: 7.2, _sort: "_id") { id } PatientList(active: true) { id } }'
+
+    found = await ask(chart, typed)
+    assert found == {"data": {"Observation": {"subject": {"resource": {"id": "p", "birthDate": "1980-01-02"}}}}}
+    assert await ask(chart, other) == {"data": {"Observation": {"subject": {"resource": None}}}}
+    assert await ask(chart, counted) == {"data": {"ObservationList": [{"id": "o"}, {"id": "x"}], "PatientList": []}}
+
+
+async def test_what_is_lifted_up_has_no_gaps(chart: httpx.AsyncClient) -> None:
+    found = await ask(chart, "{ name @flatten { family given text } }", "Patient/p/$graphql")
+
+    assert found == {"data": {"family": ["Nguyễn"], "given": ["Văn", "An", "Tí"], "text": []}}

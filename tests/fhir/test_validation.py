@@ -323,3 +323,16 @@ _junk = st.recursive(
 def test_no_junk_does_worse_than_issues(elements: dict[str, Any]) -> None:
     for issue in validate({"resourceType": "Patient", **elements}):
         assert issue.where is None or issue.where.startswith("Patient")
+
+
+def test_the_id_of_a_resource_has_no_extensions() -> None:
+    half = {"extension": [{"url": "http://x/e", "valueString": "x"}]}
+
+    assert validate({"resourceType": "Patient", "id": "a", "_id": half})
+    assert validate({"resourceType": "Patient", "name": [{"id": "a", "text": "A"}]}) == ()
+
+
+def test_an_id_alone_makes_no_primitive_either() -> None:
+    for resource in ({"_implicitRules": {"id": "a"}}, {"name": [{"_family": {"id": "a"}}]}):
+        assert [issue.code for issue in validate({"resourceType": "Patient", **resource})] == ["invariant"]
+    assert validate({"resourceType": "Patient", "birthDate": "2000", "_birthDate": {"id": "a"}}) == ()

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from fhir_gateway.fhir.gathered import faults
+from fhir_gateway.fhir.profile.surroundings import Surroundings
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import NotFound, PreconditionFailed
 from fhir_gateway.records.desk import Desk
@@ -68,6 +70,21 @@ async def test_records_of_one_human_come_from_every_hospital(desk: Desk, visit_o
     assert validate(made) == ()
     own = await summary(desk, admin, "r")
     assert sections(own)["11450-4"] == ["Condition/cr"]
+
+
+async def test_a_summary_holds_nothing_that_it_does_not_speak_of(desk: Desk, visit_of: VisitOf) -> None:
+    admin = visit_of("admin")
+    for name in ("p", "q", "r"):
+        await put(desk, admin, "Patient", name, **NUMBER)
+    await put(desk, admin, "Condition", "cq", subject={"reference": "Patient/q"}, code={"text": "A"})
+    rows = [{"target": {"reference": f"Patient/{name}"}, "assurance": "level4"} for name in "pqr"]
+    await put(desk, admin, "Person", "one", link=rows)
+    made = await summary(desk, admin, "p")
+
+    inside = {entry["fullUrl"].removeprefix("http://gateway/fhir/") for entry in made["entry"]}
+    assert {"Patient/p", "Patient/q"} <= inside
+    assert "Patient/r" not in inside
+    assert list(faults(made, Surroundings(made))) == []
 
 
 async def test_results_and_vital_signs_have_sections_of_their_own(desk: Desk, visit_of: VisitOf) -> None:

@@ -486,6 +486,22 @@ async def test_references_are_found_by_id_type_and_address(desk: Desk, visit_of:
     assert await _wrong(desk, visit_of("admin"), ("Patient", "general-practitioner"), records, BY_REFERENCE) == []
 
 
+BY_PATIENT = """
+Patient/1 = 0 1
+http://elsewhere.vn/Patient/1 = 2 3
+:missing false = 0 1 2 3
+:missing true = 4 5 6
+"""
+
+
+async def test_a_reference_of_one_type_is_there_wherever_its_record_is_kept(desk: Desk, visit_of: VisitOf) -> None:
+    links = ("Patient/1", "Patient/1/_history/2", "http://elsewhere.vn/Patient/1", "http://elsewhere.vn/Patient/1")
+    others = ("Location/1", "http://elsewhere.vn/Patient/1/Location/1")
+    records = [OBSERVATION | {"subject": {"reference": link}} for link in (*links, *others)]
+    records[3] = OBSERVATION | {"subject": {"reference": "http://elsewhere.vn/Patient/1", "type": "Patient"}}
+    assert await _wrong(desk, visit_of("admin"), ("Observation", "patient"), [*records, OBSERVATION], BY_PATIENT) == []
+
+
 async def test_a_type_named_in_a_search_of_one_type_finds_all_or_nothing(desk: Desk, visit_of: VisitOf) -> None:
     records = [{"active": True}, {"active": False}]
     table = "Patient = 0 1\nObservation =\nObservation,Patient = 0 1\n:not Patient =\n:not Observation = 0 1"

@@ -49,6 +49,15 @@ def test_a_patient_is_found_by_these_keys_and_no_more() -> None:
     ]
 
 
+def test_who_an_answer_is_about_is_found_where_its_question_says_so() -> None:
+    about = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject"}]}
+    answer = {"answer": [{"valueReference": {"reference": "Patient/p1"}}]}
+    response = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": "1", **about, **answer}]}
+
+    assert "item-subject:p1/Patient" in shown(index(response))
+    assert shown(index(response | {"item": [{"linkId": "1", **answer}]})) == []
+
+
 def test_a_code_and_a_component_s_code_are_no_keys_of_the_parameter_that_looks_at_both() -> None:
     amount = {"value": 5, "unit": "g"}
     component = {"code": {"coding": [{"code": "b"}]}, "valueQuantity": amount}

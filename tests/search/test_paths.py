@@ -1,6 +1,7 @@
 """Search expressions as closures, held against a full FHIRPath engine."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path as File
 from typing import Any
@@ -33,6 +34,7 @@ OBSERVATION = {
     "valueQuantity": {"value": 5},
     "subject": {"reference": "Patient/1"},
     "component": [{"valueString": "a"}, {"valueQuantity": {"value": 6}}],
+    "note": [{"text": "a"}, {"text": "b", "extension": [{"url": "urn:other"}, {"url": "urn:mine"}]}],
     "telecom": [{"system": "phone", "value": "1"}, {"system": "email", "value": "2"}, None],
 }
 
@@ -49,6 +51,7 @@ OBSERVATION = {
         ("Observation.subject.where(resolve() is Patient)", [{"reference": "Patient/1"}]),
         ("Observation.subject.where(resolve() is Group)", []),
         ("Observation.telecom.where(system='email').value", ["2"]),
+        ("Observation.note.where(hasExtension('urn:mine')).text", ["b"]),
         ("Patient.name | Observation.status", ["final"]),
     ],
 )
@@ -98,6 +101,7 @@ def test_closures_find_what_a_full_engine_finds() -> None:
 def oracle(engine: Any, expression: str, resource: dict[str, Any], model: Any) -> list[Any] | None:
     """Its answer, or None where it cannot say: inherited types, casts of collections."""
     type_ = resource["resourceType"]
+    expression = re.sub(r"hasExtension\(('[^']+')\)", r"extension.where(url=\1).exists()", expression)
     own = [one.strip() for one in expression.split("|") if one.strip().lstrip("(").partition(".")[0] == type_]
     try:
         return engine.evaluate(resource, " | ".join(own), model=model) if own else None

@@ -114,6 +114,18 @@ async def test_a_page_of_an_expansion_knows_the_total(library: Library, put, val
     assert found["contains"][0]["inactive"] is True
 
 
+async def test_a_code_system_or_one_version_of_it_is_left_out_on_request(library: Library, put, value_set) -> None:
+    await put(value_set({}))
+    whole = await expansion(library, url=VS)
+    first = whole["contains"][0]
+
+    assert (await expansion(library, url=VS, **{"exclude-system": first["system"]}))["total"] == 0
+    assert (await expansion(library, url=VS, **{"exclude-system": f"{first['system']}|no-such"}))["total"] == 5
+    left = await expansion(library, url=VS, **{"exclude-system": "urn:other"})
+    assert left["total"] == 5
+    assert {"name": "exclude-system", "valueUri": "urn:other"} in left["parameter"]
+
+
 async def test_inactive_codes_are_left_out_on_request(library: Library, put, value_set) -> None:
     await put(value_set({}))
 

@@ -40,6 +40,12 @@ def valuesets() -> dict[str, dict[str, list[str]]]:
 
 
 @cache
+def constraints() -> dict[str, dict[str, str]]:
+    """Invariants in FHIRPath by class or element, and key: those that the gate has no rule for."""
+    return cast("dict[str, dict[str, str]]", _read("constraints.json"))
+
+
+@cache
 def resource_types() -> frozenset[str]:
     """The 146 concrete resource types of R4."""
     return frozenset(name for name, facts in types().items() if facts["kind"] == "resource")

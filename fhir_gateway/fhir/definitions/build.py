@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fhir_gateway.fhir.invariants import RULES
+
 Definition = dict[str, Any]
 Definitions = dict[str, dict[str, Definition]]
 
@@ -21,15 +23,18 @@ _WANTED = ("StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter", "
 _FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 _ABSTRACT = ("BackboneElement", "Resource", "DomainResource")
+# The schema, the shape of elements, containment, references and narrative see to these.
+_ELSEWHERE = {"ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "org-2", "org-3"}
 _NO_CODES: dict[str, list[str]] = {}
 
 
 def build(package: Path, folder: Path) -> list[Path]:
-    """Write the four files under the ``fhir_gateway`` folder and return their paths."""
+    """Write the five files under the ``fhir_gateway`` folder and return their paths."""
     definitions = read(package)
     types = trimmed_types(definitions["StructureDefinition"])
     outputs = {
         "fhir/definitions/types.json": types,
+        "fhir/definitions/constraints.json": trimmed_constraints(definitions["StructureDefinition"]),
         "fhir/definitions/valuesets.json": trimmed_valuesets(types, definitions),
         "search/definitions/search-parameters.json": trimmed_parameters(definitions["SearchParameter"]),
         "search/definitions/compartments.json": trimmed_compartments(definitions["CompartmentDefinition"]),
@@ -70,6 +75,21 @@ def trimmed_types(structures: Mapping[str, Definition]) -> dict[str, Definition]
             classes.setdefault(owner, {"kind": "backbone", "elements": {}})
             classes[owner]["elements"][leaf] = _facts(element)
     return classes
+
+
+def trimmed_constraints(structures: Mapping[str, Definition]) -> dict[str, dict[str, str]]:
+    """``{path: {key: expression}}`` of the invariants that nothing else here checks."""
+    found: dict[str, dict[str, str]] = {}
+    for structure in sorted(
+        (item for item in structures.values() if _is_type(item)), key=lambda item: str(item["name"])
+    ):
+        for element in structure["snapshot"]["element"]:
+            path, own = element["path"], (None, structure["url"])
+            known = {rule.key for rule in RULES.get(path, ())} | _ELSEWHERE
+            for one in element.get("constraint", ()):
+                if one["severity"] == "error" and one["key"] not in known and one.get("source") in own:
+                    found.setdefault(path, {})[one["key"]] = one["expression"]
+    return found
 
 
 def _is_type(structure: Definition) -> bool:

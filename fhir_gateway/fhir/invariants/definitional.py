@@ -67,7 +67,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(
             "que-12",
             "several enableWhen need enableBehavior",
-            lambda i: len(listed(i, "enableWhen")) <= 2 or has(i, "enableBehavior"),
+            lambda i: len(listed(i, "enableWhen")) <= 1 or has(i, "enableBehavior"),
         ),
         Rule(
             "que-13",

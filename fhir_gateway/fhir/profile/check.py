@@ -11,8 +11,14 @@ from typing import Any
 
 from fhir_gateway.fhir import fhirpath
 from fhir_gateway.fhir.codec import plain
+from fhir_gateway.fhir.expression.evaluation import Reach
+from fhir_gateway.fhir.expression.items import Item
+from fhir_gateway.fhir.expression.operators import order
+from fhir_gateway.fhir.expression.syntax import NotFhirPath
 from fhir_gateway.fhir.profile import slicing
+from fhir_gateway.fhir.profile.surroundings import Surroundings
 from fhir_gateway.fhir.profile.tree import CORE, Node, constraints, is_core, profiles, tree
+from fhir_gateway.fhir.profile.tree import named as named_in
 from fhir_gateway.fhir.profile.values import Value, below, equals, fits, is_of
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource
@@ -33,21 +39,25 @@ class Shelf:
     value_sets: Mapping[str, Holds] = field(default_factory=dict)
 
 
-def faults(resource: Resource, canonical: str, shelf: Shelf, path: str = "") -> list[Issue]:
-    """What the resource, at ``path``, does against the profile of that address, each fault once."""
-    kind = str(resource.get("resourceType"))
-    root = Value(path or kind, kind, resource)
-    return list(dict.fromkeys(_Check(shelf, plain(resource)).profile(root, canonical, ())))
+def faults(
+    resource: Resource, canonical: str, shelf: Shelf, path: str = "", around: Surroundings | None = None
+) -> list[Issue]:
+    """What the resource, at ``path`` of the whole that is ``around``, does against the profile, each fault once."""
+    kind, whole = str(resource.get("resourceType")), plain(resource)
+    root = Value(path or kind, kind, whole)
+    check = Check(shelf, around or Surroundings(whole, path))
+    return list(dict.fromkeys(check.profile(root, canonical, ())))
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
-    """One check; ``resource`` is what invariants call ``%resource``. ``left`` is how many of them may be asked."""
+class Check:
+    """One check. ``left`` is how many invariants may still be asked; ``kept`` what is known of values and profiles."""
 
     shelf: Shelf
-    resource: Resource
+    around: Surroundings
     trees: dict[str, Node] = field(default_factory=dict)
     left: list[int] = field(default_factory=lambda: [INVARIANT_LIMIT])
+    kept: dict[tuple[str, str], bool | None] = field(default_factory=dict)
 
     def profile(self, value: Value, canonical: str, above: tuple[str, ...]) -> Iterator[Issue]:
         if canonical in above or len(above) > DEPTH_LIMIT:
@@ -57,12 +67,11 @@ class _Check:
             return
         profile = self.shelf.profiles.get(canonical)
         if profile is None:
-            yield Issue(
-                f"the profile {canonical} is not held here, so it was not checked", value.path, "not-found", "warning"
-            )
+            text = f"the profile {canonical} is not held here, so it was not checked"
+            yield Issue(text, value.path, "not-found", "warning")
             return
-        wanted = profile.get("type")
-        if wanted != value.kind and wanted not in ("Resource", "DomainResource", "Element"):
+        wanted = str(profile.get("type")).removeprefix(CORE)
+        if wanted != value.kind and wanted not in ("Resource", "DomainResource", "Element", "BackboneElement"):
             yield Issue(f"the profile {canonical} is for {wanted}", value.path, "structure")
             return
         base = profile.get("baseDefinition")
@@ -71,6 +80,22 @@ class _Check:
         if canonical not in self.trees:
             self.trees[canonical] = tree(profile)
         yield from self.element(value, self.trees[canonical], (*above, canonical))
+
+    def keeps(self, value: Value, canonical: str) -> bool | None:
+        """Whether a value keeps a profile; None when that profile is not held. A value being asked about keeps it."""
+        if not is_core(canonical) and canonical not in self.shelf.profiles:
+            return None
+        key = (value.path, canonical)
+        if key not in self.kept:
+            self.kept[key] = True
+            self.kept[key] = not any(one.severity == "error" for one in self.profile(value, canonical, ()))
+        return self.kept[key]
+
+    def resolve(self, value: Value) -> Value | None:
+        """The resource in the whole that a Reference or a uri leads to."""
+        link = value.item.get("reference") if isinstance(value.item, dict) else value.item
+        found = self.around.resolve(value.path, link)
+        return Value(found[0], str(found[1]["resourceType"]), plain(found[1])) if found else None
 
     def element(self, value: Value, node: Node, above: tuple[str, ...]) -> Iterator[Issue]:
         """One value against one element definition, and all below it."""
@@ -88,7 +113,7 @@ class _Check:
                 yield from self._sliced(found, child, place, above)
 
     def _sliced(self, found: list[Value], node: Node, place: str, above: tuple[str, ...]) -> Iterator[Issue]:
-        parted = slicing.parted(found, node, self.shelf.value_sets)
+        parted = slicing.parted(found, node, slicing.Means(self.shelf.value_sets, self.resolve, self.keeps))
         yield from parted.issues(place)
         for name, values in parted.slices.items():
             slice_ = node.slices[name]
@@ -102,12 +127,34 @@ class _Check:
             if not ("Resource" in codes or value.kind.count(".")):
                 yield Issue(f"must be {' or '.join(codes)}, not {value.kind}", value.path, "structure")
             return
-        for item in node.types:
+        fitting = [item for item in node.types if is_of(value, [item["code"]])]
+        for item in fitting:
             if item["code"] == "Reference":
-                yield from _target(value, item)
-            named = profiles(item)
-            if len(named) == 1 and len(node.types) == 1:
-                yield from self.profile(value, named[0], above)
+                yield from self._target(value, item)
+        named = [profiles(item) for item in fitting]
+        if named and all(named):
+            yield from self._any_of(value, [one for each in named for one in each], above)
+
+    def _any_of(self, value: Value, canonicals: list[str], above: tuple[str, ...]) -> Iterator[Issue]:
+        """One of the profiles is enough; what is wrong with it is told where there is only one."""
+        if len(canonicals) == 1:
+            yield from self.profile(value, canonicals[0], above)
+        elif all(self.keeps(value, one) is False for one in canonicals):
+            yield Issue(f"keeps none of the profiles {', '.join(canonicals)}", value.path, "structure")
+
+    def _target(self, value: Value, item: dict[str, Any]) -> Iterator[Issue]:
+        """What the link says, and what it leads to where that is in the whole: nothing is fetched."""
+        targets = named_in(item, "targetProfile")
+        there = self.resolve(value)
+        text = value.item.get("reference") if isinstance(value.item, dict) else None
+        kind = there.kind if there else parse(text).type if isinstance(text, str) else ""
+        core = {one.partition("|")[0].removeprefix(CORE) for one in targets if is_core(one)}
+        if not kind or not targets or kind in core or "Resource" in core:
+            return
+        if len(core) == len(targets):
+            yield Issue(f"refers to {kind}; allowed: {', '.join(sorted(core))}", value.path, "structure")
+        elif there and all(self.keeps(there, one) is False for one in targets):
+            yield Issue(f"what it refers to keeps none of {', '.join(targets)}", value.path, "structure")
 
     def _codes(self, value: Value, node: Node) -> Iterator[Issue]:
         binding = node.facts.get("binding")
@@ -138,13 +185,36 @@ class _Check:
                 yield Issue(text, None, "incomplete", "information")
                 return
             try:
-                kept = fhirpath.satisfied(value.item, value.kind, facts["expression"], self.resource)
+                kept = self._holds(value, facts["expression"])
             except BadRequest as fault:
                 unchecked = f"the invariant {key} was not checked: {fault.text}"
                 yield Issue(unchecked, value.path, "not-supported", "information")
                 continue
             if not kept:
                 yield Issue(f"{text} ({key})", value.path, "invariant", severity)
+
+    def _holds(self, value: Value, expression: str) -> bool:
+        owner = value.owner or value
+        outer = owner.owner if owner.path.rpartition(".")[2].startswith("contained[") else None
+        item = Item(value.item, value.kind, value.half)
+        return fhirpath.satisfied(item, expression, (owner.item, (outer or owner).item), self._reach(value))
+
+    def _reach(self, value: Value) -> Reach:
+        def resolve(link: Item) -> Item | None:
+            target = link.value.get("reference") if isinstance(link.value, dict) else link.value
+            found = self.around.resolve(value.path, target)
+            there = found[1] if found else self.around.anywhere(target)
+            return Item(plain(there), str(there["resourceType"])) if there else None
+
+        return Reach(resolve, self._is_member, self._conforms)
+
+    def _is_member(self, item: Item, canonical: str) -> bool | None:
+        holds = self.shelf.value_sets.get(canonical)
+        said = [holds(*code) for code in slicing.codings(Value("", item.kind, item.value))] if holds else [None]
+        return True if any(said) else None if None in said else False
+
+    def _conforms(self, item: Item, canonical: str) -> bool | None:
+        return self.keeps(Value(f"%{id(item.value)}", item.kind, item.value), canonical)
 
 
 def _type(value: Value, canonical: str) -> Iterator[Issue]:
@@ -169,9 +239,16 @@ def _content(value: Value, node: Node) -> Iterator[Issue]:
 def _bounds(value: Value, node: Node) -> Iterator[Issue]:
     for prefix, word in (("minValue", "less"), ("maxValue", "more")):
         bound = node.chosen(prefix)
-        if bound is None or type(bound[1]) is not type(value.item) or isinstance(value.item, dict):
+        if bound is None or value.item is None:
             continue
-        if value.item < bound[1] if word == "less" else value.item > bound[1]:
+        try:
+            found = order(
+                Item(value.item, value.kind),
+                Item(plain(bound[1]), f"{bound[0][0].lower()}{bound[0][1:]}" if bound[0] != "Quantity" else "Quantity"),
+            )
+        except NotFhirPath:
+            continue
+        if found is not None and found == (-1 if word == "less" else 1):
             yield Issue(f"is {word} than the profile allows", value.path, "value")
 
 
@@ -180,13 +257,3 @@ def _count(found: list[Value], node: Node, place: str, what: str = "") -> Iterat
         yield Issue(f"at least {node.minimum}{what} required, {len(found)} there", place, "required")
     if node.maximum is not None and len(found) > node.maximum:
         yield Issue(f"at most {node.maximum}{what} allowed, {len(found)} there", place, "structure")
-
-
-def _target(value: Value, item: dict[str, Any]) -> Iterator[Issue]:
-    """Only what the link itself says: where it leads is not fetched."""
-    targets = [one for one in item.get("targetProfile") or [] if isinstance(one, str)]
-    allowed = {one.removeprefix(CORE) for one in targets if is_core(one)}
-    text = value.item.get("reference") if isinstance(value.item, dict) else None
-    kind = parse(text).type if isinstance(text, str) else ""
-    if kind and targets and len(allowed) == len(targets) and kind not in allowed and "Resource" not in allowed:
-        yield Issue(f"refers to {kind}; allowed: {', '.join(sorted(allowed))}", value.path, "structure")

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/elementdefinition.html
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,12 @@ from fhir_gateway.fhir.schema import PRIMITIVES
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 Element = dict[str, Any]
+
+EXTENSION = re.compile(r"(extension|modifierExtension)\('([^']*)'\)")
+_CAST = re.compile(r"(\w+)\.ofType\((\w+)\)")
+_STEP = re.compile(r"(?:[^.(]|\([^)]*\))+")
+_MEMBERSHIP = re.compile(r"memberOf\(\s*'([^'\\]+)'\s*\)")
+_CONFORMANCE = re.compile(r"conformsTo\(\s*'([^'\\]+)'\s*\)")
 
 
 @dataclass(slots=True)
@@ -49,18 +56,57 @@ class Node:
         return None
 
     def at(self, path: str) -> "Node | None":
-        """The node at a simple path below this one: ``$this``, ``code.coding``."""
+        """The node at a discriminator's path below this one: ``$this``, ``code.coding``."""
         node: Node | None = self
-        for step in path.split(".") if path not in ("$this", "") else ():
-            node = (node.children.get(step) or node.children.get(f"{step}[x]")) if node else None
+        for step in _STEP.findall(cast(path).removeprefix("$this.")) if path not in ("$this", "") else ():
+            node = node.child(step) if node else None
         return node
+
+    def child(self, step: str) -> "Node | None":
+        """``value`` finds ``value[x]`` and ``valueString`` too; ``extension('url')`` the slice of that address."""
+        if match := EXTENSION.fullmatch(step):
+            among = self.children.get(match[1])
+            return next((one for one in among.slices.values() if one.is_for(match[2])), None) if among else None
+        found = self.children.get(step) or self.children.get(f"{step}[x]")
+        alike = (one for one in self.children.values() if one.is_choice_of(step) or one.may_be(step))
+        return found or next(alike, None) or self._stated(step)
+
+    def _stated(self, step: str) -> "Node | None":
+        """A child that only the whole's own fixed value or pattern speaks of."""
+        for prefix in ("fixed", "pattern"):
+            whole = self.chosen(prefix)
+            if whole and isinstance(whole[1], dict) and step in whole[1]:
+                return Node(step, {f"{prefix}X": whole[1][step]})
+        return None
+
+    def may_be(self, member: str) -> bool:
+        """Whether ``contentReference`` is a choice of this ``content[x]``."""
+        stem = self.name.removesuffix("[x]")
+        rest = member.removeprefix(stem)
+        return stem != self.name and rest != member and any(one["code"].lower() == rest.lower() for one in self.types)
+
+    def is_for(self, url: str) -> bool:
+        """Whether this slice of extensions is the one with that address."""
+        fixed = self.children["url"].chosen("fixed") if "url" in self.children else None
+        return fixed[1] == url if fixed else any(url in profiles(item) for item in self.types)
+
+    def is_choice_of(self, stem: str) -> bool:
+        """Whether ``valueString`` is how the profile spells a ``value`` of that type."""
+        rest = self.name.removeprefix(stem)
+        return self.name != rest and any(item["code"].lower() == rest.lower() for item in self.types)
+
+
+def cast(path: str) -> str:
+    """``content.ofType(Reference)`` → ``contentReference``."""
+    return _CAST.sub(lambda found: f"{found[1]}{found[2][0].upper()}{found[2][1:]}", path)
 
 
 def tree(profile: Resource) -> Node:
     """The root of a profile's own elements: of its snapshot, else of its differential."""
     root = Node(str(profile.get("type", "Resource")))
+    begun: dict[str, str] = {}
     for facts in elements(profile):
-        _place(root, facts)
+        _place(root, facts, begun)
     return root
 
 
@@ -90,13 +136,22 @@ def needed(profile: Resource) -> Iterator[tuple[str, str]]:
         if isinstance(binding, dict) and isinstance(value_set := binding.get("valueSet"), str):
             yield "ValueSet", value_set
         for item in _listed(facts, "type"):
-            yield from (("StructureDefinition", one) for one in profiles(item))
+            targets = (one for one in named(item, "targetProfile") if not is_core(one))
+            yield from (("StructureDefinition", one) for one in (*profiles(item), *targets))
+        for expression in (one.get("expression") for one in _listed(facts, "constraint")):
+            yield from (("ValueSet", url) for url in _MEMBERSHIP.findall(str(expression)))
+            yield from (("StructureDefinition", url) for url in _CONFORMANCE.findall(str(expression)))
 
 
 def profiles(item: Element) -> list[str]:
     """The profiles that a type of an element names, without those of R4 itself."""
-    found = item.get("profile")
-    return [one for one in found if isinstance(one, str) and not is_core(one)] if isinstance(found, list) else []
+    return [one for one in named(item, "profile") if not is_core(one)]
+
+
+def named(item: Element, key: str) -> list[str]:
+    """All addresses that a type of an element lists under ``profile`` or ``targetProfile``."""
+    found = item.get(key)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def is_core(canonical: str) -> bool:
@@ -114,11 +169,12 @@ def _is_core(source: Any, key: str) -> bool:
     return key.partition("-")[0] in ("ele", "ext", "dom")
 
 
-def _place(root: Node, facts: Element) -> None:
-    """Put an element where its id, or else its path, says: ``Patient.identifier:mrn.system``."""
-    text = facts["id"] if isinstance(facts.get("id"), str) else facts["path"]
-    if "id" not in facts and isinstance(facts.get("sliceName"), str):
-        text = f"{text}:{facts['sliceName']}"
+def _place(root: Node, facts: Element, begun: dict[str, str]) -> None:
+    """Put an element where its id says: ``Patient.identifier:mrn.system``.
+
+    Without an id it lies in the slice that was ``begun`` last at each place of its path.
+    """
+    text = facts["id"] if isinstance(facts.get("id"), str) else _named_in_order(facts, begun)
     node = root
     for segment in text.split(".")[1:]:
         name, _, slice_ = segment.partition(":")
@@ -126,6 +182,21 @@ def _place(root: Node, facts: Element) -> None:
         if slice_:
             node = node.slices.setdefault(slice_, Node(name, slice=slice_))
     node.facts = {**node.facts, **facts}
+
+
+def _named_in_order(facts: Element, begun: dict[str, str]) -> str:
+    path, name = facts["path"], facts.get("sliceName")
+    for place in [place for place in begun if place == path or place.startswith(f"{path}.")]:
+        del begun[place]
+    if isinstance(name, str):
+        begun[path] = name
+    steps: list[str] = []
+    found: list[str] = []
+    for step in path.split("."):
+        steps.append(step)
+        slice_ = begun.get(".".join(steps))
+        found.append(f"{step}:{slice_}" if slice_ else step)
+    return ".".join(found)
 
 
 def _listed(element: Element, name: str) -> list[Element]:

@@ -4,23 +4,30 @@ https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.pat
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_gateway.fhir.elements import is_primitive, kind_of, members
-
-_EXTENSION = re.compile(r"(extension|modifierExtension)\('([^']*)'\)")
-_CAST = re.compile(r"(\w+)\.ofType\((\w+)\)")
+from fhir_gateway.fhir.profile.tree import EXTENSION, cast
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value with its place and the class to read it by; ``item`` is None where only extensions stand."""
+    """A value with its place and the class to read it by; ``item`` is None where only extensions stand.
+
+    ``half`` stands beside a primitive; ``owner`` is the resource that the value lies in, None for the one checked.
+    """
 
     path: str
     kind: str
     item: Any
+    half: Any = None
+    owner: "Value | None" = None
+
+    @property
+    def is_resource(self) -> bool:
+        return isinstance(self.item, dict) and "resourceType" in self.item
 
 
 def below(value: Value, name: str) -> list[Value]:
@@ -37,23 +44,35 @@ def below(value: Value, name: str) -> list[Value]:
 
 def _of_member(value: Value, name: str, kind: str) -> Iterator[Value]:
     item, other = value.item.get(name), value.item.get(f"_{name}")
-    path = f"{value.path}.{name}"
+    path, owner = f"{value.path}.{name}", value if value.is_resource else value.owner
     if isinstance(item, list):
+        halves = other if isinstance(other, list) else []
         for place, one in enumerate(item):
-            yield Value(f"{path}[{place}]", kind_of(kind, one), one)
+            half = halves[place] if place < len(halves) else None
+            yield Value(f"{path}[{place}]", kind_of(kind, one), one, half, owner)
     elif item is not None:
-        yield Value(path, kind_of(kind, item), item)
+        yield Value(path, kind_of(kind, item), item, other, owner)
     elif isinstance(other, dict):
-        yield Value(path, kind, None)
+        yield Value(path, kind, None, other, owner)
 
 
-def at(value: Value, path: str) -> list[Value] | None:
-    """The values at a discriminator's path; None when the path is of a kind that is not followed (resolve())."""
+Resolve = Callable[[Value], Value | None]
+
+
+def nowhere(_: Value) -> Value | None:
+    """Where links lead that are not followed."""
+    return None
+
+
+def at(value: Value, path: str, resolve: Resolve = nowhere) -> list[Value] | None:
+    """The values at a discriminator's path; None when the path is of a kind that is not followed."""
     found = [value]
     for step in _steps(path):
-        if "(" not in step:
+        if step == "resolve()":
+            found = [one for each in found if (one := resolve(each)) is not None]
+        elif "(" not in step:
             found = [one for each in found for one in _either(each, step)]
-        elif match := _EXTENSION.fullmatch(step):
+        elif match := EXTENSION.fullmatch(step):
             inner = [one for each in found for one in below(each, match[1])]
             found = [one for one in inner if isinstance(one.item, dict) and one.item.get("url") == match[2]]
         else:
@@ -63,8 +82,7 @@ def at(value: Value, path: str) -> list[Value] | None:
 
 def _steps(path: str) -> list[str]:
     """``extension('http://a.b').value`` → two steps."""
-    path = _CAST.sub(lambda found: f"{found[1]}{found[2][0].upper()}{found[2][1:]}", path)
-    parts = re.findall(r"(?:[^.(]|\([^)]*\))+", path)
+    parts = re.findall(r"(?:[^.(]|\([^)]*\))+", cast(path))
     return [part for part in parts if part != "$this"]
 
 
@@ -89,6 +107,7 @@ def fits(item: Any, pattern: Any) -> bool:
 def is_of(value: Value, codes: list[str]) -> bool:
     """Whether the value's class is one of the profile's type codes."""
     own = value.kind
+    codes = [code.removeprefix("http://hl7.org/fhir/StructureDefinition/") for code in codes]
     if any(
         code in (own, "Element", "BackboneElement") or code.startswith("http://hl7.org/fhirpath/") for code in codes
     ):

@@ -60,6 +60,8 @@ def _add(found: Found, operation: etree._Element, where: str) -> None:
         return
     added = _content(operation)
     position = operation.get("pos")
+    if operation.text and not operation.text.isspace():
+        _add_text(found.element, operation.text, position, f"{where}.pos")
     if position in ("before", "after"):
         parent = found.element.getparent()
         if parent is None:
@@ -71,6 +73,16 @@ def _add(found: Found, operation: etree._Element, where: str) -> None:
         found.element[start:start] = added
     else:
         raise BadRequest("pos is before, after or prepend", f"{where}.pos")
+
+
+def _add_text(element: etree._Element, text: str, position: str | None, where: str) -> None:
+    """Text goes where the elements beside it go: only narrative has any, and the gate says so."""
+    if position in ("before", "after"):
+        raise Unprocessable("text is added inside an element", where)
+    if position == "prepend" or not len(element):
+        element.text = text + (element.text or "") if position else (element.text or "") + text
+    else:
+        element[-1].tail = (element[-1].tail or "") + text
 
 
 def _add_attribute(element: etree._Element, kind: str, operation: etree._Element, where: str) -> None:

@@ -10,8 +10,8 @@ from fractions import Fraction
 from math import cos, pi, radians, sin
 from typing import Any
 
+from fhir_gateway.fhir import ucum
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search import ucum
 from fhir_gateway.search.criteria import END, Circle
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.escape import plain, split

@@ -13,8 +13,8 @@ from fractions import Fraction
 from math import inf, nextafter
 from typing import Any
 
+from fhir_gateway.fhir import ucum
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search import ucum
 from fhir_gateway.search.criteria import UNIT, Choice
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.escape import plain, split

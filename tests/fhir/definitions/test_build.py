@@ -27,6 +27,13 @@ def bound(valueset: str, strength: str = "required") -> dict[str, Any]:
 
 TARGETS = [{"code": "Reference", "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"]}]
 IDENTITY = [{"code": "http://hl7.org/fhirpath/System.String", "extension": [{"url": _TYPE, "valueUrl": "string"}]}]
+PAINT_URL = "http://hl7.org/fhir/StructureDefinition/Paint"
+RULES_OF_PAINT = [
+    {"key": "ele-1", "severity": "error", "expression": "true", "source": PAINT_URL},
+    {"key": "pnt-1", "severity": "error", "expression": "display.exists()", "source": PAINT_URL},
+    {"key": "pnt-2", "severity": "warning", "expression": "true", "source": PAINT_URL},
+    {"key": "ref-9", "severity": "error", "expression": "true", "source": "http://a.vn/Other"},
+]
 PAINT = [
     element("Paint"),
     element("Paint.id", type=IDENTITY),
@@ -34,7 +41,7 @@ PAINT = [
     element("Paint.shade", "code", binding=bound("colours", "preferred")),
     element("Paint.open", "code", binding=bound("open")),
     element("Paint.value[x]", "string", "Quantity", max="*"),
-    element("Paint.owner", type=TARGETS),
+    element("Paint.owner", type=TARGETS, constraint=RULES_OF_PAINT),
     element("Paint.layer", "BackboneElement", max="*"),
     element("Paint.layer.depth", "decimal"),
     {"path": "Paint.layer.layer", "min": 0, "max": "*", "contentReference": "#Paint.layer"},
@@ -126,6 +133,10 @@ def test_types_are_cut_to_facts(built: dict[str, Any]) -> None:
             "elements": {"depth": {"types": ["decimal"]}, "layer": {"content": "Paint.layer", "max": "*"}},
         },
     }
+
+
+def test_invariants_are_those_of_the_type_that_nothing_else_checks(built: dict[str, Any]) -> None:
+    assert built["constraints.json"] == {"Paint.owner": {"pnt-1": "display.exists()"}}
 
 
 def test_value_sets_are_listed_only_when_they_are_closed(built: dict[str, Any]) -> None:

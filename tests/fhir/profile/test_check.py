@@ -10,6 +10,7 @@ from fhir_gateway.fhir.profile.check import Shelf, faults
 
 PROFILE, OTHER, EXTENSION = "http://x/p", "http://x/other", "http://x/ext"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
+UCUM = "http://unitsofmeasure.org"
 
 
 def profile(*elements: dict[str, Any], url: str = PROFILE, type_: str = "Patient", base: str = "") -> dict[str, Any]:
@@ -175,7 +176,7 @@ def test_a_slice_is_told_by_its_pattern_by_presence_and_by_a_value_set() -> None
 
 
 def test_slices_nobody_can_tell_apart_are_said_to_be_unchecked() -> None:
-    assert found({"identifier": [{}]}, sliced("profile", "resolve()"), *MRN) == {
+    assert found({"identifier": [{}]}, sliced("value", "assigner.resolve().active"), *MRN) == {
         ("Patient.identifier", "not-supported", "information")
     }
 
@@ -274,3 +275,135 @@ def test_a_type_of_r4_is_a_profile_of_its_own_resources_alone() -> None:
     assert faults(patient, f"{CORE}DomainResource", Shelf()) == []
     assert [one.code for one in faults(patient, f"{CORE}Observation", Shelf())] == ["structure"]
     assert [one.code for one in faults(patient, f"{CORE}vitalsigns", Shelf())] == ["not-found"]
+
+
+PERSON = {"resourceType": "Patient", "id": "p"}
+
+
+def bundle(*resources: dict[str, Any]) -> dict[str, Any]:
+    entries = [{"fullUrl": f"http://a/{one['resourceType']}/{one['id']}", "resource": one} for one in resources]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
+def bundled(resource: dict[str, Any], shelf: Shelf) -> set[tuple[str, str]]:
+    return {(one.where or "", one.code) for one in faults(resource, PROFILE, shelf) if one.severity == "error"}
+
+
+def test_entries_are_slices_by_type_and_by_profile() -> None:
+    slicing = {"discriminator": [{"type": "profile", "path": "resource"}], "rules": "closed"}
+    named = {"path": "Bundle.entry.resource", "type": [{"code": "Patient", "profile": [OTHER]}]}
+    entries = profile(
+        {"id": "Bundle.entry", "slicing": slicing},
+        {"id": "Bundle.entry:named", "path": "Bundle.entry", "sliceName": "named", "min": 1},
+        {"id": "Bundle.entry:named.resource", **named},
+        type_="Bundle",
+    )
+    shelf = Shelf({PROFILE: entries, OTHER: profile({"id": "Patient.name", "min": 1}, url=OTHER)})
+
+    assert bundled(bundle({**PERSON, "name": [{"text": "A"}]}), shelf) == set()
+    assert bundled(bundle(PERSON), shelf) == {("Bundle.entry", "required"), ("Bundle.entry[0]", "structure")}
+
+
+def test_a_reference_keeps_the_profile_of_its_target_where_that_is_at_hand() -> None:
+    link = {"id": "Patient.link.other", "type": [{"code": "Reference", "targetProfile": [OTHER]}]}
+    entry = {"id": "Bundle.entry.resource", "type": [{"code": "Resource", "profile": ["http://x/linked"]}]}
+    shelf = Shelf(
+        {
+            PROFILE: profile(entry, type_="Bundle"),
+            "http://x/linked": profile(link, url="http://x/linked"),
+            OTHER: profile({"id": "Patient.name", "min": 1}, url=OTHER),
+        }
+    )
+    first = {**PERSON, "link": [{"other": {"reference": "Patient/q"}, "type": "refer"}]}
+    named, nameless = ({"resourceType": "Patient", "id": "q", **more} for more in ({"name": [{"text": "A"}]}, {}))
+
+    assert bundled(bundle(first, named), shelf) == set()
+    assert bundled(bundle(first, nameless), shelf) == {("Bundle.entry[0].resource.link[0].other", "structure")}
+    assert bundled(bundle(first), shelf) == set()
+
+
+def test_one_of_several_profiles_is_enough() -> None:
+    both = {"id": "Patient.name", "type": [{"code": "HumanName", "profile": [OTHER, EXTENSION]}]}
+    profiles = {
+        OTHER: profile({"id": "HumanName.family", "min": 1}, url=OTHER, type_="HumanName"),
+        EXTENSION: profile({"id": "HumanName.text", "min": 1}, url=EXTENSION, type_="HumanName"),
+    }
+
+    assert found({"name": [{"family": "A"}, {"text": "A"}]}, both, profiles=profiles) == set()
+    assert found({"name": [{"use": "old"}]}, both, profiles=profiles) == {("Patient.name[0]", "structure", "error")}
+
+
+def test_slices_without_ids_are_read_by_their_order() -> None:
+    slicing = {"discriminator": [{"type": "value", "path": "system"}], "rules": "closed"}
+    elements = [
+        {"path": "Patient.identifier", "slicing": slicing},
+        {"path": "Patient.identifier", "sliceName": "a", "max": "1"},
+        {"path": "Patient.identifier.system", "fixedUri": "urn:a"},
+        {"path": "Patient.identifier", "sliceName": "b"},
+        {"path": "Patient.identifier.system", "fixedUri": "urn:b"},
+        {"path": "Patient.identifier.value", "min": 1},
+    ]
+    shelf = Shelf({PROFILE: {**profile(), "differential": {"element": elements}}})
+    mine, other = {"system": "urn:a"}, {"system": "urn:b"}
+
+    def check(*identifiers: dict[str, Any]) -> set[tuple[str, str]]:
+        return bundled({"resourceType": "Patient", "identifier": list(identifiers)}, shelf)
+
+    assert check(mine, {**other, "value": "1"}) == set()
+    assert check(mine, other) == {("Patient.identifier[1].value", "required")}
+    assert check(mine, mine) == {("Patient.identifier", "structure")}
+    assert check({"system": "urn:c"}) == {("Patient.identifier[0]", "structure")}
+
+
+def test_what_a_slice_leaves_open_does_not_tell_it_apart() -> None:
+    slicing = {"discriminator": [{"type": "value", "path": one} for one in ("system", "use")], "rules": "closed"}
+    elements = (
+        {"id": "Patient.telecom", "slicing": slicing},
+        {"id": "Patient.telecom:mail", "path": "Patient.telecom", "sliceName": "mail"},
+        {"id": "Patient.telecom:mail.system", "path": "Patient.telecom.system", "fixedCode": "email"},
+        {"id": "Patient.telecom:none", "path": "Patient.telecom", "sliceName": "none"},
+        {"id": "Patient.telecom:none.system", "path": "Patient.telecom.system", "fixedCode": "fax"},
+        {"id": "Patient.telecom:none.use", "path": "Patient.telecom.use", "max": "0"},
+    )
+
+    assert found({"telecom": [{"system": "email", "use": "home"}, {"system": "fax"}]}, *elements) == set()
+    assert found({"telecom": [{"system": "fax", "use": "home"}]}, *elements) == {
+        ("Patient.telecom[0]", "structure", "error")
+    }
+
+
+def test_quantities_and_dates_are_held_against_bounds_of_their_type() -> None:
+    weight = {"id": "Observation.value[x]", "minValueQuantity": {"value": 1, "system": UCUM, "code": "kg"}}
+    shelf = Shelf({PROFILE: profile(weight, type_="Observation")})
+
+    def weighs(value: int, code: str) -> set[tuple[str, str]]:
+        quantity = {"value": value, "system": UCUM, "code": code}
+        return bundled({"resourceType": "Observation", "valueQuantity": quantity}, shelf)
+
+    assert weighs(1500, "g") == set()
+    assert weighs(900, "g") == {("Observation.valueQuantity", "value")}
+    assert weighs(900, "m") == set()
+
+
+def test_an_invariant_knows_the_resource_it_stands_in_and_what_contains_that() -> None:
+    said = "%resource is Organization and %rootResource is Patient"
+    name = {"id": "Patient.contained.name", "constraint": [{"key": "x-1", "severity": "error", "expression": said}]}
+    contained = {"resourceType": "Organization", "id": "o", "name": "A"}
+
+    assert found({"contained": [contained]}, name) == set()
+    assert found({"contained": [{**PERSON, "name": [{}]}]}, name) == {
+        ("Patient.contained[0].name[0]", "invariant", "error")
+    }
+
+
+def test_an_invariant_may_ask_for_value_sets_and_links() -> None:
+    link = {"key": "x-1", "severity": "error", "expression": "managingOrganization.resolve().name = 'A'"}
+    code = {"key": "x-2", "severity": "error", "expression": "language.memberOf('http://x/vs')"}
+    root = {"id": "Patient", "constraint": [link, code]}
+    organization = {"resourceType": "Organization", "id": "o", "name": "A"}
+    patient = {"contained": [organization], "managingOrganization": {"reference": "#o"}, "language": "vi"}
+    sets = {"http://x/vs": lambda _, code: code == "vi"}
+
+    assert found(patient, root, value_sets=sets) == set()
+    assert found({**patient, "language": "fr"}, root, value_sets=sets) == {("Patient", "invariant", "error")}
+    assert found(patient, root) == {("Patient", "not-supported", "information")}

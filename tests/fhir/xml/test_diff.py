@@ -78,3 +78,22 @@ def test_a_result_that_is_no_fhir_is_refused():
 def test_what_is_no_diff_is_a_bad_request(body):
     with pytest.raises(BadRequest):
         diff.read(body)
+
+
+NOTED = {**PATIENT, "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">a<b>b</b></div>'}}
+
+
+@pytest.mark.parametrize(
+    ("position", "words"), [("", "a<b>b</b>new"), (' pos="prepend"', "newa<b>b</b>")]
+)  # fmt: skip
+def test_text_is_added_to_a_narrative(position, words):
+    operation = f'<add sel="f:Patient/f:text/h:div"{position}>new</add>'
+    body = f'<diff xmlns:f="http://hl7.org/fhir" xmlns:h="http://www.w3.org/1999/xhtml">{operation}</diff>'
+    assert diff.read(body.encode())(NOTED)["text"]["div"] == f'<div xmlns="http://www.w3.org/1999/xhtml">{words}</div>'
+
+
+def test_text_is_not_lost_where_there_is_no_place_for_it():
+    with pytest.raises(Malformed):
+        patched('<add sel="f:Patient/f:name[1]">new</add>')
+    with pytest.raises(Unprocessable):
+        patched('<add sel="f:Patient/f:name[1]" pos="after">new</add>')

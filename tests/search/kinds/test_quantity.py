@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from fhir_gateway.fhir import ucum
 from fhir_gateway.problem import BadRequest
-from fhir_gateway.search import ucum
 from fhir_gateway.search.entries import Entries
 from fhir_gateway.search.kinds.quantity import index, parse
 from fhir_gateway.search.registry import parameters

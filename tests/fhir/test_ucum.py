@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_gateway.search.ucum import unit
+from fhir_gateway.fhir.ucum import unit
 
 SAME = [
     ("1000", "mg", "1", "g"),

@@ -1,0 +1,75 @@
+"""A Bundle as a whole: entries have addresses, and a document holds what it speaks of and nothing else.
+
+https://hl7.org/fhir/R4/bundle.html#references, https://hl7.org/fhir/R4/documents.html#bundle
+
+Asked by $validate. What is stored is not refused for it: hospitals keep documents whose parts stay where they were.
+"""
+
+from collections.abc import Iterator
+
+from fhir_gateway.fhir.profile.surroundings import Surroundings
+from fhir_gateway.fhir.reference import links, parse
+from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.problem import Issue
+
+_ADDRESSED = ("document", "message", "collection")
+_HEADS = {"document": "Composition", "message": "MessageHeader"}
+
+
+def faults(resource: Resource, around: Surroundings) -> Iterator[Issue]:
+    """What is wrong with a Bundle that its entries do not show one by one; nothing of any other resource."""
+    if resource.get("resourceType") != "Bundle":
+        return
+    for place, entry in enumerate(resource.get("entry", ())):
+        yield from _address_faults(str(resource.get("type")), entry, f"Bundle.entry[{place}]")
+    if resource.get("type") in _HEADS:
+        yield from _document_faults(resource, around)
+
+
+def _address_faults(kind: str, entry: Resource, path: str) -> Iterator[Issue]:
+    address = entry.get("fullUrl")
+    if address is None:
+        if kind in _ADDRESSED and "resource" in entry:
+            yield Issue("an entry of this kind of Bundle has a fullUrl", f"{path}.fullUrl", "required")
+    elif ":" not in address:
+        yield Issue("a fullUrl is an absolute address", f"{path}.fullUrl", "value")
+    elif _names_a_record(address) and "id" not in entry.get("resource", {"id": ""}) and "request" not in entry:
+        yield Issue("a fullUrl with an id is that of a resource with this id", f"{path}.fullUrl", "value")
+
+
+def _names_a_record(address: str) -> bool:
+    target = parse(address)
+    return target.form == "absolute" and bool(target.id)
+
+
+def _document_faults(bundle: Resource, around: Surroundings) -> Iterator[Issue]:
+    """Each entry is reached from the first, forwards or backwards; what the first refers to is there."""
+    reached: dict[str, set[str]] = {}
+    for place, entry in enumerate(bundle.get("entry", ())):
+        path = f"Bundle.entry[{place}].resource"
+        for link in links(entry["resource"]) if "resource" in entry else ():
+            found = around.resolve(path, link.target)
+            if found:
+                there = ".".join(found[0].split(".")[:3])
+                reached.setdefault(path, set()).add(there)
+                reached.setdefault(there, set()).add(path)
+            elif place == 0 and link.kind == "Reference" and _belongs_inside(link.target):
+                where = f"{path}{link.path[len(entry['resource']['resourceType']) :]}"
+                yield Issue("what a document or message refers to is in its Bundle", where, "not-found")
+    yield from _unreached(bundle, reached)
+
+
+def _belongs_inside(target: str) -> bool:
+    return target.startswith("urn:") or parse(target).form == "relative"
+
+
+def _unreached(bundle: Resource, reached: dict[str, set[str]]) -> Iterator[Issue]:
+    seen, waiting = {"Bundle.entry[0].resource"}, ["Bundle.entry[0].resource"]
+    while waiting:
+        found = reached.get(waiting.pop(), set()) - seen
+        seen |= found
+        waiting += sorted(found)
+    for place, entry in enumerate(bundle.get("entry", ())):
+        if "resource" in entry and f"Bundle.entry[{place}].resource" not in seen:
+            text = "no link leads from the first entry to this one, nor back"
+            yield Issue(text, f"Bundle.entry[{place}]", "not-found", "warning")
