@@ -198,7 +198,10 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class Divisible(Protocol):
-    """An adapter whose messages hold many things that do not need each other: one bad row spoils only itself."""
+    """An adapter whose messages hold many things that do not need each other: one bad row spoils only itself.
+
+    It may say in ``ROWS_TOGETHER`` how many of them are filed at once, each such piece with a receipt of its own.
+    """
 
     def divide(self, message: Message, most: int) -> Sequence[Piece]:
         """The message in pieces of at most ``most`` rows, in order; empty when it has no more than one such piece."""

@@ -16,6 +16,7 @@ from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.subscriptions.watch import WatchedStore
 
 JOURNALS = "audit"
+SESSIONS = "sessions"
 
 
 @asynccontextmanager
@@ -28,6 +29,7 @@ async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
             url = settings.mongo_url.get_secret_value()
         store = await WatchedStore.open(url, settings.database)
         stack.push_async_callback(store.close)
+        await store.note_sessions(settings.data / SESSIONS)
         yield store
 
 
@@ -44,6 +46,7 @@ async def shared_store(settings: Settings) -> AsyncIterator[MongoStore]:
         else:
             store = await WatchedStore.open(url, settings.database)
             stack.push_async_callback(store.close)
+            await store.note_sessions(settings.data / SESSIONS)
         await stack.enter_async_context(journal.running(journal_of(settings, store)))
         with suppress(Problem):
             await store.delivered()

@@ -19,10 +19,13 @@ NAME = "hl7v2"
 MEDIA_TYPES = frozenset(
     {"application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "application/edi-hl7", "text/plain"}
 )
+# Each message of a batch has a receipt of its own, and is tried again and mapped again alone.
+ROWS_TOGETHER = 1
 _STARTS = (b"MSH", b"FHS", b"BHS")
 
 
-__all__ = ["MEDIA_TYPES", "NAME", "control_number", "divide", "recognises", "render", "sequence", "spans", "translate"]
+__all__ = ["MEDIA_TYPES", "NAME", "ROWS_TOGETHER"]
+__all__ += ["control_number", "divide", "recognises", "render", "sequence", "spans", "translate"]
 
 
 def recognises(body: bytes) -> bool:

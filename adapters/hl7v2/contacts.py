@@ -5,12 +5,13 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/datatype_maps.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import code
-from adapters.hl7v2.datatypes import lasting
+from adapters.hl7v2.names import lasting, spanning
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Value
 from adapters.hl7v2.scene import extension
 
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
+_NET = frozenset({"INTERNET", "NET"})
 _PARTS = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
 
 
@@ -32,7 +33,7 @@ def address(value: Value, at: str) -> Resource | None:
     span = None
     if value.beyond(9):
         lines += [line for line in [value.take(19, f"{at}.line")] if line]
-        span = lasting(value, 13, at)
+        span = lasting(value, 13, at) or spanning(value, 12, at)
     places = {"city": city, "district": district, "state": state, "postalCode": postal, "country": country}
     made = {"use": use, "type": kind, "text": text, "line": lines, **places, "period": span}
     return {name: part for name, part in made.items() if part}
@@ -54,10 +55,11 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
     if not value:
         return None
     kind = value.peek(3).upper()
-    mail = value.take(4, f"{at}.value")
+    mail = value.peek(4)
     # XTN.1 is what people typed; 5 to 7 are the parsed form of it, and may lack the leading zero.
     number = value.take(1, f"{at}.value") or value.take(12, f"{at}.value") or _dialled(value, at)
-    number = mail if mail and (kind in ("INTERNET", "NET") or not number) else number
+    if mail and (kind in _NET or not number):
+        number = value.take(4, f"{at}.value")
     if not number:
         return None
     system = "email" if "@" in number else code("v2-0202", kind, "phone")
@@ -71,6 +73,13 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
     if said or use:
         made["use"] = said or use
     return {**made, **_of_number(value, at)} if value.beyond(4) else made
+
+
+def mail_beside(value: Value, at: str) -> Resource | None:
+    """XTN.4 of a telephone number: the mail address of the same person is a contact of its own."""
+    if 4 not in value or not (1 in value or 12 in value) or value.peek(3).upper() in _NET:
+        return None
+    return {"system": "email", "value": value.take(4, f"{at}.value")}
 
 
 def _of_number(value: Value, at: str) -> Resource:

@@ -8,10 +8,11 @@ from functools import lru_cache
 
 from adapters.contract import Coding, Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
+from adapters.hl7v2.names import human_name, name_text, spoken_name
 from adapters.hl7v2.numbers import UCUM, unit_of
 from adapters.hl7v2.read import Value
 from adapters.hl7v2.scene import Known, Scene
-from adapters.hl7v2.times import date_time, day, in_order, instant
+from adapters.hl7v2.times import date_time, in_order, instant
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -19,6 +20,10 @@ _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
 # Where a coding of a CWE begins, and the component of its version.
 _VERSIONS = {1: 7, 4: 8, 10: 13}
+_CHECKS = (
+    (2, "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"),
+    (3, "http://hl7.org/fhir/StructureDefinition/namingsystem-checkDigit"),
+)
 _LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 _ICD10 = re.compile(r"([A-Z]\d\d)(?:\.?(\d{1,2}))?[†*+]?")
@@ -236,7 +241,17 @@ def identifier(scene: Scene, value: Value, at: str, system: str = "", known: Res
     made["value"] = number
     if (7 in value or 8 in value) and (span := period(scene, (value, 7), (value, 8), f"{at}.period")):
         made["period"] = span
+    if 2 in value or 3 in value:
+        made["extension"] = _check_digit(value, at)
+    if 6 in value and not assigner:
+        assigner = value.take(6, f"{at}.assigner.display")
     return {**made, "assigner": {"display": assigner}} if assigner else made
+
+
+def _check_digit(value: Value, at: str) -> list[Resource]:
+    """CX.2 and CX.3: the digit that guards a number against slips, and how it is reckoned."""
+    said = [(url, n) for n, url in _CHECKS if n in value]
+    return [{"url": url, "valueString": value.take(n, f"{at}.extension[{k}].value")} for k, (url, n) in enumerate(said)]
 
 
 def entity(scene: Scene, value: Value, at: str, system: str) -> Resource | None:
@@ -260,76 +275,6 @@ def type_of(source: str) -> Resource:
     if row is None:
         return {"text": source} if source else {}
     return {"coding": [of_row(row)]}
-
-
-def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
-    """An XPN, or an XCN from component 2. In Vietnam the middle words (XPN.3) are said before the given one (XPN.2)."""
-    family = value.take(first, f"{at}.family")
-    own = value.take(first + 1, f"{at}.given") if first + 1 in value else ""
-    middle = value.take(first + 2, f"{at}.given") if first + 2 in value else ""
-    suffix = [value.take(first + n, f"{at}.suffix") for n in (3, 5) if first + n in value]
-    prefix = value.take(first + 4, f"{at}.prefix") if first + 4 in value else ""
-    text = " ".join(filter(None, (family, middle, own)))
-    if not text:
-        return None
-    given = [*middle.split(), *own.split()]
-    if family and not given:
-        # A whole name in the family field: its first word is the family name, the rest a guess like any split.
-        family, *given = family.split()
-    made: Resource = {"text": text}
-    if family:
-        made["family"] = family
-    if given:
-        made["given"] = given
-    if prefix:
-        made["prefix"] = [prefix]
-    ends = _name_ends(value, (at, first), suffix) if suffix or value.beyond(first + 10) else None
-    return {**made, **ends} if ends else made
-
-
-def _name_ends(value: Value, at: tuple[str, int], suffix: list[str]) -> Resource:
-    """The suffixes, with the professional one, and how long the name holds."""
-    path, first = at
-    if not value.beyond(first + 10):
-        return {"suffix": suffix} if suffix else {}
-    if first + 13 in value:
-        suffix.append(value.take(first + 13, f"{path}.suffix"))
-    span = lasting(value, first + 11, path)
-    return ({"suffix": suffix} if suffix else {}) | ({"period": span} if span else {})
-
-
-def spoken_name(value: Value, at: str, first: int = 1) -> str:
-    """An XPN, or an XCN from component 2, where FHIR has room for a text alone: title and degree stand in it too."""
-    if not value or not name_text(value, first):
-        return ""
-    order = (4, 0, 2, 1, 3, 5)
-    return " ".join(part for n in order if (part := value.take(first + n, at)))
-
-
-def name_text(value: Value, first: int = 1) -> str:
-    """The name as it is said, without title and degree, not yet taken."""
-    return " ".join(filter(None, (value.peek(first), value.peek(first + 2), value.peek(first + 1))))
-
-
-def lasting(value: Value, component: int, at: str) -> Resource | None:
-    """The days from which and until which a name, an address or a number holds: two components after each other."""
-    start, end = (day(value.peek(component + n)) if component + n in value else None for n in (0, 1))
-    if not (start or end) or (start and end and not in_order(start, end)):
-        return None
-    made = {name: found for name, found in (("start", start), ("end", end)) if found}
-    for name in made:
-        value.took(component + (name == "end"), f"{at}.period.{name}")
-    return made
-
-
-def person_name(value: Value, at: str) -> Resource | None:
-    """An XPN with its use (XPN.7)."""
-    made = human_name(value, at)
-    use = code("v2-0200", value.peek(7)) if made else ""
-    if not made or not use:
-        return made
-    value.took(7, f"{at}.use")
-    return {"use": use, **made}
 
 
 def practitioner(scene: Scene, value: Value, at: str) -> Resource | None:

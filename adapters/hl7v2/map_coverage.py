@@ -4,13 +4,19 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-in1-to-coverage.html
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import absent, coded, from_table, identifier, period, spoken_name, type_of
+from adapters.hl7v2.contacts import address
+from adapters.hl7v2.datatypes import absent, coded, from_table, identifier, period, type_of
 from adapters.hl7v2.map_organization import addresses
-from adapters.hl7v2.map_patient import sort_of
+from adapters.hl7v2.map_patient import gender, sort_of
+from adapters.hl7v2.names import person_name, spoken_name
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
+from adapters.hl7v2.times import day
 
 _CARD_FIELDS = (49, 36, 2)
+# The insured is the patient (table 0063); what else is said of the insured person.
+_SELF = frozenset({"SEL", "SELF", "PATIENT", "18"})
+_PERSON = frozenset({18, 19, 43})
 
 
 def map_coverage(scene: Scene, in1: Segment) -> Resource:
@@ -44,11 +50,33 @@ def _holder(scene: Scene, in1: Segment, at: str) -> Resource:
     number = identifier(scene, in1.value(10), f"{at}policyHolder.identifier")
     role = "subscriber" if title or number else "policyHolder"
     said = spoken_name(in1.value(16), f"{at}{role}.display")
-    named = {"display": said} if said else None
+    named = {**_insured(scene, in1, said), "display": said} if said else None
     if not title and not number:
         return {"policyHolder": named}
     employer = {"type": "Organization", "identifier": number, "display": title}
     return {"policyHolder": {name: part for name, part in employer.items() if part}, "subscriber": named}
+
+
+def _insured(scene: Scene, in1: Segment, name: str) -> Resource:
+    """IN1-16 to 19 and 43: the insured person, where it is another one than the patient, is a relative."""
+    relation = in1.peek(17).upper()
+    if not relation or relation in _SELF or not in1.says(_PERSON):
+        return {}
+    key = scene.key("RelatedPerson", scene.patient_key, "IN1", relation, name)
+    at = scene.at("RelatedPerson", key)
+    born = day(in1.peek(18)) if in1.peek(18) else None
+    if born:
+        in1.take(18, f"{at}birthDate")
+    elements = {
+        "patient": scene.patient(),
+        "relationship": [from_table(scene, in1.value(17), f"{at}relationship[0]", "v2-0063")],
+        "name": [person_name(in1.value(16), f"{at}name[0]")],
+        "gender": gender(in1, 43, f"{at}gender"),
+        "birthDate": born,
+        "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(in1.values(19))],
+    }
+    scene.add("RelatedPerson", key, elements)
+    return scene.reference("RelatedPerson", key)
 
 
 def _card(scene: Scene, in1: Segment, at: str) -> Resource | None:

@@ -43,10 +43,12 @@ class Layout:
     maker: int = 0
     volume: int = 0
     volume_unit: int = 0
+    rate: int = 0
+    rate_unit: int = 0
 
 
-RXO = Layout(1, 5, 11, 12, 18, 19, 2, 3, 4, (6, 7), 13, 20, 23, 0, 0, 0, 25, 26)
-RXE = Layout(2, 6, 10, 11, 25, 26, 3, 4, 5, (7, 21), 12, 27, 19, 0, 0, 0, 33, 34)
+RXO = Layout(1, 5, 11, 12, 18, 19, 2, 3, 4, (6, 7), 13, 20, 23, 0, 0, 0, 25, 26, 21, 22)
+RXE = Layout(2, 6, 10, 11, 25, 26, 3, 4, 5, (7, 21), 12, 27, 19, 0, 0, 0, 33, 34, 23, 24)
 RXD = Layout(2, 6, 4, 5, 16, 17, lot=18, expiry=19, maker=20, indication=21, daily=12)
 RXA = Layout(5, 8, 6, 7, 13, 14, lot=15, expiry=16, maker=17, indication=19)
 
@@ -317,7 +319,7 @@ def _dosage(row: Segment, layout: Layout, at: str) -> Resource:
     daily = quantity(row.value(layout.daily), f"{at}.maxDosePerPeriod.numerator")
     return {
         "text": "; ".join(word for word in words if word),
-        "doseAndRate": _dose(row, layout, f"{at}.doseAndRate[0]"),
+        "doseAndRate": _with_rate(row, layout, f"{at}.doseAndRate[0]", _dose(row, layout, f"{at}.doseAndRate[0]")),
         "maxDosePerPeriod": {"numerator": daily, "denominator": _per_day()} if daily else None,
     }
 
@@ -345,6 +347,16 @@ def _dose(row: Segment, layout: Layout, at: str) -> list[Resource]:
     row.take(layout.high, f"{at}.doseRange.high.value")
     span = {"low": {"value": low.value, **scale}, "high": {"value": high.value, **scale}}
     return [{"type": ORDERED, "doseRange": span}]
+
+
+def _with_rate(row: Segment, layout: Layout, at: str, doses: list[Resource]) -> list[Resource]:
+    """How fast an infusion runs, beside how much of it is given."""
+    read = number(row.peek(layout.rate)) if row.peek(layout.rate) else None
+    if read is None:
+        return doses
+    row.take(layout.rate, f"{at}.rateQuantity.value")
+    speed = {"value": read.value, **unit(row.value(layout.rate_unit), f"{at}.rateQuantity")}
+    return [{**(doses[0] if doses else {"type": ORDERED}), "rateQuantity": speed}]
 
 
 def _per_day() -> Resource:

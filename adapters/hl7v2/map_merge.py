@@ -6,8 +6,9 @@ https://hl7.org/fhir/R4/patient-definitions.html#Patient.link
 from collections.abc import Iterable
 
 from adapters.contract import LINK_ENDED, Untranslatable
-from adapters.hl7v2.datatypes import identifier, person_name, type_of
+from adapters.hl7v2.datatypes import identifier, type_of
 from adapters.hl7v2.map_patient import OWN, kind_of
+from adapters.hl7v2.names import person_name
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 

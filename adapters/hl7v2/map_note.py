@@ -4,7 +4,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-nte-to-servicereques
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.datatypes import coded, practitioner, spoken_name, time
+from adapters.hl7v2.datatypes import coded, practitioner, time
+from adapters.hl7v2.names import spoken_name
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene, extension
 

@@ -5,8 +5,9 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.h
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import entity, name_text, practitioner, time
+from adapters.hl7v2.datatypes import entity, practitioner, time
 from adapters.hl7v2.map_organization import addresses, organization, organization_key, practitioner_role, role_code
+from adapters.hl7v2.names import name_text
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 

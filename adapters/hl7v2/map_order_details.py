@@ -9,6 +9,7 @@ from adapters.hl7v2.contacts import telecom
 from adapters.hl7v2.datatypes import coded, coding, entity, identifier
 from adapters.hl7v2.map_organization import addresses, organization, organization_key, practitioner_role, telecoms
 from adapters.hl7v2.map_timing import old_timing, says
+from adapters.hl7v2.numbers import number, unit_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
 
@@ -95,7 +96,12 @@ def _add_callback(value: Value, request: Resource, at: str) -> None:
 
 
 def _add_old_timing(scene: Scene, value: Value, request: Resource, at: str) -> None:
-    """OBR-27 and ORC-7 of messages before 2.5; OBR-6, where given, has said the time already."""
+    """OBR-27 and ORC-7 of messages before 2.5: how much, and when where OBR-6 has not said the time already."""
+    amount = number(value.peek(1)) if "quantityQuantity" not in request and 1 in value else None
+    if amount:
+        value.took(1, f"{at}quantityQuantity.value")
+        scale = unit_of(value.take(1, f"{at}quantityQuantity.unit", 2))
+        request["quantityQuantity"] = {"value": amount.value, **scale}
     if any(name.startswith("occurrence") for name in request):
         return
     rhythm = old_timing(scene, value, f"{at}occurrenceTiming")

@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-prt-to-practitionerr
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.contacts import address, telecom
+from adapters.hl7v2.contacts import address, mail_beside, telecom
 from adapters.hl7v2.datatypes import type_of
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
@@ -82,6 +82,8 @@ def reached(numbers: list[tuple[str, Value]], at: str) -> list[Resource]:
     for use, value in numbers:
         found = telecom(value, f"{at}telecom[{len(made)}]", use)
         made.extend([found] if found else [])
+        beside = mail_beside(value, f"{at}telecom[{len(made)}]") if found else None
+        made.extend([beside] if beside else [])
     return made
 
 

@@ -8,18 +8,11 @@ import re
 from adapters.contract import Resource, Untranslatable
 from adapters.hl7v2.codes import code
 from adapters.hl7v2.contacts import address
-from adapters.hl7v2.datatypes import (
-    coded,
-    from_table,
-    identifier,
-    person_name,
-    practitioner,
-    spoken_name,
-    time,
-    type_of,
-)
+from adapters.hl7v2.datatypes import coded, from_table, identifier, practitioner, time, type_of
+from adapters.hl7v2.languages import spoken
 from adapters.hl7v2.map_organization import reached
 from adapters.hl7v2.map_place import facility
+from adapters.hl7v2.names import person_name, spoken_name
 from adapters.hl7v2.numbers import positive
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene, extension
@@ -31,7 +24,7 @@ OWN = frozenset({"MR", "MRN", "PI", "PT"})
 _CITIZEN = frozenset({"NI", "NN", "NNVNM", "CCCD", "CMND", "CMT"})
 _INSURANCE = frozenset({"HC", "NIIP", "BHYT", "SS", "SB", "BHXH"})
 # The fields that become extensions, that say whether somebody died, and whether he has a twin.
-_EXTENDED, _DEATH, _MULTIPLE = frozenset({6, 17, 22, 23, 26, 28, 39}), frozenset({29, 30}), frozenset({24, 25})
+_EXTENDED, _DEATH, _MULTIPLE = frozenset({6, 10, 17, 22, 23, 26, 28, 39}), frozenset({29, 30}), frozenset({24, 25})
 _TYPES = {"passport": "PPN", "cccd": "NI", "cmnd": "NI"}
 _FOREIGN = _CITIZEN | _INSURANCE | {"PPN"}
 _CARD = re.compile(r"[A-Z]{2}[0-9A-Z]\d{12}")
@@ -66,13 +59,17 @@ def map_patient(scene: Scene, pid: Segment) -> Resource:
     at = scene.at("Patient", scene.patient_key)
     names = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(5))]
     aliases = [person_name(value, f"{at}name[{n}]") for n, value in enumerate(pid.values(9), len(names))]
+    place = len(names) + len(aliases)
+    # XPN.15, what somebody is called by.
+    said = [value for value in pid.values(5) if 15 in value]
+    called = [{"use": "nickname", "text": v.take(15, f"{at}name[{place + n}].text")} for n, v in enumerate(said)]
     return scene.put(
         "Patient",
         scene.patient_key,
         {
             "extension": _extensions(scene, pid, at) if pid.says(_EXTENDED) else [],
             "identifier": identifiers(scene, pid, at),
-            "name": [*filter(None, names), *[{"use": "nickname", **alias} for alias in aliases if alias]],
+            "name": [*filter(None, names), *[{"use": "nickname", **alias} for alias in aliases if alias], *called],
             "telecom": _telecoms(pid, at),
             "gender": gender(pid, 8, f"{at}gender"),
             **_birth(scene, pid, at),
@@ -276,7 +273,7 @@ def _multiple_birth(pid: Segment, at: str) -> Resource:
 
 
 def _languages(scene: Scene, pid: Segment, at: str) -> list[Resource]:
-    language = coded(scene, pid.value(15), f"{at}communication[0].language", "language")
+    language = spoken(scene, pid.value(15), f"{at}communication[0].language")
     return [{"language": language, "preferred": True}] if language else []
 
 
@@ -292,9 +289,11 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     religion = coded(scene, pid.value(17), f"{here()}.value", "religion")
     if religion:
         made.append(extension(f"{_EXTENSIONS}patient-religion", valueCodeableConcept=religion))
-    ethnicity = coded(scene, pid.value(22), f"{here()}.value", "ethnicity")
+    # Senders who know only one of the two write the people somebody belongs to as race.
+    people = pid.value(22) or pid.value(10)
+    ethnicity = coded(scene, people, f"{here()}.value", "ethnicity")
     if ethnicity:
-        if not pid.value(22).peek(3) and "coding" in ethnicity:
+        if not people.peek(3) and "coding" in ethnicity:
             ethnicity["coding"][0]["system"] = scene.system("ethnicity")
         made.append(extension(_ETHNICITY, valueCodeableConcept=ethnicity))
     if pid.peek(23):

@@ -5,17 +5,8 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch12.html
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
-from adapters.hl7v2.datatypes import (
-    coded,
-    entity,
-    from_table,
-    icd10,
-    name_text,
-    person_name,
-    practitioner,
-    spoken_name,
-    time,
-)
+from adapters.hl7v2.datatypes import coded, entity, from_table, icd10, practitioner, time
+from adapters.hl7v2.names import name_text, person_name, spoken_name
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 

@@ -7,8 +7,9 @@ from adapters.contract import Resource
 from adapters.draft import pruned
 from adapters.hl7v2.codes import code
 from adapters.hl7v2.contacts import telecom
-from adapters.hl7v2.datatypes import add_practitioner, coded, entity, human_name, period, spoken_name, time, type_of
+from adapters.hl7v2.datatypes import add_practitioner, coded, entity, period, time, type_of
 from adapters.hl7v2.map_place import facility
+from adapters.hl7v2.names import human_name, spoken_name
 from adapters.hl7v2.narrative import sections
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene

@@ -8,9 +8,11 @@ from datetime import date
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
 from adapters.hl7v2.contacts import address, telecom
-from adapters.hl7v2.datatypes import coded, from_table, period, person_name, type_of
+from adapters.hl7v2.datatypes import from_table, period, type_of
+from adapters.hl7v2.languages import spoken
 from adapters.hl7v2.map_organization import organization, reached
 from adapters.hl7v2.map_patient import gender, patient_identifier, sort_of
+from adapters.hl7v2.names import person_name
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day
@@ -149,5 +151,5 @@ def _birth(nk1: Segment, at: str) -> str | None:
 
 
 def _languages(scene: Scene, nk1: Segment, at: str) -> list[Resource]:
-    language = coded(scene, nk1.value(20), f"{at}communication[0].language", "language")
+    language = spoken(scene, nk1.value(20), f"{at}communication[0].language")
     return [{"language": language}] if language else []

@@ -11,7 +11,8 @@ from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 
 _VISITS = frozenset({"A42", "A45", "A50"})
-_ACCOUNTS = frozenset({"A41", "A44", "A49"})
+# A36 merges two patients, and an account of theirs.
+_ACCOUNTS = frozenset({"A35", "A36", "A41", "A44", "A49"})
 EVENTS = _VISITS | _ACCOUNTS | {"A51"}
 
 
@@ -19,6 +20,7 @@ def map_renumbering(scene: Scene, mrg: Segment) -> None:
     """Tie the number that goes to the one that stays, by the event: of the visit, of the account."""
     if scene.event.trigger in _VISITS:
         _visit(scene, mrg)
+        _alternate(scene, mrg)
     elif scene.event.trigger == "A51":
         _alternate(scene, mrg)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
 from adapters.hl7v2.contacts import address
-from adapters.hl7v2.datatypes import coded, entity, period, person_name, practitioner
+from adapters.hl7v2.datatypes import coded, entity, period, practitioner
 from adapters.hl7v2.map_device import DEVICE_FIELDS, add_device, add_places
 from adapters.hl7v2.map_organization import (
     addresses,
@@ -20,6 +20,7 @@ from adapters.hl7v2.map_organization import (
 )
 from adapters.hl7v2.map_patient import gender, patient_identifier
 from adapters.hl7v2.map_place import location
+from adapters.hl7v2.names import person_name
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day

@@ -16,6 +16,8 @@ from adapters.hl7v2.map_condition import map_condition
 from adapters.hl7v2.map_coverage import map_coverage
 from adapters.hl7v2.map_encounter import add_event_time, add_visit_details, map_encounter, visit_number
 from adapters.hl7v2.map_merge import link_persons, map_merge, unlink_persons
+from adapters.hl7v2.map_moved import EVENTS as MOVED
+from adapters.hl7v2.map_moved import map_moved
 from adapters.hl7v2.map_note import annotation
 from adapters.hl7v2.map_observation import add_line, continues, map_observation
 from adapters.hl7v2.map_patient import add_primary_care, map_patient, patient_number
@@ -24,7 +26,8 @@ from adapters.hl7v2.map_procedure import map_procedure
 from adapters.hl7v2.map_provenance import add_event_provenance
 from adapters.hl7v2.map_referral import map_referral
 from adapters.hl7v2.map_relative import map_mother, map_relative
-from adapters.hl7v2.map_renumbering import EVENTS, map_renumbering
+from adapters.hl7v2.map_renumbering import EVENTS as RENUMBERED
+from adapters.hl7v2.map_renumbering import map_renumbering
 from adapters.hl7v2.map_report import Order, map_order
 from adapters.hl7v2.map_role import map_guarantor
 from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source
@@ -183,15 +186,22 @@ class Walk:
         if evn:
             add_event_provenance(scene, evn)
         self._branches.close()
-        for merged in [segment for segment in scene.segments if segment.name == "MRG"] if mrg else ():
-            if scene.event.merges:
-                map_merge(scene, merged)
-            elif scene.event.code == "ADT" and scene.event.trigger in EVENTS:
-                map_renumbering(scene, merged)
+        for gone in [segment for segment in scene.segments if segment.name == "MRG"] if mrg else ():
+            self._gone(gone)
         if scene.event.trigger in _ACTIVITY and scene.event.code == "ADT":
             scene.draft.add("Patient", scene.patient_key, {"active": _ACTIVITY[scene.event.trigger]})
         if rf1 and scene.event.code == "REF" and scene.event.trigger in _REFERRALS:
             map_referral(scene, rf1)
+
+    def _gone(self, mrg: Segment) -> None:
+        """A number that is replaced, renumbered or moved, by the event."""
+        scene = self._scene
+        if scene.event.merges:
+            map_merge(scene, mrg)
+        if scene.event.code == "ADT" and scene.event.trigger in RENUMBERED:
+            map_renumbering(scene, mrg)
+        if scene.event.code == "ADT" and scene.event.trigger in MOVED:
+            map_moved(scene, mrg)
 
     def _simple(self, segment: Segment) -> None:
         made = _SIMPLE[segment.name](self._scene, segment)

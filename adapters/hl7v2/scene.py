@@ -5,7 +5,7 @@ from functools import cache
 from typing import NamedTuple
 
 from adapters.contract import Hospital, Resource
-from adapters.draft import Draft
+from adapters.draft import Draft, pruned
 from adapters.hl7v2.leaves import Key
 from adapters.hl7v2.read import Reading, Segment
 
@@ -80,9 +80,9 @@ class Scene:
         return {"reference": f"urn:uuid:{self.draft.id('Encounter', self.encounter_key)}"}
 
     def add(self, resource_type: str, key: str, elements: Resource) -> Resource:
-        """Add to the Bundle and remember that this message made it."""
+        """Add a copy to the Bundle and remember that this message made it."""
         self._forget(resource_type, key, elements)
-        resource = self.draft.add(resource_type, key, elements)
+        resource = self.draft.put(resource_type, key, pruned(elements))
         self._made.setdefault(resource_type, {})[resource["id"]] = resource
         return resource
 

@@ -14,6 +14,14 @@ from fhir_gateway.exchange.remapping import QUARANTINED_AS
 from fhir_gateway.problem import Problem
 
 PLACE = re.compile(r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>\d+)\])?(?:-(?P<field>\d+))?")
+MISSING = re.compile(r"\b(missing|without|has no|no identifier)\b")
+# Issues that are no fault of the message, and fields of the header with conditions of their own (table 0357).
+OUR_OWN = frozenset({"exception", "timeout", "transient", "throttled", "lock-error", "no-store"})
+HEADER = {
+    "9": ("200", "Unsupported message type"),
+    "11": ("202", "Unsupported processing ID"),
+    "12": ("203", "Unsupported version ID"),
+}
 ACKNOWLEDGEMENTS = frozenset({"ACK", "MCF"})
 _NUMBERS = count()
 
@@ -136,10 +144,22 @@ def _error(header: Header, fault: Mapping[str, str]) -> str:
     """ERR: location in ERR-2, code of table 0357 in ERR-3, severity, words for people in ERR-8."""
     component = header.encoding[:1] or "^"
     place = PLACE.match(fault["where"])
-    location = (place["segment"], place["occurrence"] or "1", place["field"] or "") if place else (fault["where"][:20],)
-    code = ("102", "Data type error") if place and place["field"] else ("100", "Segment sequence error")
+    location = (place["segment"], place["occurrence"] or "1", place["field"] or "") if place else ()
+    code = _condition(place, fault)
     row = ["ERR", "", component.join(location).rstrip(component), component.join((*code, "HL70357")), "E", "", "", ""]
     return header.separator.join([*row, _plain(f"{fault['where']}: {fault['text']}", header)])
+
+
+def _condition(place: re.Match[str] | None, fault: Mapping[str, str]) -> tuple[str, str]:
+    """Code and name of table 0357."""
+    if place is None or fault.get("code", "") in OUR_OWN:
+        return "207", "Application internal error"
+    field = place["field"]
+    if place["segment"] == "MSH" and field in HEADER and not MISSING.search(fault["text"]):
+        return HEADER[field]
+    if not field:
+        return "100", "Segment sequence error"
+    return ("101", "Required field missing") if MISSING.search(fault["text"]) else ("102", "Data type error")
 
 
 def _plain(text: str, header: Header) -> str:

@@ -21,10 +21,11 @@ Ready = Callable[[Job], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How a job is done, and how the one behind it is made ready meanwhile."""
+    """How a job is done, and how the one behind it is made ready meanwhile; ``abreast`` of a group are done at once."""
 
     do: Do
     ready: Ready
+    abreast: int = 1
 
 
 async def nothing(job: Job) -> None:

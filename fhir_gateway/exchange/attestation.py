@@ -59,24 +59,38 @@ def attest(adapter: Adapter, message: Message) -> Verdict | None:
     return examine(message.body, signing.roots, message.received)
 
 
-def faults(adapter: Adapter, hospital: Hospital, verdict: Verdict | None) -> tuple[Issue, ...]:
+def faults(
+    adapter: Adapter, hospital: Hospital, verdict: Verdict | None, ledger: tuple[Account, ...] = ()
+) -> tuple[Issue, ...]:
     """Why the message must not enter the records: the hospital's file requires a good signature."""
     if verdict is None or verdict.state is State.VALID or hospital.signing.policy != "required":
         return ()
     told = f"the facility's signature is required and is {verdict.state}"
-    return (Issue(f"{told}: {verdict.reason}" if verdict.reason else told, place_of(adapter), "security"),)
+    return (Issue(f"{told}: {verdict.reason}" if verdict.reason else told, _place_in(adapter, ledger), "security"),)
+
+
+def _place_in(adapter: Adapter, ledger: tuple[Account, ...]) -> str:
+    """The signature's place below the root that this message has: a check-in stands without the envelope."""
+    _, root, last = place_of(adapter).split("/")
+    return f"/{ledger[0].place.split('/')[1] if ledger else root}/{last}"
 
 
 def told(adapter: Adapter, ledger: tuple[Account, ...], verdict: Verdict | None) -> tuple[Account, ...]:
     """The ledger with the outcome as the reason at the signature's own place."""
     if verdict is None or verdict.state is State.ABSENT:
         return ledger
-    place = place_of(adapter)
+    last = place_of(adapter).rpartition("/")[2]
     outcome = f"signature over the original file, which the gateway keeps: {verdict.state}"
     reason = f"{outcome} ({verdict.reason})" if verdict.reason else outcome
     return tuple(
-        replace(account, fate=Fate.IGNORED, reason=reason) if account.place == place else account for account in ledger
+        replace(account, fate=Fate.IGNORED, reason=reason) if _names_it(account.place, last) else account
+        for account in ledger
     )
+
+
+def _names_it(place: str, last: str) -> bool:
+    """Whether it is the signature's place right below the root, whatever the root is called: a check-in has its own."""
+    return place.endswith(f"/{last}") and place.count("/") == 2
 
 
 def on_provenance(source: Resource, verdict: Verdict | None, hospital: Resource, received: str) -> Resource:

@@ -80,8 +80,13 @@ def piece_receipt(whole: Receipt, piece: Piece) -> Receipt:
     )
 
 
-def divided(receipt: Receipt, adapter: str, pieces: Sequence[Piece], now: datetime) -> tuple[Commit, Receipt]:
-    """The commit by which a long message becomes messages of their own, and its receipt afterwards."""
+def divided(
+    receipt: Receipt, adapter: str, pieces: Sequence[Piece], now: datetime, order: int = 0
+) -> tuple[Commit, Receipt]:
+    """The commit by which a long message becomes messages of their own, and its receipt afterwards.
+
+    Their turn comes before that of whatever was sent after the whole, whose job had this ``order``.
+    """
     after = replace(
         receipt,
         state=State.DIVIDED,
@@ -93,8 +98,15 @@ def divided(receipt: Receipt, adapter: str, pieces: Sequence[Piece], now: dateti
     notes = [note for row, piece in zip(receipts, pieces, strict=True) for note in _kept(row, piece)]
     notes.append(Note(inbox.SHELF, after.key, after.content(), expected={"state": str(State.RECEIVED)}, entire=True))
     jobs = [
-        Job(f"{inbox.TRANSLATE}/{row.key}", inbox.TRANSLATE, row.hospital, now, {"receipt": row.receipt})
-        for row in receipts
+        Job(
+            f"{inbox.TRANSLATE}/{row.key}",
+            inbox.TRANSLATE,
+            row.hospital,
+            inbox.AT_ONCE,
+            {"receipt": row.receipt},
+            order=order and order + place,
+        )
+        for place, row in enumerate(receipts, 1)
     ]
     return Commit(notes=tuple(notes), jobs=tuple(jobs), settled=(f"{inbox.TRANSLATE}/{receipt.key}",)), after
 
@@ -107,7 +119,7 @@ async def set_apart(
     told: list[dict[str, str]] = []
     for row in rows:
         held = _quarantined(piece_receipt(whole, row.piece), row.faults, now)
-        told.append({"where": held.problems[0]["where"], "text": _told(held)})
+        told.append(_told(held))
         if await store.note(inbox.SHELF, held.key) is None:
             notes += _kept(held, row.piece)
     return notes, told
@@ -120,8 +132,16 @@ def _quarantined(receipt: Receipt, faults: Sequence[Issue], now: datetime) -> Re
     return replace(receipt, state=State.QUARANTINED, settled=now.isoformat(timespec="milliseconds"), problems=problems)
 
 
-def _told(held: Receipt) -> str:
-    return f"{held.place} is in quarantine as {held.receipt}: {held.problems[0]['text']}"
+def kept_back(whole: Receipt, held: Sequence[Receipt]) -> tuple[Commit, Receipt]:
+    """The commit by which the receipt of a divided message names its pieces in quarantine, and that receipt."""
+    after = replace(whole, notices=tuple(map(_told, held)))
+    state = {"state": str(State.DIVIDED)}
+    return Commit(notes=(Note(inbox.SHELF, after.key, after.content(), expected=state, entire=True),)), after
+
+
+def _told(held: Receipt) -> dict[str, str]:
+    text = f"{held.place} is in quarantine as {held.receipt}: {held.problems[0]['text']}"
+    return {"where": held.problems[0]["where"], "text": text}
 
 
 def _kept(receipt: Receipt, piece: Piece) -> list[Note]:

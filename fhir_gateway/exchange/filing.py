@@ -109,9 +109,9 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
     )
 
 
-def divided(receipt: Receipt, translated: Translated, now: datetime) -> Filed:
-    """A message too long for one commit lives on as its pieces, each a message of its own."""
-    return Filed(*division.divided(receipt, translated.adapter, translated.pieces, now))
+def divided(receipt: Receipt, translated: Translated, now: datetime, order: int = 0) -> Filed:
+    """A message of many lives on as its pieces, each a message of its own in its place; ``order`` as in its job."""
+    return Filed(*division.divided(receipt, translated.adapter, translated.pieces, now, order))
 
 
 def quarantined(receipt: Receipt, translated: Translated | None, faults: Iterable[Issue], now: datetime) -> Filed:

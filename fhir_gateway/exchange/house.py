@@ -7,7 +7,7 @@ from datetime import datetime
 from fhir_gateway.exchange.directory import Directory
 from fhir_gateway.identity.compare import Systems
 from fhir_gateway.search.extract import index
-from fhir_gateway.security.audit import Act, Event, event
+from fhir_gateway.security.audit import Act, Draft, Event, event
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.store.port import Store
 
@@ -35,3 +35,11 @@ class House:
     def event(self, act: Act) -> Event:
         """The AuditEvent of something done here, now."""
         return event(act, self.clock(), self.name, index)
+
+    def draft(self, act: Act) -> Draft:
+        """The same, where it may share a page with what others do at that time."""
+
+        def make(name: str, recorded: datetime) -> Event:
+            return event(act, recorded, self.name, index, name)
+
+        return make, self.clock()

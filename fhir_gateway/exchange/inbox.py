@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 from zlib import compress, decompress
 
 from fhir_gateway.exchange.at_hand import AtHand
 from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Conflict, NotFound, TooLarge
-from fhir_gateway.security.audit import Event
+from fhir_gateway.security.audit import Entry, Event
 from fhir_gateway.store.port import Commit, Job, Note, Store
 
 SHELF = "inbox"
@@ -114,7 +115,7 @@ class Inbox:
     at_hand: AtHand[Receipt] = field(default_factory=AtHand)
 
     async def receive(
-        self, hospital: str, media_type: str, body: bytes, now: datetime, event: Event
+        self, hospital: str, media_type: str, body: bytes, now: datetime, event: Entry
     ) -> tuple[Receipt, bool]:
         """Keep the message and owe its translation; a repeat gets the first receipt and True.
 
@@ -126,7 +127,7 @@ class Inbox:
         try:
             await self.store.commit(arrival(fresh, body, now, event))
         except Conflict:
-            await self.store.commit(Commit(notes=(_repeat(fresh, event),), events=(event,)))
+            await self.store.commit(_told(Commit(notes=(_repeat(fresh),)), event))
             return await self.receipt(hospital, receipt), True
         self.at_hand.put(fresh.key, fresh, body)
         return fresh, False
@@ -201,11 +202,16 @@ class Inbox:
         return list(decode(decompress(content["accounts"]))) if content else []
 
 
-def _repeat(receipt: Receipt, event: Event) -> Note:
+def _told(commit: Commit, event: Entry) -> Commit:
+    """The commit with the event, which may share a page if it has no id yet."""
+    return replace(commit, events=(event,)) if isinstance(event, Event) else replace(commit, drafts=(event,))
+
+
+def _repeat(receipt: Receipt) -> Note:
     """That the same bytes came again, so that each time can be counted."""
     when = hour(receipt.hospital, receipt.received)
     content = {"receipt": receipt.receipt, "received": receipt.received, "hour": when}
-    return Note(REPEATS, f"{receipt.key}/{event.id}", content)
+    return Note(REPEATS, f"{receipt.key}/{uuid4()}", content)
 
 
 def ledger_note(before: Receipt, accounts: list[dict[str, Any]], mapping: str = "") -> Note:
@@ -227,14 +233,14 @@ def together(commits: Iterable[Commit], event: Event) -> Commit:
     )
 
 
-def arrival(receipt: Receipt, body: bytes, now: datetime, event: Event | None) -> Commit:
+def arrival(receipt: Receipt, body: bytes, now: datetime, event: Entry | None) -> Commit:
     """All that makes a message kept: its receipt, its bytes, the translation owed, the event."""
     original = {"media_type": receipt.media_type, "body": body, "received": receipt.received}
-    return Commit(
+    kept = Commit(
         notes=(Note(SHELF, receipt.key, receipt.content()), Note(ORIGINALS, receipt.key, original)),
         jobs=(_job(receipt),),
-        events=(event,) if event else (),
     )
+    return _told(kept, event) if event else kept
 
 
 def _job(receipt: Receipt) -> Job:

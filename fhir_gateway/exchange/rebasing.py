@@ -107,13 +107,13 @@ def _carried_over(said: Resource, newest: Resource, past: Past) -> Resource:
 
 
 def _rows(newest: list[Any], made: list[Any], said: list[Any]) -> list[Any]:
-    """Rows the message no longer gives go, those it gives now come; what others added stays."""
+    """Rows the message no longer gives go, those it gives only now come; what others added or took away stays."""
     given, before = [row_identity(row) for row in said], [row_identity(row) for row in made]
     kept = [row for row in newest if row_identity(row) not in before or row_identity(row) in given]
     told = {row_identity(row): row for row in said}
     changed = {row_identity(row): row for row in said if row not in made}
     return [
-        *(row for identity, row in told.items() if identity not in [row_identity(k) for k in kept]),
+        *(row for name, row in told.items() if name not in before and name not in [row_identity(k) for k in kept]),
         *(changed.get(row_identity(row), row) for row in kept),
     ]
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from fhir_gateway.exchange.backlog import Backlog, Behind
 from fhir_gateway.exchange.house import House
-from fhir_gateway.exchange.inbox import Inbox, Receipt, State, number
+from fhir_gateway.exchange.inbox import SHELF, Inbox, Receipt, State, number
 from fhir_gateway.exchange.worker import Bell, Settled
 from fhir_gateway.problem import Problem
 from fhir_gateway.security.access import may_ingest
@@ -55,7 +55,7 @@ class Reception:
         act = Act("ingest", caller, 202, handed.address, request=handed.request, query=f"ingest/{key}")
         try:
             receipt, repeated = await self.inbox.receive(
-                handed.hospital, handed.media_type, handed.body, self.house.clock(), self.house.event(act)
+                handed.hospital, handed.media_type, handed.body, self.house.clock(), self.house.draft(act)
             )
         except Problem:
             self.settled.forget(key)
@@ -94,10 +94,19 @@ class Reception:
         pause = FIRST_LOOK_SECONDS
         while receipt.state is State.RECEIVED and monotonic() < end:
             heard = await self.settled.wait(receipt.key, min(pause, end - monotonic()))
-            receipt = heard or await self.inbox.receipt(receipt.hospital, receipt.receipt)
+            receipt = heard or await self._looked_up(receipt)
             pause = min(2 * pause, LONGEST_LOOK_SECONDS)
         self.settled.forget(receipt.key)
         return receipt
+
+    async def _looked_up(self, receipt: Receipt) -> Receipt:
+        """The receipt as it is in the store; a message that was divided is settled when its pieces are."""
+        known = await self.inbox.receipt(receipt.hospital, receipt.receipt)
+        if known.state is State.DIVIDED:
+            waiting = {"hospital": known.hospital, "whole": known.receipt, "state": str(State.RECEIVED)}
+            if await self.inbox.store.notes(SHELF, waiting, "", 1):
+                return receipt
+        return known
 
     async def room(self, hospital: str) -> None:
         """Wait until the translator has caught up: for doors that can leave a message where it is."""

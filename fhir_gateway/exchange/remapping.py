@@ -4,6 +4,7 @@ Nothing is sent anywhere by it: a referral that only the new mapping finds is to
 """
 
 import asyncio
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -96,7 +97,8 @@ class Remapping:
     async def _translated(self, hospital: Hospital, receipt: Receipt) -> Translated:
         media_type, body = await self.letters.original(receipt.hospital, receipt.receipt)
         message = Message(hospital, media_type, bytes(body), datetime.fromisoformat(receipt.received))
-        return await asyncio.to_thread(translate, self.adapters, message)
+        # What was filed in one is mapped again in one, however many rows it holds.
+        return await asyncio.to_thread(translate, self.adapters, message, sys.maxsize)
 
     async def _made(self, hospital: Hospital, receipt: Receipt, translation: Translation) -> _Made:
         resources = told(translation.bundle)
@@ -204,8 +206,6 @@ def _problems(receipt: Receipt, translated: Translated) -> tuple[Mapping[str, st
     apart = sum(QUARANTINED_AS in notice["text"] for notice in receipt.notices)
     rows = [fault for row in translated.apart for fault in row.faults] if len(translated.apart) > apart else []
     found = [{"where": f.where or "message", "text": f.text, "code": f.code} for f in (*translated.faults, *rows)]
-    if not found and translated.translation is None:
-        found = [{"where": "message", "text": "it would be divided; send it again instead", "code": "too-long"}]
     return tuple(found)
 
 

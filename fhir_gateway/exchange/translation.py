@@ -85,11 +85,15 @@ def choose(adapters: Adapters, message: Message) -> tuple[str, Adapter]:
     return chosen, adapters[chosen]
 
 
-def translate(adapters: Adapters, message: Message, most: int = MOST_ROWS) -> Translated:
-    """Run the adapter and the gate; never raises for what a hospital sent. ``most`` rows are taken at once."""
+def translate(adapters: Adapters, message: Message, most: int | None = None) -> Translated:
+    """Run the adapter and the gate; never raises for what a hospital sent.
+
+    ``most`` rows are taken at once; where it is not said, as many as the adapter says, else a hundred.
+    """
     name, adapter = choose(adapters, message)
     version = mapping.version(name, adapter, message.hospital)
-    pieces = _divided(adapter, message, most)
+    together: int = getattr(adapter, "ROWS_TOGETHER", MOST_ROWS)
+    pieces = _divided(adapter, message, most or together)
     if pieces:
         return Translated(name, None, (), version, pieces=pieces)
     whole = _whole((name, version), adapter, message)
@@ -134,7 +138,7 @@ def _whole(named: tuple[str, str], adapter: Adapter, message: Message) -> Transl
     secrecy.label(translation.bundle)
     verdict = attestation.attest(adapter, message)
     signed = replace(translation, ledger=attestation.told(adapter, translation.ledger, verdict))
-    faults = (*attestation.faults(adapter, message.hospital, verdict), *_faults(translation))
+    faults = (*attestation.faults(adapter, message.hospital, verdict, translation.ledger), *_faults(translation))
     return Translated(name, signed, faults, version, verdict=verdict)
 
 

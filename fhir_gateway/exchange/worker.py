@@ -9,48 +9,35 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import structlog
 
-from adapters.contract import Message, Sequenced
-from fhir_gateway.exchange import filing, outbox
-from fhir_gateway.exchange.ahead import Ahead, Do, Ready, Turn, nothing
+from adapters.contract import Message, Piece, Sequenced
+from fhir_gateway.exchange import division, filing, outbox
+from fhir_gateway.exchange.ahead import Ahead, Do, Turn
 from fhir_gateway.exchange.aside import aside
+from fhir_gateway.exchange.convoy import Convoy, Footprint, Halted, Onlooker, Place, looking
 from fhir_gateway.exchange.delivery import Courier, Undelivered
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox, Receipt, State
+from fhir_gateway.exchange.lanes import Bell as Bell  # noqa: PLC0414 - who rings it looks for it here
+from fhir_gateway.exchange.lanes import Lanes as Lanes  # noqa: PLC0414
 from fhir_gateway.exchange.translation import Adapters, Translated, translate
 from fhir_gateway.problem import Conflict, Issue, Problem, TooLarge, Unavailable, Unprocessable
 from fhir_gateway.records.desk import attempts
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
-from fhir_gateway.store.port import Commit, Job
+from fhir_gateway.store.port import Commit, Job, Store
 
 log = structlog.get_logger()
 BATCH = 16
-IDLE_SECONDS = 1.0
-BUSY_SECONDS = 0.2
-MOST_LANES = 32
+ABREAST = 4
+"""Messages of one hospital under way at once: while some are in the database, the next one is filed."""
 MESSAGE_ATTEMPTS = 4
 TROUBLE_ATTEMPTS = 30
 STATUS = {State.STORED: 201, State.DIVIDED: 202}
-
-
-@dataclass(slots=True)
-class Bell:
-    """Wakes a worker at once when work arrived in this process; without a ring it looks every second."""
-
-    _event: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ring(self) -> None:
-        self._event.set()
-
-    async def wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
-        self._event.clear()
 
 
 @dataclass(slots=True)
@@ -93,7 +80,7 @@ async def work(queue: str, house: House, seconds: float, bell: Bell, do: Do | Tu
     what the others have to do is leased meanwhile.
     """
     owner = str(uuid4())
-    lanes = Lanes(do.do, do.ready) if isinstance(do, Turn) else Lanes(do)
+    lanes = Lanes(do.do, do.ready, do.abreast) if isinstance(do, Turn) else Lanes(do)
     try:
         while True:
             jobs = await _leased(queue, house, owner, seconds)
@@ -113,86 +100,12 @@ async def _leased(queue: str, house: House, owner: str, seconds: float) -> list[
         return []
 
 
-@dataclass(slots=True)
-class Lanes:
-    """The groups at work in this process, each in a task of its own."""
-
-    do: Do
-    ready: Ready = nothing
-    _todo: dict[str, dict[str, Job]] = field(default_factory=dict)
-    _current: dict[str, str] = field(default_factory=dict)
-    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-
-    @property
-    def full(self) -> bool:
-        return len(self._tasks) >= MOST_LANES
-
-    def begin(self, jobs: Sequence[Job]) -> None:
-        """Take up leased jobs. The lease of a long one ends: its group comes again then, and goes on where it is."""
-        fresh = [job for job in jobs if self._current.get(_lane(job)) != job.id]
-        for job in fresh:
-            self._todo.setdefault(_lane(job), {}).setdefault(job.id, job)
-        for lane in {_lane(job) for job in fresh} - self._tasks.keys():
-            self._tasks[lane] = asyncio.create_task(self._in_order(lane))
-
-    async def pause(self, bell: Bell) -> None:
-        """Until a lane is done, the bell rings, or a second is over.
-
-        While a lane is busy the bell mostly rings for work behind it: then it does not count at once.
-        """
-        ring = asyncio.create_task(bell.wait(IDLE_SECONDS))
-        ended, _ = await asyncio.wait({ring, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-        ring.cancel()
-        if self._tasks and ended == {ring}:
-            await asyncio.sleep(BUSY_SECONDS)
-
-    async def stop(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-    async def _in_order(self, lane: str) -> None:
-        """Stop where a job was put off: the rest of its group must not overtake it."""
-        todo, ready = self._todo[lane], asyncio.create_task(self._readied(None))
-        try:
-            while todo:
-                job = todo.pop(next(iter(todo)))
-                self._current[lane] = job.id
-                await ready
-                ready = asyncio.create_task(self._readied(next(iter(todo.values()), None)))
-                if not await self._done(job):
-                    break
-        finally:
-            ready.cancel()
-            self._current.pop(lane, None)
-            del self._todo[lane], self._tasks[lane]
-
-    async def _readied(self, job: Job | None) -> None:
-        """What goes wrong here is met again where the job is done, and told there."""
-        if job is not None:
-            with suppress(Exception):
-                await self.ready(job)
-
-    async def _done(self, job: Job) -> bool:
-        try:
-            return await self.do(job)
-        except Problem as trouble:
-            log.warning("job failed", queue=job.queue, trouble=trouble.text)
-        except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
-            log.error("job failed", queue=job.queue, fault=type(fault).__name__)
-        return False
-
-
-def _lane(job: Job) -> str:
-    """Jobs of a group are done in order; a job without one stands for itself."""
-    return job.group or job.id
-
-
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Turns one kept message into records, or into a quarantined receipt that says where and why.
 
-    ``longest_seconds`` is how long a translation may take.
+    ``longest_seconds`` is how long a translation may take. Messages of one hospital may be done at once: they keep
+    their order wherever it matters (``convoy``).
     """
 
     house: House
@@ -202,6 +115,12 @@ class Translator:
     settled: Settled
     longest_seconds: float = 60.0
     _ahead: Ahead[tuple[Translated, bytes]] = field(default_factory=Ahead)
+    _convoys: dict[str, Convoy] = field(default_factory=dict)
+    _watched: House = field(init=False)
+
+    def __post_init__(self) -> None:
+        onlooker = cast(Store, Onlooker(self.house.store))
+        object.__setattr__(self, "_watched", replace(self.house, store=onlooker))
 
     async def ready(self, job: Job) -> None:
         """Translate a message whose turn comes next."""
@@ -211,14 +130,22 @@ class Translator:
 
     async def do(self, job: Job) -> bool:
         """Settle one message; False when it is put off, for reasons outside the message."""
+        with self._convoys.setdefault(job.group, Convoy()).joined() as place:
+            done = await self._done(job, place)
+            place.failed = not done
+        return done
+
+    async def _done(self, job: Job, place: Place) -> bool:
         hospital, number = job.group, str(job.content["receipt"])
         try:
             receipt = await self.inbox.awaiting(hospital, number)
             if receipt.state is State.RECEIVED:
-                self.settled.announce(await self._settle(receipt))
+                self.settled.announce(await self._settle(receipt, place, job.order))
                 self.outgoing.ring()
             else:
                 await self.house.store.settle(job.id)
+        except Halted:
+            return False
         except (Unavailable, Conflict) as trouble:
             return await self._put_off(job, trouble)
         except Problem as refusal:
@@ -231,19 +158,67 @@ class Translator:
             self.inbox.at_hand.forget(f"{hospital}/{number}")
         return True
 
-    async def _settle(self, receipt: Receipt) -> Receipt:
+    async def _settle(self, receipt: Receipt, place: Place | None, order: int = 0) -> Receipt:
+        """``place`` is that in the convoy; a piece has none, its whole keeps all others waiting."""
         translated, body = self._ahead.take(receipt.key) or await self._translated(receipt)
-        receipt = self._counted(receipt, translated, body)
         if translated.pieces:
-            pieces = filing.divided(receipt, translated, self._now())
-            return await self._commit(receipt, pieces)
+            if place is not None:
+                await place.alone()
+            # Its pieces count themselves (MSH-13).
+            whole = await self._commit(receipt, filing.divided(receipt, translated, self._now(), order))
+            return await self._piece_by_piece(whole, translated.pieces)
+        receipt = self._counted(receipt, translated, body)
         if translated.faults:
             return await self._commit(receipt, filing.quarantined(receipt, translated, translated.faults, self._now()))
         async for _ in attempts():
-            filed = await filing.file(self.house, receipt, translated, body)
+            filed = await self._filed(receipt, translated, body, place)
             with suppress(Conflict):
                 return await self._commit(receipt, filed)
         raise Conflict("other writers were faster every time")
+
+    async def _filed(self, receipt: Receipt, translated: Translated, body: bytes, place: Place | None) -> filing.Filed:
+        """What the message asks for, once nothing it is about is still on its way."""
+        if place is None:
+            return await filing.file(self.house, receipt, translated, body)
+        while True:
+            since = await place.turn()
+            with looking() as looked:
+                filed = await filing.file(self._watched, receipt, translated, body)
+            if await place.goes(Footprint.of(filed.commit, looked), since):
+                return filed
+
+    async def _piece_by_piece(self, whole: Receipt, pieces: Sequence[Piece]) -> Receipt:
+        """The pieces at once, before what was sent after them; their own jobs stand by for who does not get so far.
+
+        Raises Halted where one is left to its own job: those behind wait.
+        """
+        held: list[Receipt] = []
+        for piece in pieces:
+            after = await self._piece(division.piece_receipt(whole, piece), piece.body)
+            if after is None:
+                raise Halted
+            self.settled.announce(after)
+            held += [after] if after.state is State.QUARANTINED else []
+        commit, told = division.kept_back(whole, held)
+        if held:
+            await self.house.store.commit(commit)
+        return told
+
+    async def _piece(self, receipt: Receipt, body: bytes) -> Receipt | None:
+        """What became of one piece; None where it is left to its own job, for reasons outside it."""
+        self.inbox.at_hand.put(receipt.key, receipt, body)
+        try:
+            return await self._settle(receipt, None)
+        except (Unavailable, Conflict):
+            return None
+        except Problem as refusal:
+            await self._hold(receipt.hospital, receipt.receipt, refusal.issues)
+            return await self.inbox.receipt(receipt.hospital, receipt.receipt)
+        except Exception as fault:  # noqa: BLE001 - the worker outlives what no one foresaw
+            log.error("piece failed", receipt=receipt.key, fault=type(fault).__name__)
+            return None
+        finally:
+            self.inbox.at_hand.forget(receipt.key)
 
     def _counted(self, receipt: Receipt, translated: Translated, body: bytes) -> Receipt:
         """With the sender's own count of its messages, where it counts."""
@@ -275,7 +250,7 @@ class Translator:
         act = Act("transaction", caller, STATUS.get(filed.receipt.state, 422),
                   entities=filed.receipt.resources, patients=patients, request=receipt.key)  # fmt: skip
         try:
-            await self.house.store.commit(replace(filed.commit, events=(self.house.event(act),)))
+            await self.house.store.commit(replace(filed.commit, drafts=(self.house.draft(act),)))
         except TooLarge as trouble:
             held = filing.quarantined(receipt, None, trouble.issues, self._now())
             await self.house.store.commit(held.commit)

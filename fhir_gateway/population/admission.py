@@ -170,14 +170,14 @@ class Imports:
         return True
 
     async def _noted(self, key: str, before: str, after: str, trouble: str = "") -> None:
-        content = {"state": after, "trouble": trouble}
+        content = {"state": after, "trouble": trouble, "ended": self.desk.now()}
         await self.desk.store.commit(Commit(notes=(Note(SHELF, key, content, {"state": before}),)))
 
     async def clear(self, age: timedelta) -> None:
-        """Remove the files of what was begun longer than ``age`` ago and is finished."""
+        """Remove the files of what was finished longer than ``age`` ago."""
         for state in (DONE, FAILED):
             for key, note in await self.desk.store.notes(SHELF, {"state": state}, "", 1000):
-                if note["begun"] + age < self.desk.now():
+                if note.get("ended", note["begun"]) + age < self.desk.now():
                     with suppress(Conflict):
                         await self._noted(key, state, REMOVED)
                     await asyncio.to_thread(shelf.remove, self.data / SHELF / key)

@@ -8,20 +8,21 @@ had at the moment of the order.
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.population.order import Order
-from fhir_gateway.problem import NotFound
+from fhir_gateway.problem import NotFound, NotSupported
 from fhir_gateway.records.condition import pairs
 from fhir_gateway.records.desk import Settle
 from fhir_gateway.records.journal import patients
 from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.store.port import Records, Stretch, Version
+from fhir_gateway.subscriptions.matching import matches, record, watchable
 
 PAGE = 500
 PAGE_BYTES = 4 * 2**20
@@ -76,11 +77,11 @@ def legs(order: Order) -> list[Leg]:
     ways = [Leg("filtered", name) for name in order.types if name in filtered]
     plain = [name for name in order.types if name not in filtered]
     if order.group:
-        return ways if not plain else [*ways, Leg("members")]
-    ways += [Leg("whole", name) for name in plain]
-    if order.since is not None:
-        ways += [Leg("deleted", name) for name in order.types]
-    return ways + [Leg("changed", name) for name in plain]
+        ways += [Leg("members")] if plain else []
+    else:
+        ways += [Leg("whole", name) for name in plain]
+        ways += [Leg("deleted", name) for name in order.types if order.since is not None]
+    return ways + [Leg("changed", name) for name in (*plain, *(name for name in order.types if name in filtered))]
 
 
 async def ground(records: Records, order: Order) -> Ground:
@@ -114,21 +115,30 @@ async def _changed(ground: Ground, type_: str, place: Place | None) -> Pages:
     """What was written after the moment of the order, in the version it had then."""
     order, now = ground.order, datetime.now(UTC)
     stretch = replace(_stretch(order, type_, place), since=order.moment, until=now, deleted=None, of_patients=False)
+    queries = [await _settled(ground, parse(type_, pairs(query))) for query in order.queries(type_)]
     async for page in _walked(ground.records, stretch, type_):
-        before = [(type_, old) for _, new in page.versions if (old := await _as_of(ground.records, new, order))]
+        olds = [await _as_of(ground, new) for _, new in page.versions]
+        before = [(type_, old) for old in olds if old and (not queries or any(_meets(old, query) for query in queries))]
         yield Page(tuple(before), page.place, unless_there=True)
 
 
-async def _as_of(records: Records, new: Version, order: Order) -> Version | None:
-    number, version = new.number, new
+def _meets(version: Version, query: Query) -> bool:
+    """Whether a version that is not the current one is what a filter asks for; of what one record cannot tell, not."""
+    with suppress(NotSupported):
+        return matches(watchable(query), record(version))
+    return False
+
+
+async def _as_of(ground: Ground, new: Version) -> Version | None:
+    order, number, version = ground.order, new.number, new
     while version.updated > order.moment:
         number -= 1
-        older = await records.version(new.reference, number) if number else None
+        older = await ground.records.version(new.reference, number) if number else None
         if older is None:
             return None
         version = older
     wanted = not version.deleted and (order.since is None or version.updated > order.since)
-    return version if wanted and (not order.patients or _compartments(version)) else None
+    return version if wanted and _belongs(ground, version) else None
 
 
 def _stretch(order: Order, type_: str, place: Place | None) -> Stretch:

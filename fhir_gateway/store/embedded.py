@@ -152,10 +152,11 @@ class Engine:
         options = {"--config": configuration, "--port": self.port, "--storage-path": self.folder / "engine"}
         arguments = [str(part) for option in options.items() for part in option]
         mode = "wb" if _size(self._log_name) > LOG_BYTES else "ab"
+        # As a replica set of one it would keep a second copy of each document for change streams, which nobody reads.
         with self._log_name.open(mode) as log:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [sys.executable, "-I", "-c", _LAUNCH, str(os.getpid()), str(program), *arguments,
-                 "--sync-on-commit", "--log-level", "WARNING"],
+                 "--sync-on-commit", "--standalone", "--log-level", "WARNING"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         (self.folder / "engine.pid").write_text(f"{process.pid} {self.port}")

@@ -114,7 +114,8 @@ class Note:
 class Job:
     """Work owed. Jobs of one ``group`` are leased oldest first and never to two workers at once.
 
-    Older is what was written earlier. A job without a group (empty) stands for itself.
+    Older is what was written earlier, or what names the ``order`` of something written earlier. A job without a group
+    (empty) stands for itself.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Job:
     content: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 0
     trouble: str = ""
+    order: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Original and enhanced mode, condition by condition, as table 0155 has them."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
-from fhir_gateway.api.acknowledgement import Header, Verdict, header_of, is_due, wanted
+from fhir_gateway.api.acknowledgement import Header, Verdict, acknowledgement, header_of, is_due, wanted
 from fhir_gateway.api.mllp import END, START, Listener
 
 pytestmark = pytest.mark.anyio
@@ -149,3 +150,24 @@ def test_the_four_conditions_and_an_unknown_one():
 
 def test_a_message_without_a_readable_header_is_answered_in_original_mode():
     assert wanted("as-asked", header_of(b"hello")) == wanted("original", Header("|", "^~\\&", ()))
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "code", "expected"),
+    [
+        ("PID[1]-3", "the patient has no identifier", "structure", ("PID^1^3", "101")),
+        ("OBX[2]-5", "OBX-5 is declared NM but is not a number", "structure", ("OBX^2^5", "102")),
+        ("PID", "there is no PID segment", "structure", ("PID^1", "100")),
+        ("MSH-9", "the message type is missing", "structure", ("MSH^1^9", "101")),
+        ("MSH-12", "this version is not read", "structure", ("MSH^1^12", "203")),
+        ("message", "the gateway itself failed on this message", "exception", ("", "207")),
+        ("Patient.birthDate", "is not a date", "value", ("", "207")),
+    ],
+)
+def test_an_error_names_its_place_and_its_condition_of_table_0357(where, text, code, expected):
+    header = header_of(b"MSH|^~\\&|HIS|22T01|GW|QN|20261102||ADT^A01|77|P|2.5.1")
+    verdict = Verdict("AE", text, ({"where": where, "text": text, "code": code},))
+    said = acknowledgement(header, verdict, datetime(2026, 11, 2, tzinfo=UTC)).decode().split("\r")
+    row = next(line for line in said if line.startswith("ERR")).split("|")
+    assert (row[2], row[3].split("^")[0], row[3].split("^")[2], row[4]) == (*expected, "HL70357", "E")
+    assert next(line for line in said if line.startswith("MSA")).split("|")[1:3] == ["AE", "77"]

@@ -38,11 +38,48 @@ async def test_the_next_job_is_made_ready_while_one_is_done_and_done_after_it():
 
     lanes = Lanes(do, ready)
     lanes.begin(jobs("a", "b"))
-    await until(lambda: len(said) == 2)
-    assert sorted(said) == ["begin a", "ready b"]
+    await until(lambda: len(said) == 3)
+    assert said[0] == "ready a"
+    assert sorted(said[1:]) == ["begin a", "ready b"]
     go.set()
     await until(lambda: "end b" in said)
-    assert said[2:] == ["end a", "begin b", "end b"]
+    assert said[3:] == ["end a", "begin b", "end b"]
+
+
+async def test_so_many_of_a_group_as_may_be_are_done_at_once_and_begun_in_their_order():
+    begun, go = [], asyncio.Event()
+
+    async def do(job):
+        begun.append(job.id)
+        await go.wait()
+        return True
+
+    lanes = Lanes(do, abreast=3)
+    lanes.begin(jobs("a", "b", "c", "d"))
+    await until(lambda: len(begun) == 3)
+    await asyncio.sleep(0.01)
+    assert begun == ["a", "b", "c"]
+    go.set()
+    await until(lambda: len(begun) == 4)
+
+
+async def test_what_is_leased_anew_while_a_halted_group_comes_to_its_end_is_not_forgotten():
+    done, go = [], asyncio.Event()
+
+    async def do(job):
+        if job.id == "slow":
+            await go.wait()
+        done.append(job.id)
+        return job.id != "bad"
+
+    lanes = Lanes(do, abreast=2)
+    lanes.begin(jobs("slow", "bad", "behind"))
+    await until(lambda: "bad" in done)
+    await asyncio.sleep(0.01)
+    lanes.begin(jobs("again"))
+    go.set()
+    await until(lambda: "again" in done)
+    assert done == ["bad", "slow", "again"]
 
 
 async def test_what_fails_while_it_is_made_ready_is_done_all_the_same():

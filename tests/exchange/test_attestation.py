@@ -99,6 +99,26 @@ async def test_where_a_signature_is_required_a_file_without_a_good_one_is_held_w
     assert answer.json()["signature"]["state"] == ("unknown-signer" if signed else "absent")
 
 
+async def test_the_signature_of_a_check_in_stands_in_the_ledger_as_one_field(pair, policy, message, own):
+    province, _ = pair
+    policy("required", signed_files.pem(own[0]))
+    receipt = (await province.ingest("bai-chay", XML, sign(message("vn_xml/check-in"), own))).json()
+
+    assert receipt["signature"]["state"] == "valid"
+    ledger = (await province.get("bai-chay", f"/ingest/bai-chay/{receipt['receipt']}/ledger")).json()["accounts"]
+    assert [(row["place"], row["fate"]) for row in ledger if "CHUKYDONVI" in row["place"]] == [
+        ("/XML0/CHUKYDONVI", "ignored")
+    ]
+
+
+async def test_a_check_in_without_the_signature_it_needs_names_its_own_place(pair, policy, message):
+    province, _ = pair
+    policy("required")
+    answer = await province.ingest("bai-chay", XML, message("vn_xml/check-in"))
+
+    assert (answer.status_code, answer.json()["problems"][0]["where"]) == (422, "/XML0/CHUKYDONVI")
+
+
 async def test_where_signatures_are_ignored_nobody_looks(pair, policy, message, own):
     province, _ = pair
     policy("ignored")

@@ -12,6 +12,7 @@ import pytest
 
 from fhir_gateway.app import adapters
 from fhir_gateway.exchange import inbox
+from fhir_gateway.exchange.ahead import Turn
 from fhir_gateway.exchange.inbox import Inbox, State, number
 from fhir_gateway.exchange.worker import Bell, Settled, Translator, work
 from fhir_gateway.problem import Unavailable
@@ -100,7 +101,8 @@ async def test_a_database_that_is_killed_again_and_again_during_ingest_loses_and
     store = await life.open()
     house, letters = life.house(store), Inbox(store, 10**6)
     translator = Translator(house, letters, adapters(), Bell(), Settled())
-    working = asyncio.create_task(work(inbox.TRANSLATE, house, 2, Bell(), translator.do))
+    turn = Turn(translator.do, translator.ready, abreast=4)
+    working = asyncio.create_task(work(inbox.TRANSLATE, house, 2, Bell(), turn))
     bodies = [killed_at.body_of(message("hl7v2/admission-a01"), n) for n in range(24)]
     for place, body in enumerate(bodies):
         if place in (6, 16):

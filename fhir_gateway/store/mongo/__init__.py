@@ -1,15 +1,18 @@
 """The store on MongoDB, or on the embedded engine that speaks its protocol: the only door to the driver.
 
 ``MongoStore`` keeps the promises of ``store/port.py``. ``writing`` is what a commit writes, ``transact`` makes it
-whole, ``grouping`` lets small ones share a transaction, ``documents`` says how each value lies in the database,
+whole, ``grouping`` lets small ones share a transaction,
+``abandoned`` ends those of killed processes, ``documents`` says how each value lies in the database,
 ``connection`` how it is opened and what its errors mean. ``looks`` and ``shared`` let reads and searches that come at
 the same time share a question.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from fhir_gateway.store.mongo.abandoned import Sessions
 from fhir_gateway.store.mongo.catching_up import Delivered, LatestReader, nothing_waits
 from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, connect, prepare
 from fhir_gateway.store.mongo.grouping import Groups
@@ -19,7 +22,7 @@ from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.notes import NoteKeeper
 from fhir_gateway.store.mongo.shared import Shared
 from fhir_gateway.store.mongo.trail import TrailKeeper
-from fhir_gateway.store.mongo.transact import Work, at_rest, transact
+from fhir_gateway.store.mongo.transact import Work, at_rest, note, transact
 from fhir_gateway.store.mongo.upkeep import IndexKeeper
 from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Commit, Store
@@ -42,6 +45,7 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
         self._ladders = Ladders(self._database.resources)
         self._shared = Shared(self._database.resources)
         self._groups = Groups(self._whole, self._large)
+        self._sessions: Sessions | None = None
 
     @classmethod
     async def open(cls, url: str, database: str) -> Self:
@@ -63,7 +67,22 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
     async def close(self) -> None:
         await self._groups.at_rest()
         await at_rest()
+        if self._sessions is not None:
+            self._sessions.close()
+            self._sessions = None
         self._client.close()
+
+    async def note_sessions(self, folder: Path) -> None:
+        """Note under ``folder`` the sessions of transactions, and end those that killed processes left open."""
+        self._sessions = Sessions(folder)
+        note(self._client, self._sessions.begin)
+        await self.end_abandoned()
+
+    async def end_abandoned(self) -> None:
+        """End the transactions of processes that are no more. Raises Unavailable."""
+        if self._sessions is not None:
+            async with answering():
+                await self._sessions.end_abandoned(self._client)
 
     async def drop(self) -> None:
         """Delete the whole database: for tests and trials."""

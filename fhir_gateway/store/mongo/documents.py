@@ -106,7 +106,7 @@ def job_document(job: Job, order: int) -> Document:
         "lane": f"{job.queue}/{job.group}" if job.group else f"{job.queue}//{job.id}",
         "due": milliseconds(job.due),
         "ready": AT_ONCE if job.due <= now() else milliseconds(job.due),
-        "order": order,
+        "order": job.order or order,
         "content": dict(job.content),
         "attempts": job.attempts,
         "trouble": job.trouble,
@@ -122,6 +122,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         content=document["content"],
         attempts=document["attempts"],
         trouble=document["trouble"],
+        order=document["order"],
     )
 
 

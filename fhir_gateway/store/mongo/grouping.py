@@ -9,7 +9,7 @@ wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from time import monotonic
@@ -18,10 +18,11 @@ from fhir_gateway.problem import Problem, Unavailable
 from fhir_gateway.security.audit import made
 from fhir_gateway.store.mongo.statements import NARROW, WIDE
 from fhir_gateway.store.port import Commit
+from fhir_gateway.store.touching import names
 
 WRITERS = 2
 """Groups under way at once: the second is on its way while the database still syncs the first."""
-SMALL = 40
+SMALL = 64
 """Documents of a commit that may share a transaction."""
 GROUP = 200
 """Documents of a group: beyond that the price of the transaction is spread thin enough."""
@@ -63,7 +64,7 @@ class Groups:
             return
         self._latest = monotonic()
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Member(commit, size, frozenset(_names(commit)), done))
+        self._waiting.append(_Member(commit, size, frozenset(names(commit)), done))
         self._start()
         # A caller that gives up cancels its own wait, never what its neighbours share.
         await done
@@ -131,16 +132,6 @@ def _size(commit: Commit) -> int:
 
 def _bytes(commit: Commit) -> int:
     return sum(len(change.version.body) for change in commit.changes) + sum(len(event.body) for event in commit.events)
-
-
-def _names(commit: Commit) -> Iterator[str]:
-    """All that a commit reads or writes and another one may as well."""
-    yield from (change.version.reference for change in commit.changes)
-    yield from (grant.reference for grant in commit.grants)
-    yield from (f"claim {claim.key}" for claim in commit.claims)
-    yield from (f"note {note.shelf}/{note.key}" for note in commit.notes)
-    yield from (f"job {job.id}" for job in commit.jobs)
-    yield from (f"job {job}" for job in commit.settled)
 
 
 def _all_names(group: Sequence[_Member]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
+from weakref import WeakKeyDictionary
 
 from bson.errors import InvalidDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
@@ -21,6 +22,11 @@ Session = AsyncIOMotorClientSession | None
 
 PATIENCE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 0.25
+
+# Who is to hear of the session of a transaction before it writes, by client.
+_noted: WeakKeyDictionary[AsyncIOMotorClient[Document], Callable[[AsyncIOMotorClientSession], None]] = (
+    WeakKeyDictionary()
+)
 
 # The loop itself holds its tasks only weakly.
 _going: set[asyncio.Task[None]] = set()
@@ -41,6 +47,11 @@ class Work:
     write: Callable[[Session], Awaitable[None]]
     landed: Callable[[bool], Awaitable[bool]]
     single: bool = False
+
+
+def note(client: AsyncIOMotorClient[Document], begun: Callable[[AsyncIOMotorClientSession], None]) -> None:
+    """From now on ``begun`` hears of the session of each transaction of the client before it writes."""
+    _noted[client] = begun
 
 
 async def transact(client: AsyncIOMotorClient[Document], work: Work) -> None:
@@ -104,4 +115,6 @@ async def _scope(client: AsyncIOMotorClient[Document], single: bool) -> AsyncIte
         yield None
         return
     async with await client.start_session() as session, session.start_transaction():
+        if client in _noted:
+            _noted[client](session)
         yield session

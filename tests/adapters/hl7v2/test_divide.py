@@ -58,7 +58,7 @@ def test_what_is_no_whole_batch_is_not_divided(sent, body: bytes) -> None:
 def test_a_bad_message_of_a_batch_is_set_apart_and_the_others_are_used(sent) -> None:
     with pytest.raises(Untranslatable):
         hl7v2.translate(sent(DAMAGED))
-    found = through_the_gate({"hl7v2": hl7v2}, sent(DAMAGED))
+    found = through_the_gate({"hl7v2": hl7v2}, sent(DAMAGED), 100)
 
     assert found.faults == ()
     assert [(row.piece.place, row.faults[0].where) for row in found.apart] == [("MSH[2]", "OBX[1]-5")]

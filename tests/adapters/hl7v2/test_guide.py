@@ -178,6 +178,7 @@ OTHERWISE: dict[str, list[dict[int, str]]] = {
     "EVN[Provenance]": [{2: "20261102083000"}],
     "PR1[Procedure]": [{7: "5"}],
     "PRT[Patient-GeneralPractitioner-PractitionerRole]": [{4: "PP"}],
+    "PRT[Patient-GeneralPractitioner-Practitioner]": [{4: "PP"}],
 }
 NOT_APPLICABLE = Path(__file__).parent / "guide_not_applicable.csv"
 
@@ -272,3 +273,95 @@ def test_no_row_is_excused_that_is_carried_out(carried: dict[str, Coverage]) -> 
 
     assert idle == []
     assert all(len(reason) > 20 for reason in reasons().values())
+
+
+# The events whose messages have the structure of a table of the guide (HL7 table 0354).
+EVENTS = {
+    "ADT_A01": "ADT^A01 ADT^A04 ADT^A08 ADT^A13",
+    "ADT_A02": "ADT^A02",
+    "ADT_A05": "ADT^A05 ADT^A14 ADT^A28 ADT^A31",
+    "ADT_A06": "ADT^A06 ADT^A07",
+    "ADT_A09": "ADT^A09 ADT^A10 ADT^A11",
+    "ADT_A11": "ADT^A11",
+    "ADT_A17": "ADT^A17",
+    "MDM_T02": "MDM^T02 MDM^T04 MDM^T06 MDM^T08 MDM^T10",
+    "OML_O21": "OML^O21",
+    "ORM_O01": "ORM^O01",
+    "ORU_R01": "ORU^R01",
+    "SIU_S12": " ".join(f"SIU^S{number}" for number in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26)),
+    "VXU_V04": "VXU^V04",
+}
+# In these tables two rows of one name exclude each other, or make a case of their own.
+VARIED = frozenset({"ROL", "PRT"})
+EXCUSED_IN_MESSAGES = {
+    ("MSH", "Provenance-Transformation"): "the gateway writes the Provenance of every message itself",
+    ("TXA", "Provenance"): "who wrote a document and when is the DocumentReference's author and date",
+    ("PV1", "Patient"): "PV1-16 says it of the visit: it is the Encounter's, unless a person's importance is meant",
+    ("PID", "Appointment"): "the patient is a participant of the Appointment by reference",
+    ("VXU_V04", "ServiceRequest"): "a choice of the guide: the vaccination itself says who ordered it",
+    ("ADT_A06", "Account"): "accounts are billing: their numbers are tied in A41 A44 and A49 alone",
+}
+
+
+@cache
+def structures() -> dict[str, list[tuple[str, str]]]:
+    """Each message structure of the guide: where each of its segments stands, and the table that maps it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with (CORPUS / "v2-to-fhir" / "messages.csv").open(encoding="utf-8") as file:
+        for row in csv.reader(file):
+            if len(row) > 12 and row[1] in EVENTS and re.fullmatch(r"[A-Z0-9]{3}\[[A-Za-z-]+\]", row[12].strip()):
+                found.setdefault(row[1], []).append((row[3], row[12].strip()))
+    return {name: list(dict.fromkeys(rows)) for name, rows in found.items()}
+
+
+def _full(structure: str) -> list[str]:
+    """A message that holds every segment of the table, in its order."""
+    made: list[str] = []
+    rows = structures()[structure]
+    for place in dict.fromkeys(place for place, _ in rows):
+        tables = [table for where, table in rows if where == place]
+        name = tables[0][:3]
+        if name in ("MSH", "IN3", "SFT"):
+            continue
+        for cases in [[table] for table in tables] if name in VARIED else [tables]:
+            known = [table for table in guide() if table.startswith(f"{name}[")] if name not in VARIED else cases
+            fields = dict(row for table in known for row in guide().get(table, []))
+            said = next((OTHERWISE[table][-1] for table in cases if name in VARIED and table in OTHERWISE), {})
+            made.append(segment(name, sorted(fields.items()), {**said, **_FIRM.get(name, {})}))
+    return made
+
+
+# What a message cannot be without, or what would say that the segment does not count.
+_FIRM: dict[str, dict[int, str]] = {
+    "PV1": {19: "VN1", 44: "20261106083000", 54: "EP1"},
+    "DG1": {3: "I10^Tăng huyết áp^I10", 21: "A"},
+    "OBR": {4: "SHM^Sinh hoá^L", 15: "BLD&Máu"},
+    "OBX": {3: "NA^Natri^L", 4: "1"},
+    "TXA": {12: "D1"},
+    "SCH": {11: "^^^20261120083000"},
+    "AL1": {2: "DA", 3: "PEN^Penicillin^L", 4: "SV", 5: "Ban"},
+    "ORC": {2: "P1", 3: "F1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("structure", "event"), [(name, event) for name, events in EVENTS.items() for event in events.split()]
+)
+def test_a_whole_message_yields_what_its_table_names(
+    translate: Callable[[bytes], Translation], message: Callable[..., bytes], structure: str, event: str
+) -> None:
+    translation = translate(message(event, *_full(structure)))
+    led = {
+        (account.place[:3], target.partition("/")[0]) for account in translation.ledger for target in account.targets
+    }
+    there = {entry["resource"]["resourceType"] for entry in translation.bundle["entry"]}
+    missing = []
+    for _, table in structures()[structure]:
+        name, resource = table.rstrip("]").split("[")
+        excused = (table, 0) in reasons() or {(name, resource), (structure, resource)} & EXCUSED_IN_MESSAGES.keys()
+        # A comment is the note of whatever stands before it; the guide has one table for all of them.
+        kind = next((k for n, k in led if n == "NTE"), "") if name == "NTE" else resource.split("-")[0]
+        if not excused and (kind not in there or (name, kind) not in led):
+            missing.append(table)
+    assert missing == []
+    assert [notice for notice in translation.notices if "no map of its own" in notice.text] == []

@@ -109,3 +109,19 @@ def test_each_tq1_is_an_instruction_of_its_own(translate: Translate, message: Bu
     assert [one["timing"]["code"]["text"] for one in (first, second)] == ["QAM", "QHS"]
     assert [one["sequence"] for one in (first, second)] == [1, 2]
     assert [one["doseAndRate"][0]["doseQuantity"]["value"] for one in (first, second)] == [500, 500]
+
+
+@pytest.mark.parametrize(
+    ("event", "row"), [("OMP^O09", "RXO|G5^Glucose 5%|500||mL"), ("RDE^O11", "RXE||G5^Glucose 5%|500||mL")]
+)
+def test_how_fast_an_infusion_runs_stands_beside_how_much_is_given(
+    translate: Callable[[bytes], Translation], message: Callable[..., bytes], event: str, row: str
+) -> None:
+    before = 21 if row.startswith("RXO") else 23
+    speed = row + "|" * (before - row.count("|")) + "100|mL/h"
+    made = translate(message(event, "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ||1961|M", "ORC|NW|P1|F1", speed))
+    (request,) = [e["resource"] for e in made.bundle["entry"] if e["resource"]["resourceType"] == "MedicationRequest"]
+    (given,) = request["dosageInstruction"][0]["doseAndRate"]
+
+    assert (str(given["doseQuantity"]["value"]), str(given["rateQuantity"]["value"])) == ("500", "100")
+    assert given["rateQuantity"]["unit"] == "mL/h"

@@ -38,7 +38,7 @@ def test_a_visit_moved_under_its_own_number_gets_the_patient(translate: Translat
     assert {visit["subject"]["reference"] for visit in (first, second, gone)} == {f"urn:uuid:{patient['id']}"}
 
 
-@pytest.mark.parametrize("event", ["ADT^A41", "ADT^A49"])
+@pytest.mark.parametrize("event", ["ADT^A35", "ADT^A41", "ADT^A49"])
 def test_an_account_that_goes_is_closed(translate: Translate, message: Build, event: str) -> None:
     stays, goes = made(translate(message(event, PID.format("TK1"), "MRG|||TK2")), "Account")
 
@@ -70,3 +70,10 @@ def test_a_missing_number_ties_nothing_and_is_said(
     assert place in [notice.where for notice in translation.notices]
     assert made(translation, "Account") == []
     assert len(made(translation, "Encounter")) == 1
+
+
+def test_patients_merged_with_an_account_of_theirs_are_both_tied(translate: Translate, message: Build) -> None:
+    translation = translate(message("ADT^A36", PID.format("TK1"), "MRG|QN0009^^^22T01^MR||TK2"))
+
+    assert [patient["active"] for patient in made(translation, "Patient")] == [True, False]
+    assert [account["status"] for account in made(translation, "Account")] == ["unknown", "inactive"]
