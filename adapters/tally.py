@@ -1,5 +1,7 @@
 """The ledger while it is being written: which source fields exist, and what became of each."""
 
+from collections.abc import Iterable, Mapping
+
 from adapters.contract import Account, Fate
 
 _IGNORED, _UNMAPPED = Fate.IGNORED, Fate.UNMAPPED
@@ -28,6 +30,16 @@ class Tally:
         account.place, account.targets, account.offset = place, (), None
         account.fate, account.reason = (_IGNORED if reason else _UNMAPPED), reason
         return account
+
+    def enter_each(self, before: str, names: Iterable[str], reasons: Mapping[str, str]) -> dict[str, Account]:
+        """As ``enter`` of all fields of one element at once; the place of each is ``before`` and its name."""
+        lines, accounts = {}, self.accounts
+        for name in names:
+            place, reason = f"{before}{name}", reasons.get(name, "")
+            lines[name] = accounts[place] = account = _bare(Account)
+            account.place, account.targets, account.offset = place, (), None
+            account.fate, account.reason = (_IGNORED if reason else _UNMAPPED), reason
+        return lines
 
     def holds(self, place: str) -> bool:
         """Whether a source field was seen at ``place``."""

@@ -9,12 +9,12 @@ time is held in the store. They are told what to serve on standard input, whose 
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from fhir_gateway.problem import Unavailable
+from fhir_gateway.problem import Problem
 
 log = structlog.get_logger()
 UP = b"up\n"
@@ -26,15 +26,19 @@ LONGEST_PAUSE_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def crew(order: bytes, size: int) -> AsyncIterator[None]:
-    """So many workers accept requests while the block is open; ``order`` is one line. Raises Unavailable."""
+async def crew(order: bytes, size: int, bereaved: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """So many workers accept requests while the block is open; ``order`` is one line.
+
+    When one ends, ``bereaved`` cleans up after it before it is replaced.
+    One that does not come up in time is no reason to serve nobody: the first process serves, and it is tried on.
+    """
     up = [asyncio.Event() for _ in range(size)]
-    posts = [asyncio.create_task(_manned(order, event)) for event in up]
+    posts = [asyncio.create_task(_manned(order, event, bereaved)) for event in up]
     try:
         try:
             await asyncio.wait_for(asyncio.gather(*(event.wait() for event in up)), START_SECONDS)
         except TimeoutError:
-            raise Unavailable("a worker process does not start; its reason is on the log", "--workers") from None
+            log.error("workers do not come up", seconds=START_SECONDS, missing=sum(not event.is_set() for event in up))
         yield
     finally:
         for post in posts:
@@ -42,7 +46,7 @@ async def crew(order: bytes, size: int) -> AsyncIterator[None]:
         await asyncio.gather(*posts, return_exceptions=True)
 
 
-async def _manned(order: bytes, up: asyncio.Event) -> None:
+async def _manned(order: bytes, up: asyncio.Event, bereaved: Callable[[], Awaitable[None]]) -> None:
     """One place in the crew, for ever: whoever dies is replaced, at first soon."""
     pause = PAUSE_SECONDS
     while True:
@@ -57,6 +61,8 @@ async def _manned(order: bytes, up: asyncio.Event) -> None:
         finally:
             await _dismissed(worker)
         log.warning("a worker ended and is replaced", pid=worker.pid, code=worker.returncode)
+        with suppress(Problem):
+            await bereaved()
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from fhir_gateway.problem import NotFound, Unavailable
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.embedded import running
+from fhir_gateway.wire import SPOKEN
 
 log = structlog.get_logger()
 NOTE = "serving.json"
@@ -30,8 +32,11 @@ UVICORN: dict[str, Any] = {
     "server_header": False,
     "lifespan": "off",
     "timeout_graceful_shutdown": 5,
+    **SPOKEN,
 }
 TOKEN_SECONDS = 3600
+ORPHANS_SECONDS = 10.0
+"""How long the workers of a gateway that was killed may hold its port."""
 
 
 def run(settings: Settings) -> None:
@@ -52,7 +57,7 @@ def _run(service: Coroutine[Any, Any, None]) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises Unavailable when the port is taken or the database does not come up."""
-    listening = _bound(settings.host, settings.port)
+    listening = await _listening(settings)
     port = listening.getsockname()[1]
     if settings.workers > 1:
         # Not shared from the first: another gateway on this port has to be found out.
@@ -64,7 +69,9 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(gateway.working())
         mllp = await stack.enter_async_context(gateway.listening())
         if settings.workers > 1:
-            await stack.enter_async_context(crew(_order(gateway, port), settings.workers - 1))
+            await stack.enter_async_context(
+                crew(_order(gateway, port), settings.workers - 1, gateway.store.end_abandoned)
+            )
         server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), f"ready {base_url}")
         with _noted(settings.data, {"url": base_url, "mllp": mllp}):
             _tell(gateway, mllp)
@@ -75,8 +82,9 @@ async def work(order: bytes) -> None:
     """One of the further processes of a gateway, until SIGTERM or until the first one is gone."""
     told = json.loads(order)
     settings = Settings(**told["settings"])
-    listening = _bound(settings.host, settings.port, shared=True)
     async with root.gateway(settings, told["base_url"]) as gateway, gateway.working():
+        # Not before: one that is orphaned while it starts would keep the next gateway from the port.
+        listening = _bound(settings.host, settings.port, shared=True)
         server = _Announcing(uvicorn.Config(gateway.app(), **UVICORN), UP.decode().strip())
         watching = asyncio.create_task(_until_orphaned(server))
         await server.serve(sockets=[listening])
@@ -86,6 +94,18 @@ async def work(order: bytes) -> None:
 def worker_settings(order: bytes) -> Settings:
     """The settings a further process was told."""
     return Settings(**json.loads(order)["settings"])
+
+
+async def _listening(settings: Settings) -> socket.socket:
+    """The port. One who was killed leaves its note behind, and for a moment workers that listen beside nobody."""
+    end = monotonic() + (ORPHANS_SECONDS if (settings.data / NOTE).exists() else 0.0)
+    while True:
+        try:
+            return _bound(settings.host, settings.port)
+        except Unavailable:
+            if monotonic() >= end:
+                raise
+        await asyncio.sleep(0.1)
 
 
 def _order(gateway: root.Gateway, port: int) -> bytes:
@@ -160,7 +180,6 @@ def _bound(host: str, port: int, shared: bool = False) -> socket.socket:
     except OSError as fault:
         listening.close()
         raise Unavailable(f"cannot listen on {host}:{port}: {fault.strerror}", "port") from fault
-    listening.set_inheritable(True)
     return listening
 
 

@@ -1,10 +1,13 @@
 """Several processes on one port: all answer, one that dies is replaced, and all end with the first."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from fhir_gateway.problem import Unavailable
+from fhir_gateway.serving import NOTE, _listening
+from fhir_gateway.settings import Settings
 
 SERVE = (sys.executable, "-m", "fhir_gateway", "serve")
 START_SECONDS = 60
@@ -110,6 +117,34 @@ def test_a_second_gateway_does_not_slip_onto_the_port(served: Served, tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_no_worker_holds_the_socket_of_the_first_process(served: Served) -> None:
+    """It would go on taking connections that nobody answers when the first process is killed."""
+    own = _sockets(served.program.pid)
+    assert own
+    assert not any(own & _sockets(worker) for worker in served.workers)
+
+
+def _sockets(pid: int) -> set[str]:
+    """The sockets a process listens on."""
+    listening = {row.split()[9] for row in Path("/proc/net/tcp").read_text().splitlines()[1:] if row.split()[3] == "0A"}
+    links = [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+    return {link for link in links if link.removeprefix("socket:[").rstrip("]") in listening}
+
+
+def test_one_who_follows_a_killed_gateway_waits_for_the_port_it_left(tmp_path: Path) -> None:
+    """Until the workers of the killed one have noticed; where nobody was killed, the port is somebody else's."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    chosen = Settings(data=tmp_path, port=held.getsockname()[1])
+    with pytest.raises(Unavailable):
+        asyncio.run(_listening(chosen))
+
+    (tmp_path / NOTE).write_text("{}")
+    threading.Timer(0.5, held.close).start()
+    with asyncio.run(_listening(chosen)) as port:
+        assert port.getsockname()[1] == chosen.port
+
+
 def test_workers_end_when_the_first_process_is_killed(served: Served) -> None:
     _until(lambda: len(served.workers) == 1)
     (worker,) = served.workers

@@ -22,6 +22,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _WHO_ICD10 = re.compile(r"([A-Z]\d\d)\.?(\d?)[*†+]?\Z")
 
 
+def filled(elements: Resource) -> Resource:
+    """Those of the elements that hold something: FHIR has nothing empty."""
+    return {name: held for name, held in elements.items() if held or held == 0}
+
+
 def absent(reason: str = "unknown") -> Resource:
     """What stands where a required value is missing."""
     return {"extension": [{"url": ABSENT, "valueCode": reason}]}
@@ -63,12 +68,13 @@ def coding(node: Node, spot: Spot) -> Resource:
     system = system_uri(spot.chart, node.get("codeSystem"))
     if system:
         spot.attribute(node, "codeSystem", "system")
-    return {
+    found = {
         "system": system,
         "version": spot.attribute(node, "codeSystemVersion", "version"),
         "code": code,
         "display": spot.attribute(node, "displayName", "display"),
     }
+    return filled(found)
 
 
 def concept(node: Node, spot: Spot) -> Resource:
@@ -80,15 +86,16 @@ def known_concept(node: Node, spot: Spot) -> Resource:
     """A coded value: source coding, its translations, the standard code where a table has one, and the text."""
     if node is NOTHING:
         return {}
-    codings = [coding(node, spot.at("coding[0]"))]
-    first = 1 if codings[0] else 0
-    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), first)]
-    codings += _standard(spot.chart, node, codings)
-    text = words(node.first("originalText"), spot.at("text")) or _display(codings)
-    if not codings[0] and not text:
+    own = coding(node, spot.at("coding[0]")) if node.get("code") else {}
+    codings = [own] if own else []
+    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), len(codings))]
+    if own:
+        codings += _standard(spot.chart, node, own)
+    said = node.first("originalText")
+    text = (words(said, spot.at("text")) if said else "") or _display(codings)
+    if not own and not text:
         text = spot.attribute(node, "displayName", "text")
-    found = [item for item in codings if item]
-    return {"coding": found, "text": text} if found or text else {}
+    return filled({"coding": codings, "text": text})
 
 
 def _display(codings: list[Resource]) -> str:
@@ -110,16 +117,13 @@ def _translations(node: Node) -> list[Node]:
     return [one for one in node.all("translation") if one.get("code")]
 
 
-def _standard(chart: Chart, node: Node, codings: list[Resource]) -> list[Resource]:
+def _standard(chart: Chart, node: Node, own: Resource) -> list[Resource]:
     """What the hospital's local table and WHO's ICD-10 add to the source's own code."""
-    first = codings[0]
-    if not first:
-        return []
     added = []
-    local = chart.hospital.codes.get(node.get("codeSystem"), {}).get(first["code"])
+    local = chart.hospital.codes.get(node.get("codeSystem"), {}).get(own["code"])
     if local is not None:
-        added.append({"system": local.system, "code": local.code, "display": local.display})
-    who = _WHO_ICD10.match(first["code"]) if first["system"] == chart.hospital.systems.get("icd10") else None
+        added.append(filled({"system": local.system, "code": local.code, "display": local.display}))
+    who = _WHO_ICD10.match(own["code"]) if own.get("system", "") == chart.hospital.systems.get("icd10") else None
     if who:
         added.append({"system": ICD10, "code": f"{who[1]}.{who[2]}" if who[2] else who[1]})
     return added

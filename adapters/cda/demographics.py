@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/datatypes.html#HumanName
 """
 
 from adapters.cda.chart import Spot, listed
-from adapters.cda.datatypes import period
+from adapters.cda.datatypes import filled, period
 from adapters.cda.node import Node
 from adapters.cda.tables import translated
 from adapters.contract import Resource
@@ -45,7 +45,7 @@ def _name(node: Node, spot: Spot) -> Resource:
         return {}
     parts = _parts(node, spot) if node.children else _guess(node, spot)
     use = translated("name_use", _used(node, "use", "name_use", spot)) or _birth_name(node, spot)
-    return {"use": use, "text": text, **parts, "period": period(node.first("validTime"), spot.at("period"))}
+    return filled({"use": use, "text": text, **parts, "period": period(node.first("validTime"), spot.at("period"))})
 
 
 def _birth_name(node: Node, spot: Spot) -> str:
@@ -101,7 +101,7 @@ def address(node: Node, spot: Spot) -> Resource:
     if not any(parts.values()):
         return {}
     use = translated("address_use", _used(node, "use", "address_use", spot))
-    return {"use": use, **parts, "period": period(node.first("useablePeriod"), spot.at("period"))}
+    return filled({"use": use, **parts, "period": period(node.first("useablePeriod"), spot.at("period"))})
 
 
 def telecoms(
@@ -118,7 +118,7 @@ def _telecom(node: Node, spot: Spot) -> Resource:
     system = translated("telecom_scheme", scheme.lower()) if colon else "phone"
     kept = rest.strip() if system in {"phone", "fax", "email", "sms"} and colon else value
     use = translated("telecom_use", _used(node, "use", "telecom_use", spot))
-    return {"system": system or "other", "value": kept or value, "use": use}
+    return filled({"system": system or "other", "value": kept or value, "use": use})
 
 
 def _used(node: Node, attribute: str, table: str, spot: Spot) -> str:

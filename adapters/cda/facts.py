@@ -18,7 +18,7 @@ PART = "says which part of the enclosing statement this is; the part itself is m
 TRACKING = "the record of following up a concern, which the guide leaves out: the concern itself is mapped"
 OBSERVING = "the status of the act of observing; the status of what was observed is mapped"
 
-_SHELL = ("id", "code", "statusCode", "text")
+_SHELL = frozenset({"id", "code", "statusCode", "text"})
 _COMMENT = "2.16.840.1.113883.10.20.22.4.64"
 _COMMENT_CODE = "48767-8"
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
@@ -186,8 +186,8 @@ def link_reasons(chart: Chart) -> None:
 
 def related(statement: Node, element: str = "observation") -> list[Node]:
     """The statements nested in this one."""
-    found = [node.first(element) for node in statement.all("entryRelationship")]
-    return [node for node in found if node is not NOTHING]
+    relations = statement.all("entryRelationship")
+    return [node for one in relations if (node := one.first(element)) is not NOTHING] if relations else []
 
 
 def with_template(statement: Node, *roots: str) -> Node:
@@ -208,14 +208,13 @@ def part(statement: Node, root: str, code: str) -> Node:
 
 def follows(node: Node, *roots: str) -> bool:
     """Whether the statement follows one of the templates."""
-    followed = [template.attributes.get("root", "") for template in node.all("templateId")]
-    return not set(roots).isdisjoint(followed)
+    return any(template.get("root") in roots for template in node.all("templateId"))
 
 
 def set_aside(node: Node, spot: Spot, reason: str) -> None:
     """Enter the shell of a statement (number, kind, status, narrative link) as left out; what was mapped stays so."""
-    for name in _SHELL:
-        for shell in node.all(name):
+    for shell in node.children:
+        if shell.name in _SHELL:
             for field in shell.walk():
                 field.leave_out(reason)
 

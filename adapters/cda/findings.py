@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/observation-definitions.html#Observation.component
 from typing import Any
 
 from adapters.cda.chart import Spot
-from adapters.cda.datatypes import concept, required_concept, words
+from adapters.cda.datatypes import concept, filled, required_concept, words
 from adapters.cda.facts import is_negated
 from adapters.cda.node import Node
 from adapters.cda.quantities import range_
@@ -28,7 +28,7 @@ def finding(statement: Node, spot: Spot) -> dict[str, Any]:
 def reading(statement: Node, spot: Spot) -> Resource:
     """One component: its code and what was found."""
     code = required_concept(statement.first("code"), spot.at("code"), statement.first("text"))
-    return {"code": code, **_value(statement, spot), **_judged(statement, spot)}
+    return filled({"code": code, **_value(statement, spot), **_judged(statement, spot)})
 
 
 def _value(statement: Node, spot: Spot) -> dict[str, Any]:

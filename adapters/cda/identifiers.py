@@ -58,12 +58,9 @@ def identifier(node: Node, spot: Spot) -> Resource:
     system = spot.chart.hospital.systems.get(key) or system_uri(spot.chart, root)
     if system:
         spot.attribute(node, "root", "system")
-    return {
-        **_type(key),
-        "system": system,
-        "value": extension,
-        "assigner": {"display": spot.attribute(node, "assigningAuthorityName", "assigner.display")},
-    }
+    found = {**_type(key), "system": system, "value": extension} if system else {**_type(key), "value": extension}
+    assigner = spot.attribute(node, "assigningAuthorityName", "assigner.display")
+    return {**found, "assigner": {"display": assigner}} if assigner else found
 
 
 def identifiers(nodes: list[Node], spot: Spot, known: list[Resource] | None = None) -> list[Resource]:
@@ -73,10 +70,11 @@ def identifiers(nodes: list[Node], spot: Spot, known: list[Resource] | None = No
 
 def number_of(node: Node) -> str:
     """An id as one string that tells it from all others; empty when it names nothing."""
-    if node.get("nullFlavor"):
+    said = node.attributes
+    if "nullFlavor" in said:
         return ""
-    root, extension = node.get("root"), node.get("extension")
-    return f"{root}^{extension}" if extension else root
+    root = said.get("root", "")
+    return f"{root}^{said['extension']}" if "extension" in said else root
 
 
 def _type(key: str) -> Resource:

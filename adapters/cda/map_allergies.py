@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/allergyintolerance.html
 import re
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import absent, known_concept, required_concept, start, time
+from adapters.cda.datatypes import absent, filled, known_concept, required_concept, start, time
 from adapters.cda.facts import (
     PART,
     Setting,
@@ -154,13 +154,14 @@ def _reactions(statement: Node, concern: Node, spot: Spot) -> list[Resource]:
 
 def _reaction(node: Node, whole: Node, spot: Spot) -> Resource:
     place = spot.at("manifestation[0]")
-    return {
+    reaction = {
         "id": _element_id(node, spot),
         "manifestation": [required_concept(node.first("value"), place, node.first("text"))],
         "onset": start(node.first("effectiveTime"), spot.at("onset")),
         "severity": _coded(part(node, *_SEVERITY) or whole, "severity", spot, "severity"),
         "note": notes(Node(children=node.all("entryRelationship")), spot) if related(node, "act") else [],
     }
+    return filled(reaction)
 
 
 def _element_id(node: Node, spot: Spot) -> str:

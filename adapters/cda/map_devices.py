@@ -30,6 +30,8 @@ def device(chart: Chart, role: Node) -> Link:
     thing = role.first("playingDevice")
     number = next((number_of(one) for one in role.all("id") if number_of(one)), "")
     link = ("Device", number or f"{chart.scope}|{role.place}")
+    if _is_another(chart, link, thing):
+        link = ("Device", f"{number}|{role.place}")
     spot = chart.spot(link)
     elements: Resource = {
         "identifier": identifiers(role.all("id"), spot, chart.known(link, "identifier")),
@@ -41,6 +43,15 @@ def device(chart: Chart, role: Node) -> Link:
     }
     chart.add(link, elements)
     return link
+
+
+def _is_another(chart: Chart, link: Link, thing: Node) -> bool:
+    """Whether the number was given to a thing of another kind: published samples give one to a stent and a cane."""
+    if not chart.draft.has(*link):
+        return False
+    kinds = {coding.get("code") for coding in chart.draft.live(*link).get("type", {}).get("coding", ())}
+    code = thing.first("code").get("code")
+    return bool(kinds and code) and code not in kinds
 
 
 def _udi(role: Node, spot: Spot) -> list[Resource]:

@@ -14,7 +14,7 @@ from adapters.cda.map_observations import remarks
 from adapters.cda.map_places import location
 from adapters.cda.map_problems import condition
 from adapters.cda.map_staff import STAFF, organization, party
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import SectionKind, translated
 from adapters.contract import Resource
 
@@ -143,7 +143,7 @@ def _without(node: Node, taken: Node) -> Node:
     rest = [child for child in node.children if child is not taken]
     if taken is not node:
         return Node(node.name, node.place, node.attributes, node.text, rest)
-    return Node(node.name, node.place, {}, node.text, rest) if rest else Node()
+    return Node(node.name, node.place, {}, node.text, rest) if rest else NOTHING
 
 
 def _participants(node: Node, spot: Spot) -> list[Resource]:
@@ -191,7 +191,7 @@ def _function(node: Node, spot: Spot) -> Resource:
     """What somebody was there for, with the code of a participation where the function has one."""
     kind = known_concept(node, spot)
     role = translated("participation", node.get("code")) if node.get("codeSystem") == _FUNCTION else ""
-    return {**kind, "coding": [*kind["coding"], {"system": PARTICIPATION, "code": role}]} if role else kind
+    return {**kind, "coding": [*kind.get("coding", ()), {"system": PARTICIPATION, "code": role}]} if role else kind
 
 
 def _places(chart: Chart, statement: Node, known: list[Resource]) -> list[Resource]:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import absence, absent, coding, concept, period, required_concept, time
+from adapters.cda.datatypes import absence, absent, coding, concept, filled, period, required_concept, time
 from adapters.cda.demographics import address, addresses, first_name, names, spoken, telecoms
 from adapters.cda.identifiers import identifiers, key_of, number_of
 from adapters.cda.map_patient_extensions import extensions
@@ -85,10 +85,16 @@ def _patient_names(person: Node, chart: Chart, spot: Spot) -> list[Resource]:
     found = names(person.all("name"), spot)
     if _in_first_year(person, chart):
         mothers = {spoken(_person_of(mother).first("name")).casefold() for mother in _mothers(chart)} - {""}
-        for name in found:
-            if any(mother in name.get("text", "").casefold() for mother in mothers):
-                name["use"] = "temp"
+        return [_temporary(name) if _is_of(name, mothers) else name for name in found]
     return found
+
+
+def _is_of(name: Resource, people: set[str]) -> bool:
+    return any(person in name.get("text", "").casefold() for person in people)
+
+
+def _temporary(name: Resource) -> Resource:
+    return {"use": "temp", **name} | {"use": "temp"}
 
 
 def _in_first_year(person: Node, chart: Chart) -> bool:
@@ -110,6 +116,9 @@ def _gender(node: Node, spot: Spot) -> dict[str, Any]:
     if node.get("code"):
         spot.chart.notice(node.place, "a gender code that no table has")
         return {"_gender": absent("unsupported")}
+    if node.get("nullFlavor") == "UNK":
+        spot.attribute(node, "nullFlavor", "gender")
+        return {"gender": "unknown"}
     return {"_gender": absence(node, spot.at("gender"))}
 
 
@@ -118,7 +127,7 @@ def _birth(node: Node, spot: Spot) -> dict[str, Any]:
     if not born:
         return {"_birthDate": absence(node, spot.at("birthDate"))}
     exact = [{"url": BIRTH_TIME, "valueDateTime": born}] if is_instant(born) else []
-    return {"birthDate": born[:10], "_birthDate": {"extension": exact}}
+    return {"birthDate": born[:10], "_birthDate": filled({"extension": exact})}
 
 
 def _death(person: Node, spot: Spot) -> dict[str, Any]:
@@ -144,13 +153,14 @@ def _flag(node: Node, spot: Spot, path: str) -> dict[str, Any]:
 def _contact(guardian: Node, spot: Spot) -> Resource:
     """A guardian is one by law, whatever else to the patient."""
     relationship = concept(guardian.first("code"), spot.at("relationship[1]"))
-    return {
+    contact = {
         "relationship": [{"coding": [GUARDIAN]}, *([relationship] if relationship else [])],
         "name": first_name(_person_of(guardian).all("name")[:1], spot) if guardian.first("guardianPerson") else {},
         "telecom": telecoms(guardian.all("telecom"), spot),
         "address": address(guardian.first("addr"), spot.at("address")),
         "organization": organization(guardian.first("guardianOrganization"), spot.at("organization")),
     }
+    return filled(contact)
 
 
 def _languages(person: Node, spot: Spot) -> list[Resource]:

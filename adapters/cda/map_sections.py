@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/composition-definitions.html#Composition.section
 
 from adapters.cda import narrative
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept
+from adapters.cda.datatypes import concept, filled
 from adapters.cda.facts import Setting
 from adapters.cda.map_plans import care_plan
 from adapters.cda.map_staff import party
@@ -35,7 +35,7 @@ def _section(chart: Chart, node: Node, spot: Spot) -> Resource:
     code = concept(node.first("code"), spot.at("code"))
     inner = sections(chart, node, spot)
     writers = [party(one.first("assignedAuthor"), spot.at(f"author[{n}]")) for n, one in enumerate(node.all("author"))]
-    return {
+    section = {
         "title": title or code.get("text"),
         "code": code,
         "author": [writer for writer in writers if writer],
@@ -44,6 +44,7 @@ def _section(chart: Chart, node: Node, spot: Spot) -> Resource:
         "emptyReason": _empty_reason(node, spot, bool(links)),
         "section": inner,
     }
+    return filled(section)
 
 
 def _kind_of(node: Node) -> SectionKind:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import period, required_concept, start
+from adapters.cda.datatypes import filled, period, required_concept, start
 from adapters.cda.facts import Setting, keep_text, notes, open_fact, performers, related, status
 from adapters.cda.map_dosages import ASKED
 from adapters.cda.node import NOTHING, Node
@@ -18,11 +18,12 @@ from adapters.contract import Resource
 def asked_for(statement: Node, spot: Spot) -> Resource:
     """How much to dispense, how often again, and until when."""
     order = next((node for node in related(statement, "supply") if node.get("moodCode") in ASKED), NOTHING)
-    return {
+    request = {
         "validityPeriod": period(order.first("effectiveTime"), spot.at("validityPeriod")),
         "numberOfRepeatsAllowed": _again(order.first("repeatNumber"), spot),
         "quantity": quantity(order.first("quantity"), spot.at("quantity")),
     }
+    return filled(request)
 
 
 def _again(node: Node, spot: Spot) -> int | None:

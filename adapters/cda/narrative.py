@@ -20,6 +20,8 @@ _TAGS = {
     "strong": "strong", "em": "em", "pre": "pre", "a": "a", "h1": "h1", "h2": "h2", "h3": "h3", "h4": "h4",
 }  # fmt: skip
 _DROPPED_WHOLE = frozenset({"script", "style", "object", "embed", "iframe", "form", "svg", "math"})
+_PART_OF = {"ul": "li", "ol": "li", "tr": "td"}
+_PARTS = {"li": ("li",), "td": ("td", "th")}
 _EMPTY = frozenset({"br", "col"})
 _STYLES = {"Bold": "font-weight: bold", "Italics": "font-style: italic", "Underline": "text-decoration: underline"}
 _SAFE_LINK = re.compile(r"(?:https?://|#)[^\s\"'<>]*\Z", re.IGNORECASE)
@@ -72,14 +74,19 @@ def _local(element: etree._Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _inner(element: etree._Element, depth: int = 1) -> str:
-    """The words and elements inside an element."""
+def _inner(element: etree._Element, depth: int = 1, part: str = "") -> str:
+    """The words and elements inside an element; what is no ``part`` of a list or row becomes one."""
     made = [escape(element.text, quote=False)] if element.text else []
     for child in element.iterchildren(etree.Element):
         made.append(_element(child, depth))
         if child.tail:
             made.append(escape(child.tail, quote=False))
-    return "".join(made)
+    return "".join(_as_part(one, part) for one in made) if part else "".join(made)
+
+
+def _as_part(made: str, part: str) -> str:
+    allowed = tuple(f"<{tag}" for tag in _PARTS[part])
+    return made if not made or made.isspace() or made.startswith(allowed) else f"<{part}>{made}</{part}>"
 
 
 def _element(element: etree._Element, depth: int) -> str:
@@ -93,7 +100,7 @@ def _element(element: etree._Element, depth: int) -> str:
         return _inner(element, depth)
     if tag in _EMPTY:
         return f"<{tag}/>"
-    return f"<{tag}{_attributes(element, tag)}>{_inner(element, depth + 1)}</{tag}>"
+    return f"<{tag}{_attributes(element, tag)}>{_inner(element, depth + 1, _PART_OF.get(tag, ''))}</{tag}>"
 
 
 def _local_parent(element: etree._Element) -> str:

@@ -12,9 +12,9 @@ _NO_LINES: Mapping[str, Account] = {}
 _NOBODY: "Mapping[str, Node]" = {}
 
 
-# Not a dataclass: a 100 kB document makes 3,000 of these, and most hold nothing that needs a container of its own.
+# Not a dataclass: a 100 kB document makes 3,000 of these.
 class Node:
-    """One element; falsy when the document does not have it, so that a missing branch reads as empty.
+    """One element. The one that the document does not have is NOTHING, which is falsy and empty all the way down.
 
     ``lines`` are its lines of the ledger: each attribute's by its name, that of its own words by an empty name.
     ``is_plural`` is whether two of its children have the same name.
@@ -36,23 +36,13 @@ class Node:
         self.text = text
         self.narrative = ""
         self.is_plural = False
-        self.lines = _NO_LINES
-        self.children: Sequence[Node] = ()
+        self.lines: Mapping[str, Account] = _NO_LINES
+        self.children = children
         self._firsts = _NOBODY
         if children:
-            self.hold(children)
-
-    def hold(self, children: "Sequence[Node]") -> None:
-        """Take these elements as its own, in this order."""
-        self.children = children
-        firsts: dict[str, Node] = {}
-        self._firsts = firsts
-        for child in children:
-            firsts.setdefault(child.name, child)
-        self.is_plural = len(firsts) < len(children)
-
-    def __bool__(self) -> bool:
-        return bool(self.name)
+            # From back to front, so that the first of a name is the one that stays.
+            self._firsts = {child.name: child for child in reversed(children)}
+            self.is_plural = len(self._firsts) < len(children)
 
     def get(self, attribute: str) -> str:
         return self.attributes.get(attribute, "")
@@ -64,14 +54,11 @@ class Node:
         # Most elements have no name twice.
         return [child for child in self.children if child.name == name] if self.is_plural else [first]
 
-    def first(self, *path: str) -> "Node":
-        """The first element down the path, or an empty one."""
-        node = self
-        for name in path:
-            found = node._firsts.get(name)
-            if found is None:
-                return NOTHING
-            node = found
+    def first(self, name: str, *below: str) -> "Node":
+        """The first element of the name, or down the path; NOTHING where there is none."""
+        node = self._firsts.get(name, NOTHING)
+        for step in below:
+            node = node._firsts.get(step, NOTHING)
         return node
 
     def states_the_same(self, other: "Node") -> bool:
@@ -82,10 +69,7 @@ class Node:
 
     def walk(self) -> "list[Node]":
         """This element and all below it, in document order."""
-        found = [self]
-        for child in self.children:
-            found += child.walk()
-        return found
+        return [self, *(one for child in self.children for one in child.walk())] if self.children else [self]
 
     def leave_out(self, reason: str) -> None:
         """Its attributes are left out on purpose; what was mapped stays so."""
@@ -94,7 +78,16 @@ class Node:
                 line.ignore(reason)
 
 
-NOTHING = Node()
+class _Nothing(Node):
+    """What the document does not have: all that is asked of it is empty."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NOTHING: Node = _Nothing()
 _SAID = ("moodCode", "negationInd")
 _STATED = ("value", "effectiveTime", "consumable", "administrationUnitCode")
 _MEANT = ("xsi:type", "code", "value", "unit", "nullFlavor")

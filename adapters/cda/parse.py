@@ -5,14 +5,14 @@ https://hl7.org/cda/stds/core/2.0.0-sd/
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
 
 from adapters.cda import narrative
-from adapters.cda.node import Node
-from adapters.contract import Untranslatable
+from adapters.cda.node import NOTHING, Node
+from adapters.contract import Account, Untranslatable
 from adapters.tally import Tally
 
 HL7 = "urn:hl7-org:v3"
@@ -78,7 +78,7 @@ def parse(body: bytes) -> Document:
     root = safe_parse(body)
     if root.tag != f"{{{HL7}}}ClinicalDocument":
         raise Untranslatable("the root element is not ClinicalDocument of urn:hl7-org:v3", "/")
-    document = Document(Node())
+    document = Document(NOTHING)
     reading = _Reading(document)
     document.root = reading.element(root, "ClinicalDocument", "", 1)
     reading.enter(document.root, "/ClinicalDocument")
@@ -157,7 +157,7 @@ class _Reading:
 
     def __init__(self, document: Document) -> None:
         self._anchors = document.anchors
-        self._enter = document.tally.enter
+        self._tally = document.tally
         self._elements, self._attributes = _Names("Q{}"), _Names("")
         self._lines = _Lines()
         self._active: list[Node] = []
@@ -165,16 +165,16 @@ class _Reading:
     def element(self, element: etree._Element, name: str, outer: str, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise Untranslatable(f"elements are nested deeper than {MAX_DEPTH}", f"line {element.sourceline}")
-        node, lines, names = Node(name), self._lines, self._attributes
-        attributes: list[tuple[str, str]] = element.items()  # type: ignore[assignment]
-        if attributes:
-            node.attributes = {names[key]: line for key, raw in attributes if (line := lines[raw])}
+        lines, names = self._lines, self._attributes
+        attributes: dict[str, str] = {}
+        for key, raw in element.items():
+            if line := lines[raw]:  # type: ignore[index]
+                attributes[names[key]] = line
         if name == "text" and outer == "section":
-            self._narrative(element, node)
-            return node
+            return self._narrative(element, attributes)
         text = element.text
         words = [lines[text]] if text else []
-        children = []
+        children: list[Node] = []
         for child in element:
             inner = self._elements[child.tag]
             if inner:
@@ -182,17 +182,15 @@ class _Reading:
             tail = child.tail
             if tail and (line := lines[tail]):
                 words.append(line)
-        if words:
-            node.text = words[0] if len(words) == 1 else " ".join(filter(None, words))
-        if children:
-            node.hold(children)
-        return node
+        return Node(name, "", attributes, " ".join(filter(None, words)) if words else "", children)
 
-    def _narrative(self, element: etree._Element, node: Node) -> None:
+    def _narrative(self, element: etree._Element, attributes: Mapping[str, str]) -> Node:
+        node = Node("text", "", attributes)
         node.narrative = unicodedata.normalize("NFC", narrative.xhtml(element))
         self._anchors.update((name, self._lines[words]) for name, words in narrative.anchors(element))
         if not node.narrative and "".join(map(str, element.itertext())).strip():
             self._active.append(node)
+        return node
 
     def enter(self, node: Node, place: str) -> None:
         """Give an element and all below it their places, and their fields lines of the ledger.
@@ -200,16 +198,16 @@ class _Reading:
         A narrative is one field: its words are one statement to a reader, however many cells they fill.
         """
         node.place = place
-        enter, reason = self._enter, _STRUCTURAL_ELEMENTS.get(node.name, "")
-        lines = {}
-        for name in node.attributes:
-            lines[name] = enter(f"{place}/@{name}", reason or _STRUCTURAL_ATTRIBUTES.get(name, ""))
+        reason = _STRUCTURAL_ELEMENTS.get(node.name, "")
+        lines: dict[str, Account] = {}
+        if node.attributes:
+            reasons = dict.fromkeys(node.attributes, reason) if reason else _STRUCTURAL_ATTRIBUTES
+            lines = self._tally.enter_each(f"{place}/@", node.attributes, reasons)
         if node.text or node.narrative:
-            lines[""] = enter(place, reason)
+            lines[""] = self._tally.enter(place, reason)
         elif self._active and node in self._active:
-            enter(place, ACTIVE_CONTENT)
-        if lines:
-            node.lines = lines
+            self._tally.enter(place, ACTIVE_CONTENT)
+        node.lines = lines
         if node.is_plural:
             self._enter_numbered(node.children, place)
         else:

@@ -24,7 +24,7 @@ __all__ = ["MEDIA_TYPES", "NAME", "recognises", "spans", "translate"]
 
 def recognises(body: bytes) -> bool:
     """Whether the first bytes name a root of the national XML, in whatever encoding they are."""
-    head = body[:HEAD_BYTES].replace(b"\0", b"")
+    head = body[:HEAD_BYTES].replace(b"\0", b"").upper()
     return any(mark in head for mark in _MARKS)
 
 

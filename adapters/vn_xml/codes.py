@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.contract import Hospital, Resource
 from adapters.vn_xml.fields import rows_of
+from adapters.vn_xml.records import Record
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
 ICD9_CM = "http://hl7.org/fhir/sid/icd-9-cm"
@@ -98,6 +99,22 @@ def _coding(system: str, code: str, display: str) -> Resource:
 
 def loinc(code: str, display: str, text: str = "") -> Resource:
     return {"coding": [{"system": LOINC, "code": code, "display": display}], "text": text or display}
+
+
+def icd10_codes(record: Record, name: str) -> list[str]:
+    """The ICD-10 codes of a ``;`` list. Where a comma stands between codes it parts them too, and that is told."""
+    parts = record.many(name)
+    if not any("," in part for part in parts):
+        return parts
+    codes = [code for part in parts for code in _at_commas(part)]
+    if len(codes) > len(parts):
+        record.note(name, "codes parted by commas; the decisions ask for semicolons")
+    return codes
+
+
+def _at_commas(text: str) -> list[str]:
+    codes = [code.strip() for code in text.split(",")]
+    return codes if all(map(_ICD10.fullmatch, codes)) else [text]
 
 
 def icd10(hospital: Hospital, code: str, text: str = "") -> Resource:

@@ -26,6 +26,8 @@ _VNI = (
 FOREIGN = re.compile(r"[ÆÇËÎÏÑÖÛÜßäåæçëîïñöûüþÿ]")
 FONTS = (re.compile(_TCVN3), re.compile(_VNI))
 LEGACY = re.compile(f"{_TCVN3}|{_VNI}")
+#: So many marks in a field without one Vietnamese letter are no foreign name.
+SURELY = 3
 VIETNAMESE = re.compile(r"[Ă-ăĐ-đĨ-ĩŨ-ũƠ-ơƯ-ưẠ-ỹ]")
 
 
@@ -72,13 +74,21 @@ def refuse_doctype(body: bytes, where: str = "") -> None:
 
 
 def looks_legacy(texts: Collection[str]) -> bool:
-    """Whether the texts of a record read like TCVN3 or VNI that passed through a Latin-1 converter."""
-    different = " ".join(set(texts))
-    if not any(font.search(different) for font in FONTS):
+    """Whether the texts of a record, or one of them, read like TCVN3 or VNI that passed through a Latin-1 converter."""
+    different = set(texts)
+    joined = " ".join(different)
+    if not any(font.search(joined) for font in FONTS):
         return False
+    if any(_wholly_legacy(text) for text in different):
+        return True
     text = " ".join(texts)
     odd = len(LEGACY.findall(text)) + len(FOREIGN.findall(text))
     return odd >= 2 and odd > len(VIETNAMESE.findall(text))
+
+
+def _wholly_legacy(text: str) -> bool:
+    """One field from an older table among fields in Unicode: many marks of the fonts, and no letter of Vietnamese."""
+    return len(LEGACY.findall(text)) >= SURELY and not VIETNAMESE.search(text)
 
 
 def _position(body: bytes, offset: int) -> str:

@@ -90,12 +90,10 @@ class Episode:
         """A department by its code alone; the files say nothing else of it."""
         return {"type": kind, "identifier": {"system": national(self.hospital, "MA_KHOA"), "value": code}}
 
-    def practitioner(self, code: str, name: str = "") -> Resource:
-        """The staff member of a code; a name is added when a table gives it."""
+    def practitioner(self, code: str) -> Resource:
+        """The staff member of a code."""
         key = staff_key(code)
-        if name:
-            self.add("Practitioner", key, {**staff_identity(self.hospital, code), "name": [{"text": name}]})
-        elif not self.draft.has("Practitioner", key):
+        if not self.draft.has("Practitioner", key):
             self.add("Practitioner", key, staff_identity(self.hospital, code))
         return self.link("Practitioner", key)
 

@@ -6,15 +6,16 @@ A newborn has no citizen number: the temporary insurance card is its only identi
 from decimal import Decimal
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import ROLE_CODE, UCUM, decimal_of, loinc, quantity
+from adapters.vn_xml.codes import ROLE_CODE, UCUM, concept, decimal_of, loinc, quantity
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.identifiers import citizen_number, insurance_card, insurance_number
-from adapters.vn_xml.map_patient import address, birth, ethnicity, gender, human_name, nationality
-from adapters.vn_xml.map_visit import BIRTH_WEIGHT
+from adapters.vn_xml.map_patient import address, birth, ethnicity, gender, human_name
+from adapters.vn_xml.map_visit import BIRTH_WEIGHT, NOT_WEIGHED
 from adapters.vn_xml.narrative import Document, Section, compose, sections
 from adapters.vn_xml.records import Record
 from adapters.vn_xml.times import date_of
 
+MOTHER_NATIONALITY = "urn:vn:quang-ninh:fhir-gateway:nationality"
 BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 CERTIFICATE = Document("71230-7", "Birth certificate", "Giấy chứng sinh", "", "NGAY_CT")
 PRETERM_WEEKS = Decimal(32)
@@ -94,7 +95,9 @@ def _mother_origin(episode: Episode, record: Record, target: str) -> list[Resour
         found.append(ethnicity(episode, folk))
     country = record.take("MA_QUOCTICH", f"{target}#extension")
     if country:
-        found.append(nationality(episode, country))
+        # R4's own extension for it is of Patients alone.
+        said = concept(episode.hospital, "MA_QUOCTICH", country)
+        found.append({"url": MOTHER_NATIONALITY, "valueCodeableConcept": said})
     return found
 
 
@@ -113,7 +116,9 @@ def _father(episode: Episode, record: Record, child: str) -> None:
 def _facts(episode: Episode, record: Record, child: str) -> None:
     """Weight, manner of delivery and prematurity are observations of the child."""
     weight = decimal_of(record.text("CAN_NANG_CON")) if record.text("CAN_NANG_CON") else None
-    if weight is not None:
+    if weight == 0:
+        record.ignore("CAN_NANG_CON", NOT_WEIGHED)
+    if weight:
         _fact(episode, record, child, ("CAN_NANG_CON", BIRTH_WEIGHT, {"valueQuantity": quantity(weight, "g")}))
     manner = {"1": "Sinh con phải phẫu thuật", "0": "Không phẫu thuật"}.get(record.text("SINHCON_PHAUTHUAT"))
     if manner:

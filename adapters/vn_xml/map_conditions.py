@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/condition.html
 """
 
 from adapters.contract import Resource
-from adapters.vn_xml.codes import icd10, national
+from adapters.vn_xml.codes import icd10, icd10_codes, national
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.sensitivity import label_of_diagnosis, restrict
 
@@ -21,7 +21,7 @@ def conditions(episode: Episode) -> list[Resource]:
 
 def condition_keys(episode: Episode) -> list[str]:
     """The keys of the coded Conditions of the episode, main first."""
-    codes = [episode.head.text("MA_BENH_CHINH"), *episode.head.many("MA_BENH_KT")]
+    codes = [episode.head.text("MA_BENH_CHINH"), *icd10_codes(episode.head, "MA_BENH_KT")]
     return [f"{episode.key}|dx|{code}" for code in dict.fromkeys(codes) if code]
 
 
@@ -57,7 +57,7 @@ def _main(episode: Episode) -> list[Resource]:
 
 def _secondary(episode: Episode) -> list[Resource]:
     record = episode.head
-    codes = [code for code in dict.fromkeys(record.many("MA_BENH_KT")) if code]
+    codes = [code for code in dict.fromkeys(icd10_codes(record, "MA_BENH_KT")) if code]
     if len(codes) > MOST_SECONDARY:
         record.note("MA_BENH_KT", f"{len(codes)} codes, more than {MOST_SECONDARY}; all kept")
     found = []

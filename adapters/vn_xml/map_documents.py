@@ -80,8 +80,20 @@ def signer_name(episode: Episode, record: Record) -> None:
     name = record.text("TEN_BS")
     if name and record.text("MA_BS"):
         code = record.many("MA_BS")[0]
-        episode.practitioner(code, name)
-        record.take("TEN_BS", f"{episode.target('Practitioner', staff_key(code))}#name[0].text")
+        episode.practitioner(code)
+        place = one_more_name(episode, "Practitioner", staff_key(code), {"text": name})
+        record.take("TEN_BS", f"{episode.target('Practitioner', staff_key(code))}#name[{place}].text")
+
+
+def one_more_name(episode: Episode, kind: str, key: str, name: Resource) -> int:
+    """Where the name stands among those the resource has; documents that disagree about it are all kept."""
+    if not name:
+        return 0
+    known: list[Resource] = episode.draft.live(kind, key).setdefault("name", [])
+    texts = [row["text"] for row in known]
+    if name["text"] not in texts:
+        known.append(name)
+    return texts.index(name["text"]) if name["text"] in texts else len(texts)
 
 
 def temporary_card(episode: Episode, record: Record) -> None:
@@ -155,6 +167,7 @@ def _relative(episode: Episode, record: Record, child: str, fields: tuple[str, s
         "identifier": [insurance_number(episode.hospital, take(number, "identifier[0].value"))] if known else [],
         "patient": episode.link("Patient", child),
         "relationship": [{"coding": [{"system": ROLE_CODE, "code": role}]}],
-        "name": [human_name(take(name, "name[0].text"), "official")],
     }
     episode.add("RelatedPerson", key, elements)
+    place = one_more_name(episode, "RelatedPerson", key, human_name(record.text(name), "official"))
+    take(name, f"name[{place}].text")

@@ -12,6 +12,7 @@ from adapters.vn_xml.codes import (
     concept,
     decimal_of,
     icd10,
+    icd10_codes,
     listed,
     national,
     quantity,
@@ -54,7 +55,22 @@ def services(episode: Episode) -> Services:
             found.procedures.append(_procedure(episode, row))
         else:
             _request(episode, row, found)
+    _repeated_codes(episode)
     return found
+
+
+def detailed_rows(episode: Episode) -> list[Record]:
+    """The rows that become resources of their own, as beds, supplies and journeys do not."""
+    return [row for row in episode.dossier.rows("XML3") if _kind(row) not in ("supply", "transport", "bed")]
+
+
+def _repeated_codes(episode: Episode) -> None:
+    """A procedure of XML1 that a row states with its time is that row's."""
+    stated = set(episode.head.many("MA_PTTT_QT"))
+    for row in detailed_rows(episode):
+        if stated.intersection(row.many("MA_PTTT_QT")):
+            for target in row.targets("MA_PTTT_QT"):
+                episode.head.take("MA_PTTT_QT", target)
 
 
 def _kind(row: Record) -> str:
@@ -74,8 +90,16 @@ def _bed(episode: Episode, row: Record) -> None:
     period = episode.period(row, start, "NGAY_KQ", f"{target}#location.period")
     identifier = {"system": national(episode.hospital, "MA_GIUONG"), "value": number} if number else None
     location = {"type": "Location", "identifier": identifier, "display": name}
-    bed(episode, {"location": location, "period": period})
+    bed(episode, {**_ward(episode, row, target), "location": location, "period": period})
     row.ignore_rest(BED)
+
+
+def _ward(episode: Episode, row: Record, target: str) -> Resource:
+    """The kind of bed by its service code, and the department it stands in."""
+    kind = episode.concept(row, "MA_DICH_VU", f"{target}#location.physicalType")
+    code = row.take("MA_KHOA", f"{target}#location.extension")
+    ward = [{"url": national(episode.hospital, "MA_KHOA"), "valueReference": episode.department(code)}] if code else []
+    return {"extension": ward, "physicalType": kind}
 
 
 def _code(episode: Episode, row: Record, target: str) -> Resource:
@@ -89,7 +113,7 @@ def _code(episode: Episode, row: Record, target: str) -> Resource:
 def _reasons(episode: Episode, row: Record, target: str) -> list[Resource]:
     """ICD-10 and traditional codes of the reason, where they are given."""
     row.take("MA_BENH", f"{target}#reasonCode")
-    found = [icd10(episode.hospital, code) for code in row.many("MA_BENH") if code]
+    found = [icd10(episode.hospital, code) for code in icd10_codes(row, "MA_BENH") if code]
     row.take("MA_BENH_YHCT", f"{target}#reasonCode")
     return found + [concept(episode.hospital, "MA_BENH_YHCT", code) for code in row.many("MA_BENH_YHCT") if code]
 
@@ -100,9 +124,9 @@ def _body_site(episode: Episode, row: Record, target: str) -> list[Resource]:
 
 def _label(episode: Episode, row: Record, resource: Resource) -> None:
     """Restrict a service whose reason or name is secret; the reason is the episode's as well."""
-    for code in row.many("MA_BENH"):
+    for code in icd10_codes(row, "MA_BENH"):
         label(episode, resource, code)
-    reasons = {label_of_diagnosis(code) for code in row.many("MA_BENH")}
+    reasons = {label_of_diagnosis(code) for code in icd10_codes(row, "MA_BENH")}
     restrict(resource, {*reasons, label_of_test(row.text("TEN_DICH_VU"))})
 
 
@@ -129,6 +153,7 @@ def _request(episode: Episode, row: Record, found: Services) -> None:
         "supportingInfo": [*_department(episode, row, target), *orderers[1:]],
         "bodySite": _body_site(episode, row, target),
         "note": _equipment(row, target),
+        "extension": _anaesthesia(episode, row, target),
     }
     _label(episode, row, episode.put("ServiceRequest", key, elements))
 

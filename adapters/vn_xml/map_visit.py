@@ -4,9 +4,11 @@ from adapters.contract import Resource
 from adapters.vn_xml.codes import ICD9_CM, decimal_of, loinc, quantity
 from adapters.vn_xml.episode import Episode
 from adapters.vn_xml.map_patient import is_newborn
+from adapters.vn_xml.map_services import detailed_rows
 from adapters.vn_xml.times import date_of
 
 OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+NOT_WEIGHED = "0: nobody was weighed"
 BIRTH_WEIGHT = loinc("8339-4", "Birth weight Measured", "Cân nặng khi sinh")
 
 
@@ -40,7 +42,9 @@ def vital_signs() -> Resource:
 def _weight(episode: Episode) -> None:
     key = f"{episode.key}|weight"
     amount = decimal_of(episode.head.text("CAN_NANG")) if episode.head.text("CAN_NANG") else None
-    if amount is None:
+    if amount == 0:
+        episode.head.ignore("CAN_NANG", NOT_WEIGHED)
+    if not amount:
         return
     target = episode.target("Observation", key)
     episode.head.take("CAN_NANG", f"{target}#valueQuantity.value")
@@ -64,22 +68,22 @@ def _children_weights(episode: Episode) -> None:
     code = BIRTH_WEIGHT if own else {"text": "Cân nặng con khi sinh"}
     for index, grams in enumerate(episode.head.many("CAN_NANG_CON"), 1):
         amount = decimal_of(grams) if grams else None
-        if amount is None:
+        if not amount:
             continue
         key = f"{episode.key}|birth-weight|{index}"
         episode.head.take("CAN_NANG_CON", f"{episode.target('Observation', key)}#valueQuantity.value")
         value = {"valueQuantity": quantity(amount, "g")}
         episode.add("Observation", key, observation(episode, code, value))
+    if not episode.head.text("CAN_NANG_CON").strip("0.,; "):
+        episode.head.ignore("CAN_NANG_CON", NOT_WEIGHED)
 
 
 def _procedures(episode: Episode) -> None:
     """ICD-9-CM codes; one that an XML3 row states with its time is mapped there, not twice."""
-    detailed = {code for row in episode.dossier.rows("XML3") for code in row.many("MA_PTTT_QT")}
+    detailed = {code for row in detailed_rows(episode) for code in row.many("MA_PTTT_QT")}
     for code in dict.fromkeys(episode.head.many("MA_PTTT_QT")):
         key = f"{episode.key}|px|{code}"
-        if code and code in detailed:
-            episode.head.ignore("MA_PTTT_QT", "repeats the XML3 row of the same procedure, which is mapped")
-        elif code:
+        if code and code not in detailed:
             episode.head.take("MA_PTTT_QT", f"{episode.target('Procedure', key)}#code.coding[0].code")
             elements = {
                 "status": "completed",

@@ -79,6 +79,7 @@ def compose(episode: Episode, record: Record, document: Document, key: str, chil
         },
         "subject": episode.link("Patient", child) if child else episode.patient(),
         "encounter": None if child else episode.encounter(),
+        "event": _at_the_mothers(episode, record, target) if child else [],
         **_dated(episode, record, document, target),
         "author": authors or [episode.own_facility()],
         "title": document.title,
@@ -88,6 +89,13 @@ def compose(episode: Episode, record: Record, document: Document, key: str, chil
         "custodian": episode.own_facility(),
     }
     return episode.add("Composition", key, elements)
+
+
+def _at_the_mothers(episode: Episode, record: Record, target: str) -> list[Resource]:
+    """A child's document tells of what happened in its mother's stay, known by its code alone."""
+    record.take("MA_LK", f"{target}#event[0].detail[0].identifier.value")
+    stay = {"system": episode.hospital.systems["episode"], "value": episode.key}
+    return [{"detail": [{"type": "Encounter", "identifier": stay}]}]
 
 
 def _dated(episode: Episode, record: Record, document: Document, target: str) -> Resource:

@@ -13,16 +13,19 @@ from lxml import etree
 from adapters.contract import Account, Untranslatable
 from adapters.reading import Reading
 from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
-from adapters.vn_xml.fields import EMPTY, FIELDS, ROW_OF_TABLE, TABLE_OF_ROOT, UNKNOWN, Field
+from adapters.vn_xml.fields import EMPTY, FIELDS, ROOTS, ROW_OF_TABLE, TABLE_OF_ROOT, UNKNOWN, Field
 from adapters.vn_xml.records import Dossier, Record
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32
 TOO_DEEP = etree.XPath(f"boolean(/{'/'.join('*' * (MAX_DEPTH + 1))})")
 ENVELOPE = "GIAMDINHHS"
+SIGNATURE = "CHUKYDONVI"
 DOSSIERS = f"/{ENVELOPE}/THONGTINHOSO/DANHSACHHOSO/HOSO"
 
 Element = etree._Element
+
+_OF_ADDRESSES = str.maketrans("-_", "+/")
 
 #: Table, inner root, and the place of the FILEHOSO.
 File = tuple[str, Element, str]
@@ -54,6 +57,16 @@ def _parser() -> etree.XMLParser:
     )
 
 
+def _in_capitals(root: Element, place: str, reading: Reading) -> Element:
+    """The decisions write every name in capitals; a file that does not is read as if it did, and that is told."""
+    if _name(root).upper() not in ROOTS or all(_name(element).isupper() for element in (root, *list(root)[:1])):
+        return root
+    for element in root.iter():
+        element.tag = _name(element).upper()
+    reading.note(place or f"/{_name(root)}", "element names that are not in capitals are read as if they were")
+    return root
+
+
 def _malformed(fault: etree.XMLSyntaxError) -> str:
     """The kind of fault without libxml2's own words, which may quote the record."""
     kind = etree.ErrorTypes._getName(fault.code, "ERR_UNKNOWN")  # type: ignore[attr-defined]
@@ -67,7 +80,7 @@ def _position(fault: etree.XMLSyntaxError) -> str:
 
 def read_dossiers(body: bytes, reading: Reading) -> list[Dossier]:
     """The dossiers of a file. Raises Untranslatable when it cannot be read at all."""
-    root = safe_parse(body)
+    root = _in_capitals(safe_parse(body), "", reading)
     if _name(root) == ENVELOPE:
         return _envelope(root, reading)
     if _name(root) in TABLE_OF_ROOT:
@@ -99,7 +112,7 @@ def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
         name = _name(child)
         if name in ("HOSO", "NOIDUNGFILE"):
             continue
-        if len(child) and name != "CHUKYDONVI":
+        if len(child) and name != SIGNATURE:
             _envelope_fields(child, path, reading)
         elif len(child) or _text(child):
             reading.tally.present(path)
@@ -109,9 +122,10 @@ def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
 
 
 def _count(root: Element, found: int, reading: Reading) -> None:
-    stated = root.findtext("{*}THONGTINHOSO/{*}SOLUONGHOSO") or ""
-    if stated.strip().isdigit() and int(stated) != found:
-        reading.note(f"/{ENVELOPE}/THONGTINHOSO/SOLUONGHOSO", f"states {int(stated)} dossiers, the file has {found}")
+    stated = (root.findtext("{*}THONGTINHOSO/{*}SOLUONGHOSO") or "").strip()
+    if stated and stated.lstrip("0") != str(found):
+        told = f"states {int(stated)} dossiers" if stated.isascii() and stated.isdigit() else "states no number"
+        reading.note(f"/{ENVELOPE}/THONGTINHOSO/SOLUONGHOSO", f"{told}, the file has {found}")
 
 
 def _files(hoso: Element, index: int, reading: Reading) -> Iterator[File]:
@@ -126,6 +140,7 @@ def _files(hoso: Element, index: int, reading: Reading) -> Iterator[File]:
         if inner is None:
             reading.note(f"{place}/NOIDUNGFILE", "the inner file is empty")
             continue
+        inner = _in_capitals(inner, f"{place}/NOIDUNGFILE", reading)
         yield _table(named, inner, place, reading), inner, place
 
 
@@ -163,8 +178,10 @@ def _decoded(text: str, where: str) -> bytes:
 
 
 def _decoded_in_lines(text: str, where: str) -> bytes:
+    """Base64 as mail and web libraries write it: in lines, without padding, with the letters of addresses."""
+    one = "".join(text.split()).rstrip("=").translate(_OF_ADDRESSES)
     try:
-        return b64decode("".join(text.split()), validate=True)
+        return b64decode(one + "=" * (-len(one) % 4), validate=True)
     except ValueError:
         raise Untranslatable("NOIDUNGFILE is neither XML nor base64", where) from None
 
@@ -205,7 +222,10 @@ def _strays(element: Element, place: str, rows: set[Element], reading: Reading) 
     for child, path in _children(element, place):
         if child in rows:
             continue
-        if len(child):
+        if _name(child) == SIGNATURE and element.getparent() is None:
+            reading.tally.present(path)
+            reading.tally.ignore(path, FIELDS[ENVELOPE][SIGNATURE].reason)
+        elif len(child):
             _strays(child, path, rows, reading)
         elif _text(child):
             reading.tally.present(path)

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/datatypes.html#dateTime
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 REMEMBERED = 4096  # an episode repeats few distinct times many times over
@@ -37,6 +37,8 @@ def time_of(text: str, offset: str) -> str:
     day = date_of(text)
     if len(text) < 12 or len(day) < 10:
         return day
+    if text[8:12] == "2400":  # how some systems write the end of a day, which FHIR calls the start of the next
+        return f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00{offset}"
     clock = f"{text[8:10]}:{text[10:12]}:{text[12:14] or '00'}"
     try:
         datetime.fromisoformat(f"{day}T{clock}")

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#Status-Codes
 """
 
+from asyncio import CancelledError
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import TypeVar
@@ -23,6 +24,9 @@ async def caught(work: Awaitable[T], request: str) -> T | Problem:
         return await work
     except Problem as problem:
         return problem
+    except CancelledError:
+        # Only a server that ends gives up a request, when it has waited for it long enough.
+        return Unavailable("this gateway is stopping; send it again")
     except ClientDisconnect:
         return Unavailable("the client hung up")
     except Exception as error:  # noqa: BLE001 - the one net of the API

@@ -8,7 +8,7 @@ A token for user name and MD5 of the password, then the file in base64. The answ
 
 import asyncio
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from uuid import uuid4
 import structlog
 from starlette.routing import Route
 
+from fhir_gateway.api import multipart
 from fhir_gateway.api.answer import RETRY_SECONDS, Answer
 from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.negotiation import arguments, body
@@ -146,14 +147,24 @@ def _accounts(known: Directory) -> dict[str, tuple[str, str]]:
 
 
 async def _fields(asked: Asked, limit: int) -> dict[str, str]:
-    """The fields of a JSON object or a form, by their names in lower case: systems send either."""
+    """The fields of a JSON object or of a form, by their names in lower case: systems send any of them."""
     content = await body(asked.request, limit)
-    if content.lstrip()[:1] == b"{":
+    kind = asked.headers.get("content-type", "")
+    if kind.lower().startswith(multipart.MEDIA_TYPE):
+        pairs = [(name, _field(part)) for name, part in multipart.parts(kind, content)]
+    elif content.lstrip()[:1] == b"{":
         found = decode(content)
         pairs = list(found.items()) if isinstance(found, dict) else []
     else:
         pairs = list(arguments(content.strip(), 100))
     return {str(name).lower(): str(value) for name, value in pairs if value is not None}
+
+
+def _field(part: bytes) -> str:
+    """A part of a form with files: the file may stand there as it is, without base64."""
+    if part.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+        return b64encode(part).decode()
+    return part.decode("utf-8", "replace").strip()
 
 
 def _token(asked: Asked) -> str:

@@ -3,7 +3,7 @@
 https://www.w3.org/TR/xmldsig-core1/
 https://www.w3.org/TR/xmldsig-bestpractices/
 
-Accepted: one signature, RSA or ECDSA with SHA-256 or more, over the whole file (enveloped) or over THONGTINHOSO by its
+Accepted: one signature, RSA or ECDSA with SHA-256 or more, over the whole file (enveloped) or over its records by their
 Id (detached within the file), transformed by nothing but the removal of the signature and canonicalisation. A reference
 to anything else is how signatures are wrapped: the file is then invalid, whatever its digests say.
 """
@@ -25,7 +25,9 @@ from fhir_gateway.problem import Unprocessable
 from fhir_gateway.security.seal import vouched
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
-HOLDER, CONTENT, INNER = "CHUKYDONVI", "THONGTINHOSO", "NOIDUNGFILE"
+HOLDER, INNER = "CHUKYDONVI", "NOIDUNGFILE"
+#: The records of a claim, and of a check-in, which is signed and sent without the envelope.
+CONTENTS = frozenset({"THONGTINHOSO", "DSACH_TRANG_THAI_KCB"})
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 CANONICAL = frozenset(
     {
@@ -148,7 +150,7 @@ def _covered(root: Element, signature: Element) -> str:
     covers = ""
     for reference in signature.findall(f"{DS}SignedInfo/{DS}Reference"):
         target = _target(root, reference.get("URI"))
-        if target is root or (_name(target) == CONTENT and target.getparent() is root):
+        if target is root or (_name(target) in CONTENTS and target.getparent() is root):
             covers = _name(target) if not covers or target is root else covers
             _check_transforms(reference, whole=target is root)
         elif signature not in target.iterancestors():

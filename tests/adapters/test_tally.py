@@ -67,3 +67,14 @@ def test_a_mapping_wins_over_the_reason_a_field_is_entered_with():
     tally.enter("A", "because").take("Patient/1#name")
 
     assert [(line.fate, line.reason) for line in tally.close()] == [(Fate.MAPPED, "")]
+
+
+def test_fields_entered_together_have_a_line_each_by_its_name():
+    tally = Tally()
+    lines = tally.enter_each("/A/@", ("code", "root"), {"root": "a template"})
+    lines["code"].take("Condition/1#code")
+
+    assert [(line.place, line.fate, line.reason) for line in tally.close()] == [
+        ("/A/@code", Fate.MAPPED, ""),
+        ("/A/@root", Fate.IGNORED, "a template"),
+    ]

@@ -1,5 +1,6 @@
 """Whatever a client sends, the fault is said to be the client's; whatever fails here is logged without content."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -160,3 +161,16 @@ async def test_a_lost_database_is_503_with_the_time_to_come_back(closed: httpx.A
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.json()["issue"][0]["code"] == "transient"
+
+
+async def test_a_request_that_a_stopping_server_gives_up_is_to_be_sent_again() -> None:
+    async def endless() -> None:
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(caught(endless(), "r1"))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    problem = await task
+    assert isinstance(problem, Unavailable)
+    assert problem.status == 503

@@ -189,3 +189,22 @@ async def test_without_an_account_in_any_hospital_s_file_the_door_is_not_there(p
 async def test_the_gateway_describes_itself_with_this_door_open(his):
     described = (await his.get("/openapi.json")).json()
     assert SEND in described["paths"]
+
+
+async def test_a_form_with_files_is_taken_with_the_file_as_it_is_or_in_base64(his, message):
+    headers, body = await logged_in(his), message("vn_xml/outpatient")
+    given = fields(body)
+    encoded = given.pop("fileHSBase64")
+    plain = await his.post(SEND, data=given, files={"fileHS": ("hs.xml", body, "text/xml")}, headers=headers)
+    coded = await his.post(SEND, data=given, files={"fileHSBase64": (None, encoded)}, headers=headers)
+
+    assert [answer.json()["maKetQua"] for answer in (plain, coded)] == ["200", "200"]
+    assert plain.json()["maGiaoDich"] == coded.json()["maGiaoDich"]
+
+
+async def test_a_form_with_files_that_is_cut_off_is_205(his):
+    headers = {**await logged_in(his), "content-type": "multipart/form-data; boundary=x"}
+    answer = await his.post(
+        SEND, content=b'--x\r\ncontent-disposition: form-data; name="maCSKCB"\r\n\r\n22', headers=headers
+    )
+    assert answer.json()["maKetQua"] == "205"

@@ -73,7 +73,7 @@ def signer(request, authority):
     return certificate(key, *authority), key
 
 
-def signed(signer, *, reference=None, digest=DigestAlgorithm.SHA256, method=None) -> bytes:
+def signed(signer, *, reference=None, digest=DigestAlgorithm.SHA256, method=None, file=FILE) -> bytes:
     own, key = signer
     method = method or (
         SignatureMethod.RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else SignatureMethod.ECDSA_SHA256
@@ -81,7 +81,7 @@ def signed(signer, *, reference=None, digest=DigestAlgorithm.SHA256, method=None
     how = SignatureConstructionMethod.enveloped
     maker = XMLSigner(method=how, signature_algorithm=method, digest_algorithm=digest)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    root = etree.fromstring(FILE.format(PLACEHOLDER))
+    root = etree.fromstring(file.format(PLACEHOLDER))
     return etree.tostring(maker.sign(root, key=private, cert=pem(own).decode(), reference_uri=reference))
 
 
@@ -97,6 +97,18 @@ def test_a_signature_over_the_file_or_its_records_is_valid_and_names_its_signer(
     assert (verdict.state, verdict.covers) == (State.VALID, covers)
     assert verdict.content()["signer"] == "BỆNH VIỆN THỬ"
     assert verdict.content()["organization"] == "Sở Y tế Thử"
+
+
+@pytest.mark.parametrize(("reference", "covers"), [(None, "CHI_TIEU_TRANG_THAI_KCB"), ("#r", "DSACH_TRANG_THAI_KCB")])
+def test_a_check_in_is_signed_without_the_envelope(signer, authority, reference, covers):
+    file = (
+        '<CHI_TIEU_TRANG_THAI_KCB><DSACH_TRANG_THAI_KCB Id="r"><TRANG_THAI_KCB><MA_LK>1</MA_LK></TRANG_THAI_KCB>'
+        "</DSACH_TRANG_THAI_KCB><CHUKYDONVI>{}</CHUKYDONVI></CHI_TIEU_TRANG_THAI_KCB>"
+    )
+    body = signed(signer, reference=reference, file=file)
+
+    assert (examine(body, [pem(authority[0])], NOW).state, examine(body, [], NOW).covers) == (State.VALID, covers)
+    assert examine(body.replace(b">1<", b">2<"), [pem(authority[0])], NOW).state is State.INVALID
 
 
 def test_a_personal_number_in_the_certificate_is_not_repeated(signer, authority):

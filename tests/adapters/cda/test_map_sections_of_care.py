@@ -51,6 +51,19 @@ def test_equipment_is_a_device_that_the_patient_uses(document, translate, made, 
     assert r4_problems(translation) == []
 
 
+def test_two_kinds_of_things_with_one_number_are_two_devices(document, translate, made, r4_problems):
+    entry = f"""<entry><supply moodCode="EVN"><templateId root="{T}50"/><participant typeCode="PRD"><participantRole>
+    <templateId root="{T}37"/><id root="1.4" extension="D1"/><playingDevice>
+    <code code="{{code}}" codeSystem="2.16.840.1.113883.6.96" displayName="{{name}}"/></playingDevice>
+    </participantRole></participant></supply></entry>"""
+    things = (("58938008", "Xe lăn"), ("87405001", "Gậy"), ("58938008", "Xe lăn"))
+    written = "".join(entry.format(code=code, name=name) for code, name in things)
+    translation = translate(document(written, loinc="46264-8"))
+
+    assert [thing["type"]["text"] for thing in made(translation, "Device")] == ["Xe lăn", "Gậy"]
+    assert r4_problems(translation) == []
+
+
 def test_a_note_is_a_document_with_the_words_of_the_narrative(document, translate, made, r4_problems):
     entry = f"""<entry><act moodCode="EVN"><code code="34109-9"><translation code="11506-3"
     codeSystem="2.16.840.1.113883.6.1"/></code><text><reference value="#n"/></text><statusCode code="completed"/>

@@ -174,3 +174,9 @@ def test_what_is_nested_too_deep_keeps_its_words_and_loses_its_markup(opened, cl
 
     assert plain(div) == "đáy"
     assert max(sum(1 for _ in element.iterancestors()) for element in div.iter()) < 60
+
+
+def test_what_is_no_item_of_a_list_becomes_one():
+    div = xhtml(text("<list><caption>Smoking</caption><item>never</item> since 2001</list>"))
+
+    assert div == f'<div xmlns="{XHTML}"><ul><li>Smoking</li><li>never</li><li> since 2001</li></ul></div>'

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.cda.quantities import number
+from adapters.cda.tables import UNITS
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,7 @@ def test_a_value_keeps_its_unit_and_gets_ucum_where_the_table_has_it(value, expe
 
     assert {name: item for name, item in quantity.items() if name != "system"} == expected
     assert ("code" in quantity) == (quantity.get("system") == "http://unitsofmeasure.org")
+
+
+def test_every_unit_code_of_the_table_is_written_in_ascii():
+    assert [code for code in UNITS.values() if not code.isascii()] == []

@@ -117,3 +117,11 @@ def test_a_translation_does_not_depend_on_what_was_translated_before(translate):
     backwards = [translate(body) for body in reversed(bodies)]
 
     assert forwards == backwards[::-1]
+
+
+def test_an_extension_of_patients_stands_in_no_other_resource():
+    for path in (ROOT / case / "bundle.json" for case in GOOD):
+        for entry in json.loads(path.read_bytes())["entry"]:
+            resource = entry["resource"]
+            urls = [one["url"] for one in resource.get("extension", ())]
+            assert resource["resourceType"] == "Patient" or not any("/patient-" in url for url in urls), path

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 import string
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import vn_xml
-from adapters.contract import Untranslatable
+from adapters.contract import Fate, Untranslatable
 from adapters.reading import Reading
 from adapters.vn_xml import parse
 
@@ -218,3 +219,51 @@ def test_the_format_is_recognised_in_any_encoding(encoding):
 
 def test_other_xml_is_not_recognised():
     assert not vn_xml.recognises(b'<ClinicalDocument xmlns="urn:hl7-org:v3">')
+
+
+def accounts(translation):
+    return {account.place.rpartition("/")[2]: account for account in translation.ledger}
+
+
+def test_the_signature_of_a_check_in_is_one_field_that_is_left_out(translate):
+    row = "<TRANG_THAI_KCB><MA_LK>L1</MA_LK><HO_TEN>THỬ</HO_TEN></TRANG_THAI_KCB>"
+    signature = "<CHUKYDONVI><Signature><SignatureValue>AA</SignatureValue></Signature></CHUKYDONVI>"
+    list_ = f"<DSACH_TRANG_THAI_KCB>{row}</DSACH_TRANG_THAI_KCB>"
+    translation = translate(f"<CHI_TIEU_TRANG_THAI_KCB>{list_}{signature}</CHI_TIEU_TRANG_THAI_KCB>")
+
+    assert accounts(translation)["CHUKYDONVI"].fate is Fate.IGNORED
+    assert "SignatureValue" not in accounts(translation)
+
+
+@pytest.mark.parametrize("begin", ["<GIAMDINHHS>", "<TONG_HOP>"])
+def test_names_that_are_not_in_capitals_are_read_and_told(translate, write, visit, begin):
+    body = write({"XML1": [visit]}, raw=True)
+    end = body.index(begin.replace("<", "</")) + len(begin) + 1
+    low = re.sub(r"</?\w+", lambda tag: tag[0].lower(), body[body.index(begin) : end])
+    translation = translate(body[: body.index(begin)] + low + body[end:])
+
+    assert accounts(translation)["HO_TEN"].fate is Fate.MAPPED
+    assert any("capitals" in notice.text for notice in translation.notices)
+
+
+@pytest.mark.parametrize(("away", "letters"), [("", "+/"), ("=", "+/"), ("=", "-_")])
+def test_base64_is_read_without_padding_and_in_the_letters_of_addresses(translate, visit, away, letters):
+    written = (f"<TONG_HOP><MA_LK>{'>?' * n}LK1</MA_LK></TONG_HOP>".replace(">?", "ạ?ạ>") for n in range(1, 40))
+    texts = (base64.b64encode(text.encode()).decode() for text in written)
+    text = next(text for text in texts if {"+", "/", "="} <= set(text)).rstrip(away)
+    content = text.translate(str.maketrans("+/", letters))
+    file = f"<FILEHOSO><LOAIHOSO>XML1</LOAIHOSO><NOIDUNGFILE>{content}</NOIDUNGFILE></FILEHOSO>"
+    translation = translate(
+        f"<GIAMDINHHS><THONGTINHOSO><DANHSACHHOSO><HOSO>{file}</HOSO></DANHSACHHOSO></THONGTINHOSO></GIAMDINHHS>"
+    )
+
+    assert accounts(translation)["MA_LK"].fate is Fate.MAPPED
+
+
+@pytest.mark.parametrize("stated", ["2", "abc", "0"])
+def test_a_count_that_is_not_the_files_is_told(translate, write, visit, stated):
+    body = write({"XML1": [visit]}).replace("<DANHSACHHOSO>", f"<SOLUONGHOSO>{stated}</SOLUONGHOSO><DANHSACHHOSO>")
+
+    assert [notice.where for notice in translate(body).notices if "the file has 1" in notice.text] == [
+        "/GIAMDINHHS/THONGTINHOSO/SOLUONGHOSO"
+    ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from adapters import vn_xml
-from adapters.contract import Coding, Fate, Message
+from adapters.contract import Coding, Fate, Message, Untranslatable
 
 SECRET = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 REFERRAL = {"MA_LK": "LK1", "MA_CSKCB": "22T02", "GIAY_CHUYEN_TUYEN": "15", "DAU_HIEU_LS": "ran nổ", "MA_LYDO_CT": "2"}
@@ -519,3 +519,92 @@ def test_a_hospitals_own_code_table_adds_its_coding(write, visit, hospital):
     text = str(vn_xml.translate(Message(known, "text/xml", body.encode(), datetime.now(UTC))).bundle)
 
     assert "14749-6" in text
+
+
+# what systems write where the decisions say something else
+
+
+def test_the_end_of_a_day_written_as_24_hours_is_the_start_of_the_next(one, write, visit):
+    encounter = one(write({"XML1": [{**visit, "NGAY_RA": "202611302400"}]}), "Encounter")
+    assert encounter["period"]["end"] == "2026-12-01T00:00:00+07:00"
+
+
+@pytest.mark.parametrize("field", ["CAN_NANG", "CAN_NANG_CON"])
+def test_a_weight_of_zero_is_no_weight(translate, of_type, fate, write, visit, field):
+    body = write({"XML1": [{**visit, field: "0;0.00" if field == "CAN_NANG_CON" else "0.00"}]})
+    assert of_type(translate(body), "Observation") == []
+    assert fate(body, f"/{field}").reason == "0: nobody was weighed"
+
+
+def test_icd_codes_parted_by_commas_are_codes_of_their_own_and_that_is_told(translate, of_type, write, visit):
+    translation = translate(write({"XML1": [{**visit, "MA_BENH_KT": "I10,E11.9;K29"}]}))
+    codes = {resource["code"]["coding"][0]["code"] for resource in of_type(translation, "Condition")}
+
+    assert codes == {"J18.9", "I10", "E11.9", "K29"}
+    assert any("commas" in notice.text for notice in translation.notices)
+
+
+def test_words_with_a_comma_are_not_taken_apart(translate, of_type, write, visit):
+    translation = translate(write({"XML1": [{**visit, "MA_BENH_KT": "I10, theo dõi"}]}))
+    assert "I10, theo dõi" in {r["code"]["coding"][0]["code"] for r in of_type(translation, "Condition")}
+
+
+def test_parents_whose_names_two_documents_write_differently_have_both(translate, of_type, write, visit):
+    letter = {"MA_LK": "LK1", "HO_TEN_ME": "TRẦN THỊ MỘT", "NGAY_CT": "20261120"}
+    summary = {**letter, "HO_TEN_ME": "TRẦN THỊ HAI"}
+    translation = translate(write({"XML1": [visit], "XML7": [letter], "XML8": [summary]}))
+    (mother,) = of_type(translation, "RelatedPerson")
+
+    assert [name["text"] for name in mother["name"]] == ["TRẦN THỊ MỘT", "TRẦN THỊ HAI"]
+    (second,) = [a for a in translation.ledger if a.place.endswith("XML8/HO_TEN_ME")]
+    assert second.targets == (f"RelatedPerson/{mother['id']}#name[1].text",)
+
+
+def test_a_signer_whose_name_two_documents_write_differently_has_both(translate, of_type, write, visit):
+    letter = {"MA_LK": "LK1", "MA_BS": "GP1", "TEN_BS": "LÊ A", "NGAY_CT": "20261120"}
+    translation = translate(write({"XML1": [visit], "XML7": [letter], "XML10": [{**letter, "TEN_BS": "LÊ B"}]}))
+    (doctor,) = of_type(translation, "Practitioner")
+
+    assert [name["text"] for name in doctor["name"]] == ["LÊ A", "LÊ B"]
+
+
+def test_anaesthesia_of_a_test_is_kept(one, write, visit):
+    row = {"MA_LK": "LK1", "STT": "1", "MA_DICH_VU": "S1", "MA_NHOM": "3", "PP_VO_CAM": "1", "NGAY_YL": "202611200900"}
+    request = one(write({"XML1": [visit], "XML3": [row]}), "ServiceRequest")
+    assert request["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] == "1"
+
+
+def test_a_bed_keeps_its_kind_and_its_ward(one, fate, write, visit):
+    row = {"MA_LK": "LK1", "STT": "1", "MA_DICH_VU": "K04.1907", "MA_NHOM": "15", "MA_GIUONG": "H001", "MA_KHOA": "K04"}
+    body = write({"XML1": [visit], "XML3": [row]})
+    place = one(body, "Encounter")["location"][-1]
+
+    assert place["physicalType"]["coding"][0]["code"] == "K04.1907"
+    assert place["extension"][0]["valueReference"]["identifier"]["value"] == "K04"
+    assert fate(body, "XML3/CHI_TIET_DVKT[1]/MA_KHOA").fate is Fate.MAPPED
+
+
+def test_a_procedure_of_xml1_leads_to_the_row_that_states_it(translate, of_type, fate, write, visit):
+    row = {"MA_LK": "LK1", "STT": "1", "MA_DICH_VU": "P1", "MA_NHOM": "8", "MA_PTTT_QT": "36.01"}
+    body = write({"XML1": [{**visit, "MA_PTTT_QT": "36.01"}], "XML3": [row]})
+    (procedure,) = of_type(translate(body), "Procedure")
+
+    assert fate(body, "XML1/MA_PTTT_QT").targets == (f"Procedure/{procedure['id']}#code.coding.code",)
+
+
+def test_a_childs_certificate_names_its_mothers_stay_by_the_code(translate, of_type, write, visit):
+    birth = {"MA_LK": "LK1", "MA_THE_TAM": "TE1222200000001", "HO_TEN_NND": "TRẦN THỊ THỬ", "NGAY_CT": "20261120"}
+    (document,) = of_type(translate(write({"XML1": [visit], "XML9": [birth]})), "Composition")
+
+    assert document["event"][0]["detail"][0]["identifier"] == {"system": "urn:test:episode", "value": "LK1"}
+    assert "encounter" not in document
+
+
+def test_one_field_in_an_old_font_among_fields_in_unicode_is_refused(translate, write, visit):
+    with pytest.raises(Untranslatable, match="TCVN3"):
+        translate(write({"XML1": [{**visit, "DIA_CHI": "X· Tiªn Yªn, tØnh Qu¶ng Ninh", "LY_DO_VV": "đau ngực trái"}]}))
+
+
+def test_a_foreign_name_among_fields_in_unicode_is_not(one, write, visit):
+    patient = one(write({"XML1": [{**visit, "HO_TEN": "FRANÇOIS BÖHM-ÅSE ÑANDÚ", "LY_DO_VV": "đau ngực"}]}), "Patient")
+    assert patient["name"][0]["text"] == "FRANÇOIS BÖHM-ÅSE ÑANDÚ"
