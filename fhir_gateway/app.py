@@ -15,8 +15,10 @@ from typing import cast
 
 import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from adapters.contract import Adapter
+from fhir_gateway.api.browsers import open_to, origins
 from fhir_gateway.api.bulk import BulkDoors
 from fhir_gateway.api.completeness import CompletenessDoors
 from fhir_gateway.api.exchange import ExchangeDoors
@@ -46,7 +48,7 @@ from fhir_gateway.exchange.origins import Origins
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.watching import watched, watches
-from fhir_gateway.exchange.worker import Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.exchange.worker import ABREAST, Bell, Dispatcher, Settled, Translator, work
 from fhir_gateway.opening import journal_of
 from fhir_gateway.opening import opened_store as opened_store  # noqa: PLC0414 - the command line looks for both here
 from fhir_gateway.opening import shared_store as shared_store  # noqa: PLC0414
@@ -206,7 +208,8 @@ class Gateway:
             terminology=SearchTerms(library_of(self.store), self.store),
             admission=Admission(self.endpoints),
         )
-        limits = Limits(body=settings.resource_limit, deletions=settings.deletion_limit)
+        called = bool(origins(settings.origins))
+        limits = Limits(body=settings.resource_limit, deletions=settings.deletion_limit, browsers=called)
         return Services(desk, self.tokens(), limits, feeds=self.feeds, journal=self.journal, refusals=self.refusals)
 
     @property
@@ -230,6 +233,7 @@ class Gateway:
             longest_seconds=longest,
             lease_seconds=self.settings.lease_seconds,
             kept=timedelta(days=self.settings.subscription_days),
+            today=self.tokens().today,
         )
 
     @asynccontextmanager
@@ -251,7 +255,7 @@ class Gateway:
             for queue in (inbox.TRANSLATE, outbox.DELIVER, replay.REMAP, answers.QUEUE, watch.CHANGES, watch.ENROL):
                 await self.store.release(queue)
         jobs = [
-            work(inbox.TRANSLATE, self.house, lease, self.bell, Turn(translator.do, translator.ready)),
+            work(inbox.TRANSLATE, self.house, lease, self.bell, Turn(translator.do, translator.ready, ABREAST)),
             work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
             work(replay.REMAP, self.house, lease, self.remapping, self._remapper().do),
             work(answers.QUEUE, self.house, lease, Bell(), answering.do),
@@ -345,7 +349,7 @@ class Gateway:
         async with folders, opened(self.reception, wanted, settings.wait_seconds) as addresses:
             yield ",".join(addresses) or None
 
-    def app(self) -> Front:
+    def app(self) -> ASGIApp:
         """The HTTP application: FHIR REST and the exchange; pages of its own FastAPI has none here."""
         services = self.services()
         doors = ExchangeDoors(self.reception, self.outgoing, self.settings.wait_seconds)
@@ -361,7 +365,7 @@ class Gateway:
         own = [route for part in parts for route in part.routes(services)]
         routes = [*own, socket_route(self.office), *fhir_routes(services)]
         app.router.routes[:] = [*routes, description_route(services, routes), last_route(services)]
-        return Front(app, app.router.routes)
+        return open_to(Front(app, app.router.routes), origins(settings.origins))
 
 
 def now() -> datetime:

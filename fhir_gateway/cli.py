@@ -280,7 +280,7 @@ def token(
 def password(
     username: Annotated[str, typer.Argument(help="The user name, as the hospital has it at the insurance gateway.")],
 ) -> None:
-    """Ask for a password and print the [portal] lines for the hospital's file; only its hash is kept."""
+    """Ask for a password and print the lines of the portal table for the hospital's file; only its hash is kept."""
     given = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
     sys.stdout.write(f"[portal]\nusername = {json.dumps(username)}\npassword = {json.dumps(hashed(given))}\n")
 

@@ -13,12 +13,14 @@ https://hl7.org/fhir/R4/valueset-issue-type.html
     ├── NotFound                404 not-found
     ├── NotAllowed              405 not-supported
     ├── NotAcceptable           406 not-supported
+    ├── TooSlow                 408 timeout         a request that does not come to its end
     ├── Conflict                409 conflict        another writer was first
     │   ├── Claimed             409 duplicate       a business identifier has an owner already
     │   └── IllegalMove         409 business-rule   the workflow has no such move from here
     ├── Gone                    410 deleted
     ├── PreconditionFailed      412 conflict        If-Match, or a condition met by several resources
     ├── TooLarge                413 too-long
+    │   └── HeadTooLarge        431 too-long
     ├── UnsupportedMedia        415 not-supported
     ├── TooCostly               403 too-costly
     └── Unavailable             503 transient       the database or a partner does not answer
@@ -91,6 +93,10 @@ class NotAcceptable(Problem):
     status, code = 406, "not-supported"
 
 
+class TooSlow(Problem):
+    status, code = 408, "timeout"
+
+
 class Conflict(Problem):
     status, code = 409, "conflict"
 
@@ -120,6 +126,10 @@ class PreconditionFailed(Problem):
 
 class TooLarge(Problem):
     status, code = 413, "too-long"
+
+
+class HeadTooLarge(TooLarge):
+    status, code = 431, "too-long"
 
 
 class UnsupportedMedia(Problem):

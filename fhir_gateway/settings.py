@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         default=None, description="identifier value of the facility that runs this gateway"
     )
     development_clients: bool = Field(default=True, description="serve the built-in clients with keys under DATA/keys")
+    origins: str = Field(
+        default="",
+        description="web applications whose scripts may call (CORS), as https://app.hospital.vn; * for any",
+    )
     token_seconds: int = Field(default=300, ge=30, le=3600, description="life of an access token")
     message_limit: int = Field(default=10 * 2**20, description="bytes of one ingested message")
     backlog_limit: int = Field(

@@ -15,7 +15,7 @@ LAYERS = (
     ("fhir_gateway.cli",),
     ("fhir_gateway.demo",),
     ("fhir_gateway.serving", "fhir_gateway.loading", "fhir_gateway.replaying", "fhir_gateway.stating"),
-    ("fhir_gateway.crew",),
+    ("fhir_gateway.crew", "fhir_gateway.wire"),
     ("fhir_gateway.app",),
     ("fhir_gateway.opening",),
     ("fhir_gateway.api",),
@@ -42,7 +42,7 @@ DOORS = {
     "httpx": ("fhir_gateway.exchange.delivery", "fhir_gateway.subscriptions.hook"),
     "fastapi": ("fhir_gateway.app", "fhir_gateway.api"),
     "starlette": ("fhir_gateway.app", "fhir_gateway.api"),
-    "uvicorn": ("fhir_gateway.serving",),
+    "uvicorn": ("fhir_gateway.serving", "fhir_gateway.wire"),
     "msgspec": ("fhir_gateway.fhir.codec",),
     "typer": ("fhir_gateway.cli",),
     "lxml": (
@@ -54,8 +54,8 @@ DOORS = {
     ),
     "typst": ("fhir_gateway.exchange.slips.printed",),
     "signxml": ("fhir_gateway.security.xmlsign",),
-    "fhirpathpy": ("fhir_gateway.fhir.fhirpath",),
-    "antlr4": ("fhir_gateway.fhir.fhirpath",),
+    "fhirpathpy": (),
+    "antlr4": (),
     "secantus": (),
 }
 ADAPTERS = (
@@ -68,6 +68,7 @@ ADAPTERS = (
 )
 BANNED = {"manager", "helper", "util", "utils", "common", "base", "impl", "info", "process", "handle"}
 BROAD = {
+    "fhir_gateway.exchange.lanes",  # a lane outlives its jobs
     "fhir_gateway.exchange.worker",
     "fhir_gateway.exchange.aside",  # hands on what it catches, from one thread to another
     "fhir_gateway.api.errors",

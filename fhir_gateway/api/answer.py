@@ -15,7 +15,7 @@ from fhir_gateway.api.negotiation import FHIR_JSON, Form
 from fhir_gateway.fhir.bundle import Response
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.outcome import outcome, success
-from fhir_gateway.problem import Problem, Unauthenticated, Unavailable
+from fhir_gateway.problem import Problem, TooSlow, Unauthenticated, Unavailable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.store.port import Version
 
@@ -99,4 +99,7 @@ def of_problem(problem: Problem) -> Answer:
         headers = (("www-authenticate", 'Bearer realm="fhir"'),)
     if isinstance(problem, Unavailable):
         headers = (("retry-after", RETRY_SECONDS),)
+    if isinstance(problem, TooSlow):
+        # The rest of what drips is not waited for.
+        headers = (("connection", "close"),)
     return Answer(problem.status, encode(outcome(problem)), headers)

@@ -16,7 +16,7 @@ from starlette.types import Send
 
 from fhir_gateway.api.answer import Answer, http_date
 from fhir_gateway.api.door import Act, Action, Asked, Door
-from fhir_gateway.api.negotiation import JSON_TYPES, PRESENTATION
+from fhir_gateway.api.negotiation import JSON_TYPES, PRESENTATION, pieces
 from fhir_gateway.api.services import Services
 from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.outcome import success
@@ -29,7 +29,7 @@ from fhir_gateway.population.gathering import DELETED, legs
 from fhir_gateway.population.imports import REFUSED
 from fhir_gateway.population.intake import IMPORT, Counts
 from fhir_gateway.population.order import EXPORT, FORMATS, ordered
-from fhir_gateway.problem import BadRequest, NotFound, Problem, TooLarge, UnsupportedMedia
+from fhir_gateway.problem import BadRequest, NotFound, Problem, UnsupportedMedia
 from fhir_gateway.records.read import read
 
 NDJSON = "application/fhir+ndjson"
@@ -115,7 +115,7 @@ class BulkDoors:
             raise Problem(f"the export failed: {job.trouble}")
         if job.state != DONE:
             return Answer(202, headers=(("x-progress", _progress(job)), ("retry-after", RETRY_SECONDS)))
-        expires = http_date(job.begun + self.keep)
+        expires = http_date((job.ended or job.begun) + self.keep)
         return Answer(200, encode(_manifest(services, job)), (("expires", expires),), "application/json")
 
     async def file(self, services: Services, asked: Asked) -> Answer:
@@ -197,14 +197,10 @@ def _is_gzip(asked: Asked) -> bool:
 
 
 async def _spooled(request: Request, path: Path, limit: int) -> None:
-    """The body into a file, piece by piece; raises TooLarge as soon as it is known to be longer than ``limit``."""
-    size = 0
+    """The body into a file, piece by piece; nothing stays of one that is not taken."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, shelf.OWN), "wb") as file:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise TooLarge(f"an import may send {limit} bytes")
+            async for chunk in pieces(request, limit):
                 await to_thread.run_sync(file.write, chunk)
             file.flush()
             os.fsync(file.fileno())

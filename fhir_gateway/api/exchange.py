@@ -175,7 +175,7 @@ class ExchangeDoors:
 
 
 def _final_status(receipt: Receipt) -> int:
-    return {inbox.State.STORED: 200, inbox.State.DIVIDED: 202}.get(receipt.state, 422)
+    return 200 if receipt.state in (inbox.State.STORED, inbox.State.DIVIDED) else 422
 
 
 def _flag(asked: Asked, name: str) -> bool:

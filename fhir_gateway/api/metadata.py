@@ -40,8 +40,8 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
     """The act that answers /metadata; the text is made once for each gateway."""
 
     @cache
-    def text(desk: tuple[str, str], started: str, deletions: int) -> bytes:
-        return encode(statement(interactions, desk, started, deletions))
+    def text(desk: tuple[str, str], started: str, deletions: int, browsers: bool) -> bytes:
+        return encode(statement(interactions, desk, started, deletions, browsers))
 
     starts: dict[int, str] = {}
 
@@ -53,12 +53,15 @@ def serving(interactions: frozenset[str]) -> Callable[[Services, Asked], Awaitab
             return Answer(200, encode(capabilities_of_terms(desk.base_url, desk.name, started)))
         if mode not in MODES:
             raise BadRequest("mode is full, normative or terminology", "mode")
-        return Answer(200, text((desk.base_url, desk.name), started, services.limits.deletions))
+        limits = services.limits
+        return Answer(200, text((desk.base_url, desk.name), started, limits.deletions, limits.browsers))
 
     return capabilities
 
 
-def statement(interactions: frozenset[str], desk: tuple[str, str], date: str, deletions: int = 1) -> dict[str, Any]:
+def statement(
+    interactions: frozenset[str], desk: tuple[str, str], date: str, deletions: int = 1, browsers: bool = False
+) -> dict[str, Any]:
     """The CapabilityStatement of a gateway that offers ``interactions``; ``desk`` is its address and its name."""
     base_url, name = desk
     return {
@@ -75,7 +78,7 @@ def statement(interactions: frozenset[str], desk: tuple[str, str], date: str, de
         "rest": [
             {
                 "mode": "server",
-                "security": _security(base_url),
+                "security": {"cors": browsers, **_security(base_url)},
                 "resource": [_resource(type_, interactions, deletions) for type_ in sorted(resource_types())],
                 "interaction": [{"code": code} for code in sorted(_system(interactions))],
                 "operation": list(operations.of_system()),

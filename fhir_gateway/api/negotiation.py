@@ -3,14 +3,16 @@
 https://hl7.org/fhir/R4/http.html#mime-type
 """
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from fhir_gateway.problem import BadRequest, NotAcceptable, TooLarge, UnsupportedMedia
+from fhir_gateway.problem import BadRequest, NotAcceptable, TooLarge, TooSlow, UnsupportedMedia
 
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
@@ -22,6 +24,8 @@ FORM = "application/x-www-form-urlencoded"
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 VERSIONS = frozenset({"4.0", "4.0.1"})
 PRESENTATION = frozenset({"_format", "_pretty"})
+BODY_SECONDS = 30.0
+BODY_RATE = 2048
 SUBSETS = frozenset({"_summary", "_elements"})
 
 Pairs = list[tuple[str, str]]
@@ -103,13 +107,26 @@ async def body(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > limit:
         raise TooLarge(f"a body may have {limit} bytes", "Content-Length")
-    chunks, size = [], 0
-    async for chunk in request.stream():
+    return b"".join([chunk async for chunk in pieces(request, limit)])
+
+
+async def pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TooLarge beyond ``limit`` bytes, TooSlow for one that only drips."""
+    size, began = 0, asyncio.get_running_loop().time()
+    chunks = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout_at(began + BODY_SECONDS + size / BODY_RATE):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            text = f"a body has {BODY_SECONDS:g} seconds, and a second more for each {BODY_RATE} bytes of it"
+            raise TooSlow(text) from None
+        if chunk is None:
+            return
         size += len(chunk)
         if size > limit:
             raise TooLarge(f"a body may have {limit} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk
 
 
 def arguments(query: bytes, limit: int) -> Pairs:

@@ -14,7 +14,7 @@ MEANINGS = {
     State.STORED: "The message is kept and in the records. There is nothing to do.",
     State.QUARANTINED: "The message is kept, and nothing of it is in the records: it waits for a correction.",
     State.CORRECTED: "The message is kept as it came; a corrected one stands in its place.",
-    State.DIVIDED: "The message is kept as it came; it was too long for one piece and lives on as its pieces.",
+    State.DIVIDED: "The message is kept as it came; it holds several, and each lives on as a message of its own.",
 }
 ADVICE = {
     "structure": "The message cannot be read at this place. Correct it where it is made and send it again.",

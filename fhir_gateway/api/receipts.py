@@ -17,7 +17,7 @@ from fhir_gateway.api.receipt_page import receipt_page
 from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import ledgers
 from fhir_gateway.exchange.correction import Correction, correct
-from fhir_gateway.exchange.inbox import Receipt
+from fhir_gateway.exchange.inbox import Receipt, State
 from fhir_gateway.exchange.ledgers import FATES, Row
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.replay import Replay, wanted
@@ -108,14 +108,17 @@ class ReceiptDoors:
         return Answer(200, bytes(content), media_type=media_type)
 
     async def replay(self, services: Services, asked: Asked) -> Answer:
-        """``POST /exchange/replay`` with a query as JSON: every message it meets is put to work again."""
+        """``POST /exchange/replay`` with a query as JSON: every message it meets is put to work again.
+
+        As on the command line these are the quarantined ones, unless ``state`` says otherwise; ``""`` is both states.
+        """
         given = decode(await body(asked.request, services.limits.body) or b"{}")
         if not isinstance(given, dict):
             raise Malformed("the body must be a JSON object", "body")
         dry_run = given.pop("dry_run", False)
         if not isinstance(dry_run, bool):
             raise BadRequest("must be true or false", "dry_run")
-        wish = wanted(given)
+        wish = wanted({"state": str(State.QUARANTINED), **given})
         owed = await Replay(self.reception.house, self.reception.inbox, asked.visit.caller).all(wish, dry_run)
         await audited(services, asked)
         self.reception.bell.ring()

@@ -16,7 +16,7 @@ MEGABYTE = 2**20
 class Limits:
     """Sizes in bytes, the rest in pieces; each has its own refusal that names it.
 
-    ``deletions`` is how many resources one conditional delete may meet.
+    ``deletions`` is how many resources one conditional delete may meet; ``browsers``: web applications may call.
     """
 
     body: int = 12 * MEGABYTE
@@ -25,6 +25,7 @@ class Limits:
     parameters: int = 100
     entries: int = 5000
     deletions: int = 1
+    browsers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

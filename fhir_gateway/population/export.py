@@ -148,14 +148,15 @@ class Exports:
             return False
         except (Problem, OSError) as trouble:
             text = trouble.text if isinstance(trouble, Problem) else "a file cannot be written"
-            await _noted(self.desk, job.id, {"state": RUNNING}, {"state": FAILED, "trouble": text})
+            failed = {"state": FAILED, "trouble": text, "ended": self.desk.now()}
+            await _noted(self.desk, job.id, {"state": RUNNING}, failed)
         return True
 
     async def clear(self, age: timedelta) -> None:
         """Remove what was finished longer than ``age`` ago."""
         for state in (DONE, FAILED):
             for key, note in await self.desk.store.notes(SHELF, {"state": state}, "", 1000):
-                if note["begun"] + age < self.desk.now():
+                if (note["ended"] or note["begun"]) + age < self.desk.now():
                     await self.job_must_be_gone(key)
                     await asyncio.to_thread(shelf.remove, self.data / SHELF / key)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from fhir_gateway.records.admission import OPEN, Admission
+from fhir_gateway.records.line import Lines
 from fhir_gateway.search.query import Query
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.sight import Reader
@@ -51,6 +52,7 @@ class Desk:
     scan_limit: int = 100_000
     terminology: Terminology | None = None
     admission: Admission = OPEN
+    lines: Lines = field(default_factory=Lines, compare=False)
 
     def now(self) -> datetime:
         """The time to the millisecond: as much as FHIR instants and the database keep."""

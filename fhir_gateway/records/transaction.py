@@ -10,6 +10,7 @@ from datetime import datetime
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed
+from fhir_gateway.records.condition import matches
 from fhir_gateway.records.desk import Author
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.links import linked
@@ -76,6 +77,7 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     _must_differ(chosen)
     chosen = await linked(store, await patched(store, chosen, author), author)
     current = await store.currents([target.reference for target in chosen if target.reference and not target.fresh])
+    await _must_not_be_overtaken(store, [target for target in chosen if target.claim], current, author)
     draft = _Draft(author, now, current)
     results = {}
     async for place, target in in_turns(zip(places, chosen, strict=True)):
@@ -83,6 +85,18 @@ async def planned(store: Records, asked: Sequence[Step], author: Author, now: da
     claims = tuple(target.claim for target in chosen if target.claim)
     in_order = tuple(results.get(place, Result(step, 200)) for place, step in enumerate(asked))
     return Plan(tuple(draft.changes), claims, in_order)
+
+
+async def _must_not_be_overtaken(
+    store: Records, claiming: Sequence[Target], current: Mapping[str, Version], author: Author
+) -> None:
+    """What a condition did not find and is there by now was made in between: it may meet the condition after all."""
+    for target in claiming:
+        step = target.step
+        if target.reference in current and target.reference in await matches(
+            store, step.type, step.condition or "", author
+        ):
+            raise Conflict("another writer was faster than the condition", _place(step))
 
 
 def _must_differ(chosen: Sequence[Target]) -> None:

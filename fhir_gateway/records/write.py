@@ -13,7 +13,7 @@ from functools import partial
 
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Conflict, Problem, TooCostly
-from fhir_gateway.records.condition import pairs
+from fhir_gateway.records.condition import normal, pairs
 from fhir_gateway.records.desk import Author, Desk, attempts
 from fhir_gateway.records.gate import must_conform
 from fhir_gateway.records.journal import Touched, Visit, draft, written
@@ -24,6 +24,8 @@ from fhir_gateway.search.query import parse
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Commit
 
+MANY = 40
+"""Steps of a transaction that stands in line: a larger one would make many wait for long."""
 INTERACTIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "read", "HEAD": "read"}
 
 
@@ -72,9 +74,12 @@ async def run(desk: Desk, visit: Visit, steps: Sequence[Step], interaction: str 
     _must_be_itself(steps)
     await must_conform(steps)
     steps = desk.admission.admitted(steps)
-    async for _ in attempts():
-        with suppress(Conflict):
-            return (await _committed(desk, visit, steps, author, interaction)).results
+    with suppress(Conflict):
+        return (await _committed(desk, visit, steps, author, interaction)).results
+    async with desk.lines.turn(_contended(steps)):
+        async for _ in attempts():
+            with suppress(Conflict):
+                return (await _committed(desk, visit, steps, author, interaction)).results
     raise Conflict("other writers were faster every time; try again")
 
 
@@ -99,6 +104,21 @@ async def _committed(desk: Desk, visit: Visit, steps: Sequence[Step], author: Au
     else:
         await desk.trail.enter(*told)
     return plan
+
+
+def _contended(steps: Sequence[Step]) -> list[str]:
+    """What the steps may be in others' way for."""
+    writing = [step for step in steps if step.method not in READS]
+    return [name for step in writing if (name := _name(step))] if len(writing) <= MANY else []
+
+
+def _name(step: Step) -> str:
+    """A create is in nobody's way a second time: it then finds what the other one made."""
+    if step.method == "POST":
+        return ""
+    if step.condition is not None:
+        return f"{step.type}?{normal(step.condition)}"
+    return step.reference
 
 
 def _found(plan: Plan) -> Touched:

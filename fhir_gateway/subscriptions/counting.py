@@ -9,7 +9,7 @@ one resource are in order, for the second can be committed only after the first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -118,7 +118,8 @@ async def _count(office: Office, jobs: Sequence[Job]) -> None:
     types = frozenset(type_ for one in standing_now for type_ in one.terms.types)
     changes = await _changes(office.store, [row for job in jobs for row in job.content["changes"]], types)
     notes: list[Note] = []
-    for register in standing_now:
+    for found in standing_now:
+        register = replace(found, asker=office.today(found.asker))
         mine = [change for change in changes if concerns(register, change)]
         notes += await _counted(office, register, mine) if mine else []
     await office.store.commit(Commit(notes=tuple(notes), settled=tuple(job.id for job in jobs)))

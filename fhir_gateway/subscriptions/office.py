@@ -15,6 +15,7 @@ from fhir_gateway.store.port import Store, Version
 from fhir_gateway.store.sight import sees
 from fhir_gateway.subscriptions.endpoints import Endpoints
 from fhir_gateway.subscriptions.pulse import Pulse
+from fhir_gateway.subscriptions.register import Register
 from fhir_gateway.subscriptions.terms import Terms
 
 
@@ -45,7 +46,8 @@ class Carrier(Protocol):
 class Office:
     """``base_url`` ends with ``/fhir``; a failed notification waits ``first_seconds``, then twice as long each time.
 
-    Events are ``kept`` so long.
+    Events are ``kept`` so long. ``today`` is the client as it is registered now, with the scopes it asked with; one
+    that is registered no more may see nothing.
     """
 
     name: str
@@ -60,6 +62,11 @@ class Office:
     lease_seconds: float = 10.0
     kept: timedelta = timedelta(days=30)
     owner: str = field(default_factory=lambda: str(uuid4()))
+    today: Callable[[Caller], Caller] = lambda caller: caller
+
+    def trouble(self, register: Register) -> str:
+        """Why a subscription cannot go on; empty when it can."""
+        return register.trouble or ("" if self.today(register.asker).role else "the client is registered no more")
 
     def event(self, caller: Caller, entities: tuple[str, ...], interaction: str = "notify", status: int = 200) -> Event:
         """The AuditEvent of something sent to, or done for, the client that subscribed."""

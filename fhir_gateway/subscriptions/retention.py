@@ -3,7 +3,7 @@
 https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-events.html
 
 Events are numbered in the order of time and removed from the front. So where they begin, and where they are young
-enough, is found by halving: two dozen looks, however many there are.
+enough, is found by halving: two dozen looks, however many there are. Keys to websockets go when they have expired.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from fhir_gateway.problem import Problem
+from fhir_gateway.subscriptions.answers import TOKENS
 from fhir_gateway.subscriptions.office import Office
 from fhir_gateway.subscriptions.register import EVENTS, Happening, event_key, progress, registers
 
@@ -29,6 +30,7 @@ async def keep_clearing(office: Office) -> None:
         try:
             if await office.store.hold(LEASE, office.owner, EVERY_SECONDS * 1.5):
                 await clear(office)
+                await clear_tokens(office)
         except Problem as trouble:
             log.warning("old events stay", trouble=trouble.text)
         await asyncio.sleep(EVERY_SECONDS)
@@ -46,6 +48,17 @@ async def clear(office: Office) -> int:
             numbers = range(number, min(number + AT_ONCE, stop))
             await office.store.forget(EVENTS, [event_key(register.id, one) for one in numbers])
         removed += stop - start
+    return removed
+
+
+async def clear_tokens(office: Office) -> int:
+    """Remove the keys to websockets that have expired; how many."""
+    after, removed, now = "", 0, office.clock()
+    while rows := await office.store.notes(TOKENS, {}, after, AT_ONCE):
+        after = rows[-1][0]
+        expired = [key for key, content in rows if content["until"] <= now]
+        await office.store.forget(TOKENS, expired)
+        removed += len(expired)
     return removed
 
 

@@ -39,7 +39,7 @@ async def send(office: Office, identity: str) -> None:
     """Send what is due of one subscription, unless another process is at it."""
     for _ in range(BATCHES):
         register = await registered(office.store, identity)
-        if register is None or not register.in_force or register.trouble:
+        if register is None or not register.in_force or office.trouble(register):
             return
         if not await _hold(office, identity):
             return
@@ -91,7 +91,7 @@ async def _send_batch(office: Office, register: Register, known: Progress) -> bo
     found = await events(office.store, register.id, known.told + 1, last)
     if not found and known.told < last:
         return await _pass_over(office, register, known)
-    batch = tuple(await told(office.store, found, register.asker))
+    batch = tuple(await told(office.store, found, office.today(register.asker)))
     try:
         await _carry(office, register, known, batch)
     except Undelivered as fault:

@@ -83,8 +83,8 @@ class Service:
         known = await self._progress()
         for register in in_force:
             progress = known.get(register.id)
-            if register.trouble:
-                await turn(self.office, register, REFUSED, register.trouble)
+            if trouble := self.office.trouble(register):
+                await turn(self.office, register, REFUSED, trouble)
             elif progress is not None and due(self.office, register, progress):
                 self._start(register.id, partial(self._sent, register.id))
         return False

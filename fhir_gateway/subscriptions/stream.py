@@ -100,7 +100,7 @@ class Stream:
             following = await next_kept(self.office.store, register.id, bound.told)
             bound.told = known.count if following is None else following - 1
             return known
-        batch = tuple(await told(self.office.store, found, bound.caller))
+        batch = tuple(await told(self.office.store, found, self.office.today(bound.caller)))
         await self._say(Notice(register, known, EVENT, self.office.clock(), batch))
         bound.told, bound.spoken = last, self.office.clock()
         await self._note(register, known, bound, batch)

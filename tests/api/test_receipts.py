@@ -160,11 +160,15 @@ async def test_the_admin_replays_by_query_and_a_hospital_only_its_own(pair, mess
     await sent(province, "qn-general", HL7, message("hl7v2/admission-a01"))
     counted = await province.post("admin", "/exchange/replay", {"state": "quarantined", "dry_run": True})
     assert (counted.status_code, counted.json()["met"], counted.json()["retried"]) == (200, 1, 1)
+    own = await province.post("qn-general", "/exchange/replay", {"hospital": "qn-general", "dry_run": True})
+    assert (own.json()["met"], own.json()["remapped"]) == (1, 0)
+    both = await province.post(
+        "qn-general", "/exchange/replay", {"hospital": "qn-general", "state": "", "dry_run": True}
+    )
+    assert (both.json()["met"], both.json()["remapped"]) == (2, 1)
     done = await province.post("admin", "/exchange/replay", {"place": "PID", "format": "hl7v2"})
     assert (done.status_code, done.json()["retried"]) == (202, 1)
     assert (await province.post("qn-general", "/exchange/replay", {})).status_code == 403
-    own = await province.post("qn-general", "/exchange/replay", {"hospital": "qn-general", "dry_run": True})
-    assert own.json()["met"] == 2
     assert (await province.post("admin", "/exchange/replay", {"state": "lost"})).status_code == 400
 
 

@@ -79,3 +79,20 @@ async def test_a_single_request_that_is_refused_says_so() -> None:
     async with server("403 Forbidden", []) as port:
         with pytest.raises(RuntimeError, match="403"):
             await ask(port, GET)
+
+
+async def test_an_answer_in_chunks_is_read_to_its_end() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"b\r\n4;x=y\r\n":2}\r\n0\r\n\r\n')
+        writer.close()
+
+    heard: list[bytes] = []
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        asks = repeat(Ask("GET", "/", "", heard=lambda _, body: heard.append(body)))
+        done = await load(port, asks, clients=1, seconds=30, most=2)
+
+    assert (done.done, heard) == (2, [b'{"b":2}', b'{"b":2}'])

@@ -106,6 +106,49 @@ async def test_since_takes_what_is_newer_and_names_what_is_gone(exports, desk, v
     assert deleted["entry"] == [{"request": {"method": "DELETE", "url": "Patient/gone"}}]
 
 
+async def test_filters_may_stand_behind_a_comma_as_in_the_guides_example(exports, desk, visit_of):
+    admin = visit_of("admin")
+    await put(desk, admin, patient("a"), patient("b"), observation("f", "a"), observation("p", "a", "preliminary"))
+    await put(desk, admin, observation("m", "a", "amended"))
+    text = "Observation?status=final,amended&code=8867-4,x,Patient?_id=a"
+    key = await run(exports, admin, ("_typeFilter", text), ("_type", "Patient,Observation"))
+    assert ids(exports, key, "Observation") == ["f", "m"]
+    assert ids(exports, key, "Patient") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "level"),
+    [
+        ([("_typeFilter", "Observation?status=final")], ""),
+        ([("_typeFilter", "Observation?subject:Patient.name=Tran a")], ""),
+        ([("_typeFilter", "Observation?status=final")], "Group"),
+        ([], "Group"),
+    ],
+)
+async def test_what_changes_after_the_order_is_exported_as_it_was(exports, desk, visit_of, pairs, level):
+    """Also where a filter or a Group chooses: changed, deleted, moved to another patient, or just come to match."""
+    admin = visit_of("admin")
+    await put(desk, admin, patient("a"), patient("z"), group("a"))
+    await put(desk, admin, *(observation(name, "a") for name in ("stays", "changed", "deleted", "moved")))
+    await put(desk, admin, observation("later", "z", "preliminary"))
+    current = await desk.store.current("Group/g")
+    order = ordered(
+        Arguments((("_type", "Observation"), *pairs)),
+        admin.caller,
+        desk.now(),
+        level,
+        f"Group/g/_history/{current.number}" if level else "",
+    )
+    key = await exports.begin(admin, order, "http://gateway/fhir/$export")
+    await asyncio.sleep(0.01)
+    await put(desk, admin, observation("changed", "a", "entered-in-error"), observation("moved", "z", "cancelled"))
+    await put(desk, admin, observation("later", "a"), observation("new", "a"))
+    await write.delete(desk, admin, "Observation/deleted")
+    await exports.go_on("worker")
+    assert ids(exports, key, "Observation") == ["changed", "deleted", "moved", "stays"]
+    assert {one["meta"]["versionId"] for one in lines(exports, key, "Observation")} == {"1"}
+
+
 async def test_several_filters_of_a_type_are_one_file_without_repeats(exports, desk, visit_of):
     admin = visit_of("admin")
     states = ("final", "amended", "preliminary")
@@ -241,6 +284,16 @@ async def test_old_files_are_cleared(exports, desk, visit_of):
     await exports.clear(timedelta(0))
     assert not (exports.data / SHELF / key).exists()
     assert (await desk.store.note(SHELF, key))["state"] == REMOVED
+
+
+async def test_an_export_that_took_days_can_be_fetched_for_as_long_as_any_other(exports, desk, visit_of):
+    admin = visit_of("admin")
+    await put(desk, admin, patient("a"))
+    key = await run(exports, admin)
+    long_ago = desk.now() - timedelta(days=3)
+    await desk.store.commit(Commit(notes=(Note(SHELF, key, {"begun": long_ago}, {"state": DONE}),)))
+    await exports.clear(timedelta(days=1))
+    assert (exports.data / SHELF / key).exists()
 
 
 async def test_a_job_whose_files_are_gone_fails_loudly(exports, desk, visit_of):

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from fhir_gateway.problem import Unavailable
+from fhir_gateway.store.port import Commit, Note
 from fhir_gateway.subscriptions import retention, service
-from fhir_gateway.subscriptions.answers import missed_events
+from fhir_gateway.subscriptions.answers import TOKENS, missed_events
 from fhir_gateway.subscriptions.enrolling import enrol
 from fhir_gateway.subscriptions.register import events, progress
 
@@ -48,6 +49,21 @@ def _at(moment):
 
 async def numbers(rig, identity):
     return [event.number for event in await events(rig.store, identity, 1, MANY)]
+
+
+async def test_keys_to_websockets_do_not_stay_behind(rig, monkeypatch):
+    monkeypatch.setattr(retention, "AT_ONCE", 3)
+    now = rig.office.clock()
+    lives = [("old", -1), ("other", -60), ("good", 60), ("late", -5), ("last", 1)]
+    notes = tuple(
+        Note(TOKENS, key, {"subscriptions": [], "until": now + timedelta(seconds=seconds), "asker": {}})
+        for key, seconds in lives
+    )
+    await rig.store.commit(Commit(notes=notes))
+    office = replace(rig.office, clock=_at(now))
+    assert await retention.clear_tokens(office) == 3
+    assert [key for key, _ in await rig.store.notes(TOKENS, {}, "", 10)] == ["good", "last"]
+    assert await retention.clear_tokens(office) == 0
 
 
 async def test_what_is_too_old_is_removed_and_the_rest_keeps_its_numbers(rig, monkeypatch):

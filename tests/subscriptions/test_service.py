@@ -13,6 +13,7 @@ from fhir_gateway.problem import Invalid
 from fhir_gateway.records import write
 from fhir_gateway.records.revision import revision
 from fhir_gateway.search.query import parse
+from fhir_gateway.security.caller import Caller
 from fhir_gateway.store.port import Commit
 from fhir_gateway.subscriptions import terms as terms_module
 from fhir_gateway.subscriptions.counting import count_once
@@ -46,6 +47,37 @@ async def test_a_subscription_is_active_after_its_handshake_and_is_told_of_a_cha
     bundle = notice.bundle
     assert bundle["type"] == "history"
     assert [entry["request"]["url"] for entry in bundle["entry"]] == [f"{BASE}/Subscription/{identity}/$status"]
+
+
+async def test_a_client_that_is_registered_no_more_is_told_nothing_more(rig):
+    rig.start()
+    identity = await rig.subscribe()
+    await rig.active(identity)
+    await rig.put("admin", patient("a"))
+    await rig.until(rig.subscriber.events)
+    for task in list(rig.services):
+        await rig.kill(task)
+    rig.office = replace(rig.office, today=lambda caller: Caller("", "", "", ()))
+    rig.start()
+    await rig.put("admin", patient("b"))
+    await rig.becomes(identity, "error")
+    assert (await rig.subscription(identity))["error"] == "the client is registered no more"
+    await asyncio.sleep(0.2)
+    assert len(rig.subscriber.events()) == 1
+
+
+async def test_what_a_subscriber_sees_follows_the_role_it_has_now(rig):
+    rig.start()
+    identity = await rig.subscribe()
+    await rig.active(identity)
+    for task in list(rig.services):
+        await rig.kill(task)
+    rig.office = replace(rig.office, today=lambda caller: replace(caller, role="hospital", organization="san-nhi"))
+    rig.start()
+    await rig.put("bai-chay", patient("theirs"))
+    await rig.put("san-nhi", patient("own"))
+    await rig.until(rig.subscriber.events)
+    assert rig.subscriber.at("/hook")[-1].facts["events"] == [(1, f"{BASE}/Patient/own")]
 
 
 async def test_a_refused_handshake_is_an_error_that_says_so(rig):
