@@ -22,8 +22,8 @@ from fhir_gateway.store import touching
 from fhir_gateway.store.port import Change, Commit, Store, Version
 from fhir_gateway.subscriptions.matching import matches, watchable
 
-REMEMBERED = 64
-"""Messages that ended lately: more cannot end while one is filed."""
+REMEMBERED = 8
+"""Messages that ended lately, with all they wrote: while one is filed only those before it can end, which are fewer."""
 
 
 class Halted(Exception):  # noqa: N818 - an event inside this room, never a problem for callers

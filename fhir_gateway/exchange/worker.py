@@ -33,8 +33,9 @@ from fhir_gateway.store.port import Commit, Job, Store
 
 log = structlog.get_logger()
 BATCH = 16
-ABREAST = 4
-"""Messages of one hospital under way at once: while some are in the database, the next one is filed."""
+ABREAST = 2
+"""Messages of one hospital under way at once: while one is in the database, the next is filed. Of more the embedded
+engine makes less, for its transactions wait for each other."""
 MESSAGE_ATTEMPTS = 4
 TROUBLE_ATTEMPTS = 30
 STATUS = {State.STORED: 201, State.DIVIDED: 202}
