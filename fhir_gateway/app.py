@@ -44,11 +44,12 @@ from fhir_gateway.exchange.directory import Directory, load
 from fhir_gateway.exchange.feeds import Feeds
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.origins import Origins
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.translation import Adapters
 from fhir_gateway.exchange.watching import watched, watches
-from fhir_gateway.exchange.worker import ABREAST, Bell, Dispatcher, Settled, Translator, work
+from fhir_gateway.exchange.worker import ABREAST, Dispatcher, Settled, Translator, work
 from fhir_gateway.opening import journal_of
 from fhir_gateway.opening import opened_store as opened_store  # noqa: PLC0414 - the command line looks for both here
 from fhir_gateway.opening import shared_store as shared_store  # noqa: PLC0414

@@ -20,10 +20,10 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import arrivals, casework, inbox, outbox
 from fhir_gateway.exchange.delivery import SEALED
 from fhir_gateway.exchange.inbox import Receipt, receipt_of
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.people import Separation, separate
 from fhir_gateway.exchange.reception import Handed, Reception
 from fhir_gateway.exchange.slips import gather
-from fhir_gateway.exchange.worker import Bell
 from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Conflict, Forbidden, Malformed, UnsupportedMedia
 from fhir_gateway.records import journal

@@ -18,11 +18,11 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import ledgers
 from fhir_gateway.exchange.correction import Correction, correct
 from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.ledgers import FATES, Row
 from fhir_gateway.exchange.reception import Reception
 from fhir_gateway.exchange.replay import Replay, wanted
 from fhir_gateway.exchange.translation import Adapters
-from fhir_gateway.exchange.worker import Bell
 from fhir_gateway.fhir.codec import decode, encode
 from fhir_gateway.problem import BadRequest, Malformed
 from fhir_gateway.records import journal

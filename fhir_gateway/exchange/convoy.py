@@ -20,7 +20,7 @@ from fhir_gateway.search.query import Query
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store import touching
 from fhir_gateway.store.port import Change, Commit, Store, Version
-from fhir_gateway.subscriptions.matching import matches, watchable
+from fhir_gateway.subscriptions.matching import matches, placed, watchable
 
 REMEMBERED = 8
 """Messages that ended lately, with all they wrote: while one is filed only those before it can end, which are fewer."""
@@ -122,25 +122,10 @@ class Footprint:
 
     def _would_find(self, changes: Sequence[Change]) -> bool:
         return any(
-            change.version.type == query.type and matches(query, _record(change), reader)
+            change.version.type == query.type and matches(query, placed(change.version, change.index), reader)
             for query, reader in self.looked.searches
             for change in changes
         )
-
-
-def _record(change: Change) -> dict[str, Any]:
-    """The version as a search will see it."""
-    version = change.version
-    return {
-        **change.index,
-        "_id": version.reference,
-        "type": version.type,
-        "id": version.id,
-        "updated": version.updated,
-        "deleted": version.deleted,
-        "readers": list(version.readers),
-        "secret": version.secret,
-    }
 
 
 class Place:

@@ -9,7 +9,8 @@ from time import monotonic
 from fhir_gateway.exchange.backlog import Backlog, Behind
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import SHELF, Inbox, Receipt, State, number
-from fhir_gateway.exchange.worker import Bell, Settled
+from fhir_gateway.exchange.lanes import Bell
+from fhir_gateway.exchange.worker import Settled
 from fhir_gateway.problem import Problem
 from fhir_gateway.security.access import may_ingest
 from fhir_gateway.security.audit import Act, Event

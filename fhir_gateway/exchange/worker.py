@@ -22,8 +22,7 @@ from fhir_gateway.exchange.convoy import Convoy, Footprint, Halted, Onlooker, Pl
 from fhir_gateway.exchange.delivery import Courier, Undelivered
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox, Receipt, State
-from fhir_gateway.exchange.lanes import Bell as Bell  # noqa: PLC0414 - who rings it looks for it here
-from fhir_gateway.exchange.lanes import Lanes as Lanes  # noqa: PLC0414
+from fhir_gateway.exchange.lanes import Bell, Lanes
 from fhir_gateway.exchange.translation import Adapters, Translated, translate
 from fhir_gateway.problem import Conflict, Issue, Problem, TooLarge, Unavailable, Unprocessable
 from fhir_gateway.records.desk import attempts

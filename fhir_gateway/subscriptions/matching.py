@@ -26,9 +26,15 @@ _ORDER = frozenset({"$sort", "$limit", "$project", "$set"})
 
 def record(version: Version, resource: Resource | None = None) -> Record:
     """The version as a search sees it. Decodes the text unless the ``resource`` is at hand."""
-    found = index(resource if resource is not None else decode_resource(version.body))
+    fields = index(resource if resource is not None else decode_resource(version.body))
+    return {**placed(version, fields), "deleted": False}
+
+
+def placed(version: Version, fields: Mapping[str, Any]) -> Record:
+    """A version and what it is found by, as a search sees them."""
     own = {"_id": version.reference, "type": version.type, "id": version.id, "updated": version.updated}
-    return {**found, **own, "deleted": False, "readers": list(version.readers), "secret": version.secret}
+    seen = {"deleted": version.deleted, "readers": list(version.readers), "secret": version.secret}
+    return {**fields, **own, **seen}
 
 
 def watchable(query: Query) -> Query:

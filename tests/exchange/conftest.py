@@ -10,8 +10,9 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.directory import load
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.remapping import Remapping
-from fhir_gateway.exchange.worker import Bell, Settled, Translator
+from fhir_gateway.exchange.worker import Settled, Translator
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller

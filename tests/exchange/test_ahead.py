@@ -7,7 +7,7 @@ import pytest
 from fhir_gateway.app import now
 from fhir_gateway.exchange import ahead
 from fhir_gateway.exchange.ahead import Ahead
-from fhir_gateway.exchange.worker import Lanes
+from fhir_gateway.exchange.lanes import Lanes
 from fhir_gateway.problem import Unprocessable
 from fhir_gateway.store.port import Job
 

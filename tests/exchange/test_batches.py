@@ -10,8 +10,9 @@ from fhir_gateway.app import now
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.division import divided, piece_receipt
 from fhir_gateway.exchange.inbox import Receipt, State
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.remapping import Outcome
-from fhir_gateway.exchange.worker import Bell, Settled, Translator
+from fhir_gateway.exchange.worker import Settled, Translator
 from fhir_gateway.security.audit import Act
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ from fhir_gateway.app import Gateway, adapters, directory, key_ring
 from fhir_gateway.exchange import clock as watching
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.inbox import State, number
-from fhir_gateway.exchange.worker import Bell, Settled, Translator, work
+from fhir_gateway.exchange.lanes import Bell
+from fhir_gateway.exchange.worker import Settled, Translator, work
 from fhir_gateway.security.audit import Act
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.mongo import documents, jobs, writing

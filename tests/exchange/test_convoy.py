@@ -10,7 +10,8 @@ from fhir_gateway.app import now
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.ahead import Turn
 from fhir_gateway.exchange.convoy import Convoy, Footprint, Halted, Looked, Onlooker, looking
-from fhir_gateway.exchange.worker import Bell, Settled, Translator, work
+from fhir_gateway.exchange.lanes import Bell
+from fhir_gateway.exchange.worker import Settled, Translator, work
 from fhir_gateway.records.revision import revision
 from fhir_gateway.search.query import parse
 from fhir_gateway.security.audit import Act

@@ -14,7 +14,8 @@ from fhir_gateway.app import adapters
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.ahead import Turn
 from fhir_gateway.exchange.inbox import Inbox, State, number
-from fhir_gateway.exchange.worker import Bell, Settled, Translator, work
+from fhir_gateway.exchange.lanes import Bell
+from fhir_gateway.exchange.worker import Settled, Translator, work
 from fhir_gateway.problem import Unavailable
 from fhir_gateway.store.embedded import revive
 from fhir_gateway.store.mongo import MongoStore

@@ -4,8 +4,9 @@ import pytest
 
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.inbox import State
+from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.replay import REMAP, Remapper, Replay, Wanted, wanted
-from fhir_gateway.exchange.worker import Bell, Settled, Translator
+from fhir_gateway.exchange.worker import Settled, Translator
 from fhir_gateway.problem import BadRequest, Forbidden
 from fhir_gateway.security.caller import Caller
 

@@ -11,7 +11,8 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.directory import load
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox
-from fhir_gateway.exchange.worker import Bell, Lanes, Settled, Translator, work
+from fhir_gateway.exchange.lanes import Bell, Lanes
+from fhir_gateway.exchange.worker import Settled, Translator, work
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.store.port import Commit, Job
