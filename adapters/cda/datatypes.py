@@ -62,19 +62,20 @@ def system_uri(chart: Chart, root: str) -> str:
 
 def coding(node: Node, spot: Spot) -> Resource:
     """One coding as the source has it."""
-    code = spot.attribute(node, "code", "code")
-    if not code:
+    said = node.attributes
+    if "code" not in said:
         return {}
-    system = system_uri(spot.chart, node.get("codeSystem"))
+    found: Resource = {}
+    system = system_uri(spot.chart, said.get("codeSystem", ""))
     if system:
+        found["system"] = system
         spot.attribute(node, "codeSystem", "system")
-    found = {
-        "system": system,
-        "version": spot.attribute(node, "codeSystemVersion", "version"),
-        "code": code,
-        "display": spot.attribute(node, "displayName", "display"),
-    }
-    return filled(found)
+    if "codeSystemVersion" in said:
+        found["version"] = spot.attribute(node, "codeSystemVersion", "version")
+    found["code"] = spot.attribute(node, "code", "code")
+    if "displayName" in said:
+        found["display"] = spot.attribute(node, "displayName", "display")
+    return found
 
 
 def concept(node: Node, spot: Spot) -> Resource:
@@ -86,16 +87,32 @@ def known_concept(node: Node, spot: Spot) -> Resource:
     """A coded value: source coding, its translations, the standard code where a table has one, and the text."""
     if node is NOTHING:
         return {}
-    own = coding(node, spot.at("coding[0]")) if node.get("code") else {}
+    own = coding(node, spot.at("coding[0]")) if "code" in node.attributes else {}
     codings = [own] if own else []
-    codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), len(codings))]
+    text = ""
+    if node.children:
+        codings += [coding(more, spot.at(f"coding[{n}]")) for n, more in enumerate(_translations(node), len(codings))]
+        said = node.first("originalText")
+        text = words(said, spot.at("text")) if said else ""
     if own:
         codings += _standard(spot.chart, node, own)
-    said = node.first("originalText")
-    text = (words(said, spot.at("text")) if said else "") or _display(codings)
+    text = text or _display(codings)
     if not own and not text:
         text = spot.attribute(node, "displayName", "text")
+    if node.first("qualifier"):
+        text = _qualified(node, text, spot)
     return filled({"coding": codings, "text": text})
+
+
+def _qualified(node: Node, text: str, spot: Spot) -> str:
+    """The words with what narrows the code down, such as the side of the body: FHIR has it in words alone."""
+    for value in (qualifier.first("value") for qualifier in node.all("qualifier")):
+        code = spot.attribute(value, "code", "text")
+        name = spot.attribute(value, "displayName", "text") or code
+        spot.attribute(value, "codeSystem", "text")
+        if name and name.casefold() not in text.casefold():
+            text = f"{text} ({name})" if text else name
+    return text
 
 
 def _display(codings: list[Resource]) -> str:

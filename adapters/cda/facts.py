@@ -22,6 +22,10 @@ _SHELL = frozenset({"id", "code", "statusCode", "text"})
 _COMMENT = "2.16.840.1.113883.10.20.22.4.64"
 _COMMENT_CODE = "48767-8"
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+_REASON = "RSON"
+#: Moods of what is asked for, planned or wished: none of it has happened.
+NOT_YET = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
+GOAL = "GOL"
 _SPEAKER = PERSON | frozenset({"Organization"})
 
 
@@ -162,13 +166,30 @@ def _comment(act: Node, spot: Spot) -> Resource:
 def reasons(statement: Node, link: Link, spot: Spot) -> list[Resource]:
     """Why it was done; a reason that is a problem of this document is linked to it at the end."""
     found: list[Resource] = []
-    for node in related(statement):
-        if follows(node, _INDICATION):
-            one = known_concept(node.first("value"), spot.at(f"reasonCode[{len(found)}]"))
-            found += [one] if one else []
-            spot.chart.indications += [(link, number_of(number)) for number in node.all("id") if number_of(number)]
-            set_aside(node, spot, PART)
+    for node in explanations(statement):
+        place = spot.at(f"reasonCode[{len(found)}]")
+        one = known_concept(node.first("value"), place)
+        text = "" if one else words(node.first("value"), place.at("text"))
+        found += [one] if one else [{"text": text}] if text else []
+        spot.chart.indications += [(link, number_of(number)) for number in node.all("id") if number_of(number)]
+        set_aside(node, spot, PART)
     return found
+
+
+def explanations(statement: Node) -> list[Node]:
+    """The observations that say why: by their template, or by the relation where they have a value."""
+    found = []
+    for relation in statement.all("entryRelationship"):
+        node = relation.first("observation")
+        said = node.first("value")
+        named = relation.get("typeCode") == _REASON and (said.get("code") or said.children or said.text)
+        found += [node] if node and (named or follows(node, _INDICATION)) else []
+    return found
+
+
+def is_among(node: Node, others: list[Node]) -> bool:
+    """Whether it is one of them itself, not one that says the same."""
+    return any(node is one for one in others)
 
 
 _WITH_REASONS = frozenset({"Procedure", "Encounter", "MedicationRequest", "MedicationStatement", "ServiceRequest"})

@@ -45,22 +45,23 @@ def identifier(node: Node, spot: Spot) -> Resource:
     """One identifier; a root alone is its own value, and one with a reason for being absent has none."""
     root = node.get("root")
     if node.get("nullFlavor"):
-        if root:
-            spot.chart.document.tally.ignore(f"{node.place}/@root", ABSENT_ID)
+        if root and "root" in node.lines:
+            node.lines["root"].ignore(ABSENT_ID)
         return {}
     extension = spot.attribute(node, "extension", "value")
     if not extension:
+        spot.attribute(node, "root", "value")
         uri = root_uri(root)
-        if uri:
-            spot.attribute(node, "root", "value")
-        return {"system": "urn:ietf:rfc:3986", "value": uri} if uri else {}
+        # A root that the standard does not know is still the sender's own number.
+        return {"system": "urn:ietf:rfc:3986", "value": uri} if uri else {"value": root} if root else {}
     key = key_of(spot.chart, node)
     system = spot.chart.hospital.systems.get(key) or system_uri(spot.chart, root)
     if system:
         spot.attribute(node, "root", "system")
     found = {**_type(key), "system": system, "value": extension} if system else {**_type(key), "value": extension}
-    assigner = spot.attribute(node, "assigningAuthorityName", "assigner.display")
-    return {**found, "assigner": {"display": assigner}} if assigner else found
+    if "assigningAuthorityName" in node.attributes:
+        found["assigner"] = {"display": spot.attribute(node, "assigningAuthorityName", "assigner.display")}
+    return found
 
 
 def identifiers(nodes: list[Node], spot: Spot, known: list[Resource] | None = None) -> list[Resource]:

@@ -157,11 +157,18 @@ def _reaction(node: Node, whole: Node, spot: Spot) -> Resource:
     reaction = {
         "id": _element_id(node, spot),
         "manifestation": [required_concept(node.first("value"), place, node.first("text"))],
+        "description": _description(node, spot),
         "onset": start(node.first("effectiveTime"), spot.at("onset")),
         "severity": _coded(part(node, *_SEVERITY) or whole, "severity", spot, "severity"),
         "note": notes(Node(children=node.all("entryRelationship")), spot) if related(node, "act") else [],
     }
     return filled(reaction)
+
+
+def _description(node: Node, spot: Spot) -> str:
+    """The sender's own words on the reaction, where they are not all there is of it."""
+    coded = known_concept(node.first("value"), spot.silent())
+    return spot.text(node.first("text"), "description") if coded else ""
 
 
 def _element_id(node: Node, spot: Spot) -> str:

@@ -25,9 +25,9 @@ def directive(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "extension": _remarks(statement, spot),
         "status": "active" if told == "unknown" else told,
         "scope": {"coding": [SCOPE]},
-        "category": [{"coding": [CATEGORY]}],
+        "category": _categories(setting.concern, spot),
         "patient": chart.subject(),
-        "dateTime": authored(statement, spot, "dateTime"),
+        "dateTime": authored(statement, spot, "dateTime", setting.concern),
         **_source(statement, spot),
         "policyRule": known_concept(statement.first("value"), spot.at("policyRule")) or absent(),
         "verification": _verifications(statement, spot),
@@ -35,6 +35,12 @@ def directive(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     }
     chart.add(link, elements)
     return [link]
+
+
+def _categories(folder: Node, spot: Spot) -> list[Resource]:
+    """An advance directive, and which kind of paper it belongs to."""
+    paper = known_concept(folder.first("code"), spot.at("category[1]"))
+    return [{"coding": [CATEGORY]}, *([paper] if paper else [])]
 
 
 def _remarks(statement: Node, spot: Spot) -> list[Resource]:

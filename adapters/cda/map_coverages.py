@@ -3,9 +3,11 @@
 https://hl7.org/fhir/R4/coverage.html
 """
 
+import re
+
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import absent, known_concept, period
-from adapters.cda.facts import PART, Setting, follows, keep_text, open_fact, related, set_aside, status
+from adapters.cda.facts import PART, Setting, follows, keep_text, open_fact, set_aside, status
 from adapters.cda.identifiers import identifier, number_of
 from adapters.cda.map_staff import organization
 from adapters.cda.node import NOTHING, Node
@@ -19,14 +21,17 @@ _GUARANTOR = "2.16.840.1.113883.10.20.22.4.88"
 
 def coverage(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     """The policies of a coverage act, each a Coverage; a policy that stands alone is one too."""
-    policies = [statement] if follows(statement, _POLICY) else related(statement, "act")
-    found = [_policy(chart, node, setting) for node in policies]
-    if found and statement not in policies:
+    if follows(statement, _POLICY):
+        return [_policy(chart, statement, setting, NOTHING)]
+    relations = [relation for relation in statement.all("entryRelationship") if relation.first("act")]
+    found = [_policy(chart, one.first("act"), setting, one.first("sequenceNumber")) for one in relations]
+    if found:
         set_aside(statement, setting.narrative, PART)
     return found
 
 
-def _policy(chart: Chart, statement: Node, setting: Setting) -> Link:
+def _policy(chart: Chart, statement: Node, setting: Setting, turn: Node) -> Link:
+    """One policy; ``turn`` says which of several pays first."""
     link, spot, elements = open_fact(chart, "Coverage", statement, statement.first("code"))
     keep_text(statement, setting)
     told = status(statement, "coverage_status", spot)
@@ -41,9 +46,16 @@ def _policy(chart: Chart, statement: Node, setting: Setting) -> Link:
         "relationship": known_concept(covered.first("participantRole", "code"), spot.at("relationship")),
         "period": next(filter(None, (period(node, spot.at("period")) for node in times)), {}),
         "payor": _payers(statement, spot) or [absent()],
+        "order": _turn(turn, spot),
     }
     chart.add(link, elements)
     return link
+
+
+def _turn(node: Node, spot: Spot) -> int | None:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", node.get("value")):
+        return None
+    return int(spot.attribute(node, "value", "order"))
 
 
 def _participant(statement: Node, kind: str) -> Node:
@@ -70,7 +82,15 @@ def _payers(statement: Node, spot: Spot) -> list[Resource]:
     found: list[Resource] = []
     for performer in statement.all("performer"):
         if not follows(performer, _GUARANTOR):
-            entity = performer.first("assignedEntity")
-            one = organization(entity.first("representedOrganization"), spot.at(f"payor[{len(found)}]"))
+            one = organization(_insurer(performer.first("assignedEntity")), spot.at(f"payor[{len(found)}]"))
             found += [one] if one else []
     return found
+
+
+def _insurer(entity: Node) -> Node:
+    """The insurer with the number, address and telephone that senders give to its role instead of to itself."""
+    house = entity.first("representedOrganization")
+    beside = [part for name in ("id", "telecom", "addr") if not house.first(name) for part in entity.all(name)]
+    if not house or not beside:
+        return house
+    return house.altered(house.attributes, [*house.children, *beside])

@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/device.html
 """
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import known_concept, timing
+from adapters.cda.datatypes import filled, known_concept, timing
+from adapters.cda.device_numbers import read_apart
 from adapters.cda.facts import Setting, keep_text, notes, open_fact, status
 from adapters.cda.identifiers import identifiers, number_of
 from adapters.cda.node import NOTHING, Node
@@ -35,7 +36,7 @@ def device(chart: Chart, role: Node) -> Link:
     spot = chart.spot(link)
     elements: Resource = {
         "identifier": identifiers(role.all("id"), spot, chart.known(link, "identifier")),
-        "udiCarrier": _udi(role, spot),
+        **_udi(role, spot),
         "type": known_concept(thing.first("code"), spot.at("type")),
         "deviceName": _names(thing, spot),
         "manufacturer": _maker(role, spot),
@@ -54,11 +55,15 @@ def _is_another(chart: Chart, link: Link, thing: Node) -> bool:
     return bool(kinds and code) and code not in kinds
 
 
-def _udi(role: Node, spot: Spot) -> list[Resource]:
-    """The American device number, whose whole text is for people to read."""
+def _udi(role: Node, spot: Spot) -> Resource:
+    """The unique device number: its whole text is for people to read, its parts are elements of their own."""
     number = next((one for one in role.all("id") if one.get("root") == FDA_UDI), NOTHING)
     written = spot.attribute(number, "extension", "udiCarrier[0].carrierHRF")
-    return [{"carrierHRF": written}] if written else []
+    product, told = read_apart(written)
+    for name in told:
+        spot.attribute(number, "extension", name)
+    carrier = filled({"deviceIdentifier": product, "carrierHRF": written})
+    return {"udiCarrier": [carrier] if carrier else [], **told}
 
 
 def _names(thing: Node, spot: Spot) -> list[Resource]:

@@ -14,6 +14,7 @@ from adapters.cda.map_header import event, extensions, language
 from adapters.cda.map_people import general_practitioners, patient, relatives
 from adapters.cda.map_sections import sections
 from adapters.cda.map_staff import PERSON, PROVIDER, organization, party
+from adapters.cda.map_teams import treating
 from adapters.cda.map_unstructured import unstructured
 from adapters.cda.node import Node
 from adapters.cda.tables import DOCUMENT_TYPES, translated
@@ -55,6 +56,7 @@ def document(chart: Chart) -> None:
     patient(root.first("recordTarget", "patientRole"), chart)
     relatives(chart)
     general_practitioners(chart)
+    treating(chart)
     stay = encompassing(chart, root.first("componentOf", "encompassingEncounter"))
     elements = _header(chart, root, spot, stay)
     structured = root.first("component", "structuredBody")

@@ -34,7 +34,7 @@ def dosages(statement: Node, spot: Spot, timed: bool) -> list[Resource]:
     """One dosage with all that the statement says; ``timed`` where its dates belong to the dosage."""
     found = {
         "text": _signature(statement, spot),
-        **_instructions(statement, spot),
+        **instruction(statement, spot),
         "timing": _timing(statement, spot.at("timing"), timed),
         **_as_needed(statement, spot),
         **_way(statement, spot),
@@ -89,13 +89,14 @@ def _signature(statement: Node, spot: Spot) -> str:
     return ""
 
 
-def _instructions(statement: Node, spot: Spot) -> dict[str, Any]:
+def instruction(statement: Node, spot: Spot) -> dict[str, Any]:
     """What the patient is told, in words and as codes."""
     told = next((node for node in related(statement, "act") if follows(node, _INSTRUCTION)), NOTHING)
     text = words(told.first("text"), spot.at("patientInstruction"))
     code = known_concept(told.first("code"), spot.at("additionalInstruction[0]"))
     set_aside(told, spot, PART)
-    return {"patientInstruction": text or code.get("text", ""), "additionalInstruction": [code] if code else []}
+    said = {"patientInstruction": text or code.get("text", ""), "additionalInstruction": [code] if code else []}
+    return {name: value for name, value in said.items() if value}
 
 
 def _timing(statement: Node, spot: Spot, timed: bool) -> Resource:
@@ -167,7 +168,10 @@ def _dose(statement: Node, spot: Spot) -> list[Resource]:
     }
     form = statement.first("administrationUnitCode")
     if "unit" not in found.get("doseQuantity", {"unit": ""}) and form.get("code"):
-        found["doseQuantity"] |= _counted(form, spot.at("doseQuantity"))
+        found["doseQuantity"] = {
+            "value": found["doseQuantity"]["value"],
+            **_counted(form, spot.at("doseQuantity")),
+        }
     return [found] if found else []
 
 

@@ -15,13 +15,14 @@ from adapters.cda.map_places import location
 from adapters.cda.map_problems import condition
 from adapters.cda.map_staff import STAFF, organization, party
 from adapters.cda.node import NOTHING, Node
-from adapters.cda.tables import SectionKind, translated
+from adapters.cda.tables import SectionKind, statement_kind, translated
 from adapters.contract import Resource
 
 UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
 ACT_CODES = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ACT_CODE = "2.16.840.1.113883.5.4"
 CPT = "2.16.840.1.113883.6.12"
+_DIAGNOSES = "diagnoses"
 _FUNCTION = "2.16.840.1.113883.5.88"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
@@ -45,7 +46,7 @@ def encompassing(chart: Chart, node: Node) -> Link | None:
         "subject": chart.subject(),
         "participant": _participants(node, spot),
         "period": when,
-        "hospitalization": _discharge(node.first("dischargeDispositionCode"), spot),
+        "hospitalization": _hospitalization(node, "dischargeDispositionCode", spot),
         **_place(chart, node.first("location", "healthCareFacility"), spot),
     }
     chart.add(link, elements)
@@ -69,7 +70,7 @@ def encounter(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "period": when,
         "reasonCode": reasons(statement, link, spot),
         "diagnosis": _diagnoses(chart, statement, setting, link),
-        "hospitalization": _discharge(statement.first("sdtc:dischargeDispositionCode"), spot),
+        "hospitalization": _hospitalization(statement, "sdtc:dischargeDispositionCode", spot),
         "location": _places(chart, statement, chart.known(link, "location")),
     }
     _complete(chart, link, elements)
@@ -142,8 +143,8 @@ def _without(node: Node, taken: Node) -> Node:
     """The code without the part that became the class."""
     rest = [child for child in node.children if child is not taken]
     if taken is not node:
-        return Node(node.name, node.place, node.attributes, node.text, rest)
-    return Node(node.name, node.place, {}, node.text, rest) if rest else NOTHING
+        return node.altered(node.attributes, rest)
+    return node.altered({}, rest) if rest else NOTHING
 
 
 def _participants(node: Node, spot: Spot) -> list[Resource]:
@@ -167,7 +168,12 @@ def _diagnoses(chart: Chart, statement: Node, setting: Setting, visit: Link) -> 
     acts = [act for act in related(statement, "act") if follows(act, _DIAGNOSIS)]
     inside = replace(setting, section=SectionKind("visit", "encounter-diagnosis"))
     nodes = [(act, node) for act in acts for node in related(act)]
-    links = [link for act, node in nodes for link in condition(chart, node, replace(inside, concern=act))]
+    found = [(act, node) for act, node in nodes if statement_kind(node, _DIAGNOSES) == "condition"]
+    links = [link for act, node in found for link in condition(chart, node, replace(inside, concern=act))]
+    for act, node in nodes:
+        # What stands beside the diagnosis and says since when it is, or how bad, is no diagnosis itself.
+        if (act, node) not in found:
+            set_aside(node, setting.narrative, PART)
     for link in links:
         chart.add(link, {"encounter": chart.link(visit)})
     for act in acts:
@@ -204,9 +210,11 @@ def _places(chart: Chart, statement: Node, known: list[Resource]) -> list[Resour
     return found
 
 
-def _discharge(node: Node, spot: Spot) -> Resource:
-    disposition = known_concept(node, spot.at("hospitalization.dischargeDisposition"))
-    return {"dischargeDisposition": disposition} if disposition else {}
+def _hospitalization(node: Node, discharge: str, spot: Spot) -> Resource:
+    """From where the patient came, and whereto the patient went."""
+    parts = (("admitSource", "sdtc:admissionReferralSourceCode"), ("dischargeDisposition", discharge))
+    found = {name: known_concept(node.first(source), spot.at(f"hospitalization.{name}")) for name, source in parts}
+    return {name: code for name, code in found.items() if code}
 
 
 def _place(chart: Chart, facility: Node, spot: Spot) -> Resource:

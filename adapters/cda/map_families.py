@@ -8,9 +8,9 @@ from typing import Any
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import day, required_concept, start, time
 from adapters.cda.demographics import spoken
-from adapters.cda.facts import PART, Setting, keep_text, notes, open_fact, part, set_aside, status
+from adapters.cda.facts import PART, Setting, keep_text, notes, open_fact, part, related, set_aside, status
 from adapters.cda.map_problems import ONE_ONSET
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.quantities import age_of
 from adapters.cda.tables import translated
 from adapters.contract import Resource
@@ -73,13 +73,19 @@ def _death(person: Node, observations: list[Node], spot: Spot) -> dict[str, Any]
     flag = person.first("sdtc:deceasedInd")
     if flag.get("value") in {"true", "false"}:
         return {"deceasedBoolean": spot.attribute(flag, "value", "deceasedBoolean") == "true"}
-    return {"deceasedBoolean": True} if any(part(node, *_DEATH) for node in observations) else {}
+    return {"deceasedBoolean": True} if any(_fatal(node) for node in observations) else {}
+
+
+def _fatal(node: Node) -> Node:
+    """That the relative died of it: by the template, or as older summaries say it, by the value alone."""
+    said = (nested for nested in related(node) if nested.first("value").get("code") == _DEATH[1])
+    return part(node, *_DEATH) or next(said, NOTHING)
 
 
 def _condition(node: Node, spot: Spot, setting: Setting) -> Resource:
     keep_text(node, setting)
     set_aside(node, spot, PART)
-    death = part(node, *_DEATH)
+    death = _fatal(node)
     set_aside(death, spot, PART)
     for name in ("code", "codeSystem", "displayName"):
         spot.attribute(death.first("value"), name, "contributedToDeath")
@@ -99,7 +105,7 @@ def _onset(node: Node, spot: Spot) -> dict[str, Any]:
     if age:
         for bound in node.first("effectiveTime").walk():
             if bound.get("value"):
-                spot.chart.document.tally.ignore(f"{bound.place}/@value", ONE_ONSET)
+                bound.lines["value"].ignore(ONE_ONSET)
         return {"onsetAge": age}
     when = start(node.first("effectiveTime"), spot.at("onsetString"))
     return {"onsetString": when} if when else {}

@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import absence_code, absent, concept, required_concept, start
+from adapters.cda.datatypes import absence_code, absent, concept, known_concept, start, words
 from adapters.cda.facts import (
     PART,
     Setting,
     authored,
+    explanations,
     follows,
     is_negated,
     keep_text,
@@ -24,15 +25,16 @@ from adapters.cda.facts import (
     status,
     with_template,
 )
-from adapters.cda.map_medications import drug
+from adapters.cda.map_medications import drug, named_drug
 from adapters.cda.map_observations import observation, remarks
 from adapters.cda.map_staff import STAFF, organization, party
-from adapters.cda.node import Node
+from adapters.cda.node import NOTHING, Node
 from adapters.cda.quantities import quantity
 from adapters.contract import Resource
 
 FUNCTION = "http://terminology.hl7.org/CodeSystem/v2-0443"
 
+_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _REFUSAL = "2.16.840.1.113883.10.20.22.4.53"
 _REACTION = "2.16.840.1.113883.10.20.22.4.9"
 
@@ -43,10 +45,11 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     keep_text(statement, setting)
     product = statement.first("consumable", "manufacturedProduct")
     material = product.first("manufacturedMaterial")
+    refused = statement.get("negationInd") == "true"
     elements |= {
         "status": _given(statement, spot),
-        "statusReason": _refused(statement, spot),
-        "vaccineCode": required_concept(drug(statement), spot.at("vaccineCode"), material.first("name")),
+        "statusReason": _refused(statement, refused, spot),
+        "vaccineCode": named_drug(statement, spot.at("vaccineCode")),
         "patient": chart.subject(),
         **_occurrence(statement.first("effectiveTime"), spot),
         "_primarySource": absent(),
@@ -57,8 +60,9 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "doseQuantity": quantity(statement.first("doseQuantity"), spot.at("doseQuantity")),
         "recorded": authored(statement, spot, "recorded"),
         "performer": _givers(statement, spot),
-        "reasonCode": reasons(statement, link, spot),
-        "note": notes(statement, spot),
+        "reasonCode": [] if refused else reasons(statement, link, spot),
+        "note": _told(statement, spot),
+        "education": _education(statement, spot),
         "reaction": _reactions(chart, statement, setting),
         "protocolApplied": _dose_number(statement.first("repeatNumber"), spot),
     }
@@ -67,9 +71,37 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     return [link]
 
 
-def _refused(statement: Node, spot: Spot) -> Resource:
-    refusal = with_template(statement, _REFUSAL)
-    reason = concept(refusal.first("code"), spot.at("statusReason"))
+def _told(statement: Node, spot: Spot) -> list[Resource]:
+    """Remarks, and what the patient was told to watch for."""
+    found = notes(statement, spot)
+    for act in _instructions(statement):
+        text = words(act.first("text"), spot.at(f"note[{len(found)}].text"))
+        found += [{"text": text}] if text else []
+    return found
+
+
+def _education(statement: Node, spot: Spot) -> list[Resource]:
+    """Which kind of teaching came with it."""
+    found: list[Resource] = []
+    for act in _instructions(statement):
+        place = spot.at(f"education[{len(found)}].documentType")
+        code = act.first("code")
+        name = place.attribute(code, "displayName") or place.attribute(code, "code")
+        found += [{"documentType": name}] if name else []
+        set_aside(act, spot, PART)
+    return found
+
+
+def _instructions(statement: Node) -> list[Node]:
+    return [act for act in related(statement, "act") if follows(act, _INSTRUCTION)]
+
+
+def _refused(statement: Node, refused: bool, spot: Spot) -> Resource:
+    """Why it was not given: by the template's code, else by the value of what the sender names as the reason."""
+    named = explanations(statement) if refused else []
+    refusal = with_template(statement, _REFUSAL) or next(iter(named), NOTHING)
+    place = spot.at("statusReason")
+    reason = known_concept(refusal.first("value"), place) or concept(refusal.first("code"), place)
     set_aside(refusal, spot, PART)
     return reason
 

@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/media.html
 """
 
 import base64
-import binascii
 import re
 
 from adapters.cda.chart import Chart, Link, Spot
@@ -50,7 +49,7 @@ def _content(chart: Chart, node: Node, spot: Spot) -> Resource:
         return {}
     try:
         content = base64.b64decode(node.text.replace(" ", ""), validate=True)
-    except binascii.Error:
+    except ValueError:
         chart.notice(node.place, "not valid base64: the picture is left out")
         return {}
     spot.attribute(node, "representation", "data")

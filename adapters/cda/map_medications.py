@@ -20,10 +20,11 @@ from adapters.cda.facts import (
     reasons,
     status,
 )
+from adapters.cda.identifiers import identifier
 from adapters.cda.map_dosages import ASKED, dosages, given, when
 from adapters.cda.map_observations import remarks
 from adapters.cda.map_staff import organization
-from adapters.cda.map_supplies import asked_for, dispenses
+from adapters.cda.map_supplies import asked_for, dispenses, order_of, orders
 from adapters.cda.node import NOTHING, Node
 from adapters.cda.tables import translated
 from adapters.contract import Resource
@@ -39,6 +40,8 @@ def medication(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         link = _statement(chart, statement)
     keep_text(statement, setting)
     remarks(chart, statement, setting, link)
+    if link[0] != "MedicationRequest":
+        orders(chart, statement, setting, link)
     dispenses(chart, statement, setting, link)
     return [link]
 
@@ -52,13 +55,11 @@ def _medicine(chart: Chart, statement: Node, spot: Spot) -> dict[str, Any]:
     """The medicine as a code; as a resource of its own where maker, lot, form or vehicle are told."""
     product = statement.first("consumable", "manufacturedProduct")
     material = product.first("manufacturedMaterial")
-    fallback = material.first("name") or statement.first("text")
     if not _is_described(statement, product):
-        where = spot.at("medicationCodeableConcept")
-        return {"medicationCodeableConcept": required_concept(drug(statement), where, fallback)}
+        return {"medicationCodeableConcept": named_drug(statement, spot.at("medicationCodeableConcept"))}
     link, place, elements = open_fact(chart, "Medication", product, drug(statement))
     elements |= {
-        "code": required_concept(drug(statement), place.at("code"), fallback),
+        "code": named_drug(statement, place.at("code")),
         "manufacturer": organization(product.first("manufacturerOrganization"), place.at("manufacturer")),
         "form": known_concept(_form(statement), place.at("form")),
         "ingredient": _vehicles(statement, place),
@@ -66,6 +67,14 @@ def _medicine(chart: Chart, statement: Node, spot: Spot) -> dict[str, Any]:
     }
     chart.add(link, elements)
     return {"medicationReference": chart.link(link, elements["code"].get("text", ""))}
+
+
+def named_drug(statement: Node, spot: Spot) -> Resource:
+    """The code, with the name that the sender calls it by where the code does not bring its own words."""
+    code, name = drug(statement), statement.first("consumable", "manufacturedProduct", "manufacturedMaterial", "name")
+    found = required_concept(code, spot, name or statement.first("text"))
+    called = spot.text(name, "text") if name.text and not code.first("originalText") else ""
+    return {**found, "text": called} if called else found
 
 
 def _is_described(statement: Node, product: Node) -> bool:
@@ -148,18 +157,20 @@ def _request(chart: Chart, statement: Node, setting: Setting) -> Link:
     intent = "plan" if planned else translated("medication_intent", statement.get("moodCode")) or "order"
     not_to = is_negated(statement, spot, "doNotPerform")
     by = performers(statement, spot, "performer")[:1]
+    order = order_of(statement)
     elements |= {
         "status": status(statement, "medication_request_status", spot),
         "intent": intent,
         "doNotPerform": _not_to(statement, not_to),
         **_medicine(chart, statement, spot),
         "subject": chart.subject(),
-        "authoredOn": authored(statement, spot, "authoredOn"),
-        "requester": author(statement, spot, "requester"),
+        "groupIdentifier": identifier(order.first("id"), spot.at("groupIdentifier")),
+        "authoredOn": authored(statement, spot, "authoredOn", order),
+        "requester": author(statement, spot, "requester") or author(order, spot, "requester"),
         "performer": by[0] if by else {},
         "reasonCode": reasons(statement, link, spot),
         "dosageInstruction": dosages(statement, spot.at("dosageInstruction[0]"), timed=True),
-        "dispenseRequest": asked_for(statement, spot.at("dispenseRequest")),
+        "dispenseRequest": asked_for(order, spot.at("dispenseRequest")),
         "note": notes(statement, spot),
     }
     chart.add(link, elements)

@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/documentreference.html
 """
 
 import base64
-import binascii
 import re
 
 from adapters.cda.chart import Chart, Link, Spot
@@ -62,7 +61,7 @@ def _type(node: Node, spot: Spot) -> Resource:
     spot.attribute(node, "code", "type")
     spot.attribute(node, "codeSystem", "type")
     spot.attribute(node, "displayName", "type")
-    return known_concept(Node("code", node.place, {}, "", [*node.all("originalText"), *translations]), spot.at("type"))
+    return known_concept(node.altered({}, [*node.all("originalText"), *translations]), spot.at("type"))
 
 
 def _written(statement: Node, spot: Spot) -> str:
@@ -94,7 +93,7 @@ def _attachment(chart: Chart, text: Node, spot: Spot) -> Resource:
     if text.get("representation") == "B64" and _MEDIA_TYPE.match(kind):
         try:
             content = base64.b64decode(text.text.replace(" ", ""), validate=True)
-        except binascii.Error:
+        except ValueError:
             chart.notice(text.place, "not valid base64: the file is left out")
             return {"contentType": "text/plain"}
         spot.attribute(text, "mediaType", "contentType")

@@ -8,9 +8,24 @@ from typing import Any
 
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import concept, first_time, required_concept, time, timing
-from adapters.cda.facts import Setting, follows, issued, keep_text, notes, open_fact, performers, related, status
+from adapters.cda.facts import (
+    GOAL,
+    NOT_YET,
+    Setting,
+    explanations,
+    follows,
+    is_among,
+    issued,
+    keep_text,
+    notes,
+    open_fact,
+    performers,
+    related,
+    status,
+)
 from adapters.cda.findings import finding, reading
 from adapters.cda.map_devices import device, devices
+from adapters.cda.map_media import media
 from adapters.cda.map_specimens import specimen
 from adapters.cda.map_staff import PERSON, STAFF, party
 from adapters.cda.map_vitals import both_oximetries, joined, panel_code
@@ -22,13 +37,16 @@ CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
 
 
+NOT_OBSERVED = NOT_YET | {GOAL}
 # The parts of other statements that those map themselves: indication, refusal, reaction.
 _PART = "2.16.840.1.113883.10.20.22.4."
 NOT_REMARKS = frozenset({f"{_PART}19", f"{_PART}53", f"{_PART}9"})
 
 
 def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
-    """One observation and those nested in it, which become its members."""
+    """One observation and those nested in it, which become its members; what is only wished was not observed."""
+    if statement.get("moodCode") in NOT_OBSERVED:
+        return []
     link, spot, elements = open_fact(chart, "Observation", statement, statement.first("code"))
     keep_text(statement, setting)
     sample = specimen(chart, statement) or setting.specimen
@@ -41,6 +59,7 @@ def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "method": concept(statement.first("methodCode"), spot.at("method")),
         "specimen": chart.link(sample) if sample else {},
         "device": _device(chart, statement),
+        "derivedFrom": _files(chart, statement, setting),
     }
     if setting.section.kind == "vitals":
         both_oximetries(elements)
@@ -55,10 +74,17 @@ def observation(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
 
 def remarks(chart: Chart, statement: Node, setting: Setting, link: Link, told: frozenset[str] = NOT_REMARKS) -> None:
     """What was observed beside a statement of another kind: observations that speak of it."""
+    why = explanations(statement)
     for node in related(statement):
-        if not follows(node, *told):
+        if not follows(node, *told) and not is_among(node, why):
             for made in observation(chart, node, setting):
                 chart.add(made, {"focus": [chart.link(link)]})
+
+
+def _files(chart: Chart, statement: Node, setting: Setting) -> list[Resource]:
+    """A picture, recording or paper that is what was observed."""
+    is_file = statement.first("value").get("representation") == "B64"
+    return [chart.link(one) for one in media(chart, statement, setting)] if is_file else []
 
 
 def _device(chart: Chart, statement: Node) -> Resource:

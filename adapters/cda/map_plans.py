@@ -6,6 +6,8 @@ https://hl7.org/fhir/R4/careplan.html
 from adapters.cda.chart import Chart, Link, Spot
 from adapters.cda.datatypes import concept, known_concept, required_concept, time, timing, words
 from adapters.cda.facts import (
+    GOAL,
+    NOT_YET,
     PART,
     Setting,
     author,
@@ -15,23 +17,30 @@ from adapters.cda.facts import (
     keep_text,
     notes,
     open_fact,
+    part,
     performers,
     reasons,
     related,
     set_aside,
     status,
+    with_template,
 )
+from adapters.cda.map_medications import medication
 from adapters.cda.map_observations import remarks
 from adapters.cda.map_places import service_place
 from adapters.cda.node import NOTHING, Node
-from adapters.cda.tables import translated
+from adapters.cda.tables import TEMPLATES, translated
 from adapters.cda.values import value
 from adapters.contract import Resource
 
 _INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
+_PROGRESS = "2.16.840.1.113883.10.20.22.4.110"
+_PREFERENCE = ("2.16.840.1.113883.10.20.22.4.143", "225773000")
 _REACHABLE = frozenset(
     {"valueQuantity", "valueRange", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger"}
 )
+_MEDICINE = "substanceAdministration"
+_REQUESTED = frozenset({"procedure", "observation", "encounter", "supply", _MEDICINE})
 _REQUESTS = frozenset({"ServiceRequest", "MedicationRequest"})
 
 
@@ -59,7 +68,25 @@ def planned(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     }
     chart.add(link, elements)
     remarks(chart, statement, setting, link)
-    return [link]
+    return [link, *_steps(chart, statement, setting, link)]
+
+
+def _steps(chart: Chart, statement: Node, setting: Setting, whole: Link) -> list[Link]:
+    """What is planned as a part of it: requests that are based on it."""
+    nested = [node for relation in statement.all("entryRelationship") for node in relation.children]
+    found: list[Link] = []
+    for node in nested:
+        if node.get("moodCode") in NOT_YET and _is_request(node):
+            made = medication(chart, node, setting) if node.name == _MEDICINE else planned(chart, node, setting)
+            chart.add(made[0], {"basedOn": [chart.link(whole)]})
+            found += made
+    return found
+
+
+def _is_request(node: Node) -> bool:
+    """Instructions too have the mood of what is asked for, but ask the patient."""
+    kinds = {TEMPLATES.get(template.get("root")) for template in node.all("templateId")}
+    return (node.name in _REQUESTED or "plan" in kinds) and not follows(node, _INSTRUCTION)
 
 
 def _places(chart: Chart, statement: Node) -> list[Resource]:
@@ -95,11 +122,14 @@ def goal(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     when = statement.first("effectiveTime")
     elements |= {
         "lifecycleStatus": "proposed" if told == "unknown" else told,
-        "priority": concept(statement.first("priorityCode"), spot.at("priority")),
+        "achievementStatus": known_concept(
+            with_template(statement, _PROGRESS).first("value"), spot.at("achievementStatus")
+        ),
+        "priority": _goal_priority(statement, spot),
         "description": required_concept(statement.first("code"), spot.at("description"), statement.first("text")),
         "subject": chart.subject(),
         "startDate": time(when.first("low"), spot.at("startDate"))[:10],
-        "target": _target(statement, spot.at("target[0]")),
+        "target": _targets(statement, spot),
         "expressedBy": author(statement, spot, "expressedBy"),
         "note": notes(statement, spot),
     }
@@ -108,12 +138,33 @@ def goal(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
     return [link]
 
 
+def _goal_priority(statement: Node, spot: Spot) -> Resource:
+    """The goal's own, else what patient or clinician prefer."""
+    preferred = part(statement, *_PREFERENCE).first("value")
+    return concept(statement.first("priorityCode"), spot.at("priority")) or known_concept(
+        preferred, spot.at("priority")
+    )
+
+
+def _targets(statement: Node, spot: Spot) -> list[Resource]:
+    """Its own value, then those of the goals that it is made of."""
+    parts = [node for node in related(statement) if node.get("moodCode") == GOAL]
+    found: list[Resource] = []
+    for node in (statement, *parts):
+        found += _target(node, spot.at(f"target[{len(found)}]"))
+        if node is not statement:
+            set_aside(node, spot, PART)
+    return found
+
+
 def _target(statement: Node, spot: Spot) -> list[Resource]:
     """The value to reach and its day; FHIR asks what is measured wherever it says how much (gol-1)."""
     when = statement.first("effectiveTime")
     due = (time(when.first("high"), spot.at("dueDate")) or time(when, spot.at("dueDate")))[:10]
     measure = known_concept(statement.first("code"), spot.silent())
     kept = {f"detail{name[5:]}": one for name, one in _reached(statement, spot).items()} if measure else {}
+    if kept:
+        known_concept(statement.first("code"), spot.at("measure"))
     return [{"measure": measure if kept else {}, **kept, "dueDate": due}] if kept or due else []
 
 
@@ -125,10 +176,10 @@ def _reached(statement: Node, spot: Spot) -> Resource:
     if not name:
         return {}
     place = spot.at(f"detail{name[5:]}")
-    for part in node.walk():
+    for inner in node.walk():
         for attribute in ("value", "unit", "code", "codeSystem", "displayName"):
-            place.attribute(part, attribute)
-        place.text(part)
+            place.attribute(inner, attribute)
+        place.text(inner)
     return {name: looked[name]}
 
 

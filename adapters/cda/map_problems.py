@@ -59,12 +59,12 @@ def condition(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         **_course(statement, setting, spot),
         "verificationStatus": {"coding": [{"system": VERIFICATION, "code": "refuted"}]} if refuted else {},
         "category": _categories(statement, spot, setting),
-        "severity": concept(part(statement, *_SEVERITY).first("value"), spot.at("severity")),
+        "severity": concept(_part(statement, setting, _SEVERITY).first("value"), spot.at("severity")),
         "code": required_concept(value, spot.at("code"), statement.first("text")),
         "bodySite": _sites(statement, spot),
         "subject": chart.subject(),
         "encounter": _encounter(chart, setting),
-        **_onset(statement, spot),
+        **_onset(statement, setting, spot),
         "recordedDate": _recorded(statement, setting, spot),
         "recorder": author(statement, spot, "recorder", setting.concern),
         "asserter": asserter(statement, spot),
@@ -122,11 +122,16 @@ def _encounter(chart: Chart, setting: Setting) -> Resource:
     return chart.link(chart.encounter) if mine and chart.encounter else {}
 
 
-def _onset(statement: Node, spot: Spot) -> dict[str, Any]:
+def _part(statement: Node, setting: Setting, kind: tuple[str, str]) -> Node:
+    """A part of the problem itself, else what some senders set beside it."""
+    return part(statement, *kind) or part(setting.concern, *kind)
+
+
+def _onset(statement: Node, setting: Setting, spot: Spot) -> dict[str, Any]:
     """A date, else the age; FHIR takes one of them."""
     when = statement.first("effectiveTime")
     began = start(when, spot.at("onsetDateTime"))
-    node = part(statement, *_AGE).first("value")
+    node = _part(statement, setting, _AGE).first("value")
     if began:
         node.leave_out(ONE_ONSET)
         return {"onsetDateTime": began}
@@ -139,7 +144,7 @@ def _onset(statement: Node, spot: Spot) -> dict[str, Any]:
 
 def _course(statement: Node, setting: Setting, spot: Spot) -> dict[str, Any]:
     """The clinical status and the end; FHIR has no end for what is active, so an ended problem is inactive."""
-    node = (part(statement, *_STATUS) or part(setting.concern, *_STATUS)).first("value")
+    node = _part(statement, setting, _STATUS).first("value")
     told = translated("problem_status", node.get("code"))
     if told:
         for name in ("code", "codeSystem", "displayName"):

@@ -12,8 +12,10 @@ from adapters.cda.facts import (
     PART,
     Setting,
     author,
+    explanations,
     follows,
     informant,
+    is_among,
     is_negated,
     keep_text,
     notes,
@@ -29,11 +31,12 @@ from adapters.cda.map_encounters import named
 from adapters.cda.map_medications import medication
 from adapters.cda.map_observations import observation
 from adapters.cda.map_places import service_place
+from adapters.cda.map_specimens import specimen
 from adapters.cda.node import Node
 from adapters.contract import Resource
 
 _INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
-_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+_OUTCOME = "OUTC"
 
 
 def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
@@ -54,18 +57,28 @@ def procedure(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
         "location": service_place(chart, statement),
         "reasonCode": reasons(statement, link, spot),
         "bodySite": _sites(statement, spot),
+        "outcome": _outcome(statement, spot),
         "followUp": list(_follow_ups(statement, spot)),
         "note": notes(statement, spot),
         "focalDevice": [{"manipulated": chart.link(device(chart, one))} for one in devices(statement)],
         "usedCode": _methods(statement, spot),
     }
     chart.add(link, elements)
-    return [link, *_found(chart, statement, setting, link), *_given(chart, statement, setting, link)]
+    sample = specimen(chart, statement)
+    taken = [sample] if sample else []
+    return [link, *taken, *_found(chart, statement, setting, link), *_given(chart, statement, setting, link)]
 
 
 def _sites(statement: Node, spot: Spot) -> list[Resource]:
     sites = (concept(node, spot.at(f"bodySite[{n}]")) for n, node in enumerate(statement.all("targetSiteCode")))
     return [site for site in sites if site]
+
+
+def _outcome(statement: Node, spot: Spot) -> Resource:
+    """How it went, where the sender names an observation as that."""
+    relations = [one for one in statement.all("entryRelationship") if one.get("typeCode") == _OUTCOME]
+    known = (known_concept(one.first("observation", "value"), spot.at("outcome")) for one in relations)
+    return next((one for one in known if one), {})
 
 
 def _methods(statement: Node, spot: Spot) -> list[Resource]:
@@ -85,7 +98,8 @@ def _follow_ups(statement: Node, spot: Spot) -> Iterator[Resource]:
 
 def _found(chart: Chart, statement: Node, setting: Setting, link: Link) -> list[Link]:
     """What the procedure showed: its own value and the observations nested in it."""
-    nested = [node for node in related(statement) if not follows(node, _INDICATION)]
+    why = explanations(statement)
+    nested = [node for node in related(statement) if not is_among(node, why)]
     own = [statement] if statement.name == "observation" and statement.first("value") else []
     found = [made for node in own + nested for made in observation(chart, node, setting)]
     for made in found:

@@ -11,7 +11,7 @@ from adapters.cda.map_plans import care_plan
 from adapters.cda.map_staff import party
 from adapters.cda.map_statements import statements
 from adapters.cda.node import Node
-from adapters.cda.tables import SECTIONS, SectionKind
+from adapters.cda.tables import SECTION_TEMPLATES, SECTIONS, SectionKind
 from adapters.contract import Resource
 
 EMPTY_REASON = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
@@ -53,7 +53,10 @@ def _kind_of(node: Node) -> SectionKind:
         kind = SECTIONS.get(one.get("code"))
         if kind and one.get("codeSystem") in {LOINC, ""}:
             return kind
-    return SectionKind()
+    # A section whose entries are required has the same template with one step more.
+    named = [template.get("root") for template in node.all("templateId")]
+    roots = (root for one in named for root in (one, one.removesuffix(".1")))
+    return next((SECTION_TEMPLATES[root] for root in roots if root in SECTION_TEMPLATES), SectionKind())
 
 
 def _text(div: str, title: str, has_content: bool) -> Resource:

@@ -37,7 +37,9 @@ def _kind_of_party(entity: Node, chart: Chart) -> str:
         return "Device"
     if entity.first("assignedPerson") or any(number_of(node) for node in entity.all("id")):
         return "Practitioner"
-    return "Organization" if entity.first("representedOrganization") else ""
+    if entity.first("representedOrganization"):
+        return "Organization"
+    return "Practitioner" if entity.first("code").get("code") else ""
 
 
 def _is_patient(entity: Node, chart: Chart) -> bool:
@@ -153,8 +155,17 @@ def _add_organization(node: Node, link: Link, chart: Chart, ours: bool) -> None:
         "alias": _aliases(node.first("name"), place, live),
         "telecom": telecoms(node.all("telecom"), place, known=chart.known(link, "telecom")),
         "address": addresses(node.all("addr"), place, chart.known(link, "address")),
+        "partOf": _whole(node, link, place),
     }
     chart.add(link, elements)
+
+
+def _whole(node: Node, link: Link, place: Spot) -> Resource:
+    """The organisation that this one is a part of, if that is another one."""
+    whole = node.first("asOrganizationPartOf", "wholeOrganization")
+    if not whole or ("Organization", _organization_key(whole, place.chart)) == link:
+        return {}
+    return organization(whole, place.at("partOf"))
 
 
 def _aliases(written: Node, spot: Spot, live: Resource) -> list[str]:

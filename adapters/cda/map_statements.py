@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from adapters.cda.chart import Chart, Link
-from adapters.cda.facts import PART, TRACKING, Setting, set_aside
+from adapters.cda.facts import GOAL, NOT_YET, PART, TRACKING, Setting, set_aside
 from adapters.cda.map_allergies import allergy
 from adapters.cda.map_consents import directive
 from adapters.cda.map_coverages import coverage
@@ -23,6 +23,7 @@ from adapters.cda.map_plans import goal, planned
 from adapters.cda.map_problems import condition
 from adapters.cda.map_procedures import procedure
 from adapters.cda.map_supplies import dispense
+from adapters.cda.map_teams import team
 from adapters.cda.node import Node
 from adapters.cda.tables import statement_kind
 
@@ -56,6 +57,7 @@ _MAPPINGS: dict[str, Mapping] = {
     "directive": directive,
     "note": clinical_note,
     "media": media,
+    "team": team,
     "part": detail,
 }
 _NOTE = "34109-9"
@@ -78,7 +80,6 @@ _STATEMENTS = frozenset(
         "observationMedia",
     }
 )
-_NOT_YET = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
 
 
 def statements(chart: Chart, entry: Node, setting: Setting) -> list[Link]:
@@ -120,8 +121,8 @@ def _kind(statement: Node, setting: Setting) -> str:
     if statement.name == "act" and statement.first("code").get("code") == _NOTE:
         return "note"
     mood = statement.get("moodCode")
-    if mood == "GOL":
+    if mood == GOAL:
         return "goal"
-    if mood not in _NOT_YET:
+    if mood not in NOT_YET:
         return kind
     return _ASKED_AS.get(kind, "plan")

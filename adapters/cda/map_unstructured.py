@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/documentreference.html
 """
 
 import base64
-import binascii
 import hashlib
 import re
 
@@ -61,10 +60,13 @@ def _content(chart: Chart, file: Node, spot: Spot) -> bytes | None:
     """The file's bytes; base64 that is not base64 stays unmapped and is told to the sender."""
     if not file.text:
         return None
-    if spot.attribute(file, "representation", "url") != "B64":
+    if file.get("representation") != "B64":
+        spot.attribute(file, "representation", "url")
         return file.text.encode()
     try:
-        return base64.b64decode(file.text.replace(" ", ""), validate=True)
-    except binascii.Error:
+        content = base64.b64decode(file.text.replace(" ", ""), validate=True)
+    except ValueError:
         chart.notice(file.place, "not valid base64: the file is left out")
         return None
+    spot.attribute(file, "representation", "url")
+    return content

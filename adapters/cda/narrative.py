@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/narrative.html
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 
 from lxml import etree
@@ -63,7 +64,7 @@ def _words(element: etree._Element) -> Iterator[str]:
     if _local(element) in _DROPPED_WHOLE:
         return
     yield element.text or ""
-    for child in element.iterchildren(etree.Element):
+    for child in element:
         yield from _words(child)
         # Cells and lines are words apart even where the markup has no blank between them.
         yield " " if _local(child) in {"td", "th", "br", "item", "paragraph", "tr"} else ""
@@ -71,13 +72,18 @@ def _words(element: etree._Element) -> Iterator[str]:
 
 
 def _local(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+    return _bare_name(str(element.tag))
+
+
+@lru_cache(maxsize=256)
+def _bare_name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def _inner(element: etree._Element, depth: int = 1, part: str = "") -> str:
     """The words and elements inside an element; what is no ``part`` of a list or row becomes one."""
     made = [escape(element.text, quote=False)] if element.text else []
-    for child in element.iterchildren(etree.Element):
+    for child in element:
         made.append(_element(child, depth))
         if child.tail:
             made.append(escape(child.tail, quote=False))

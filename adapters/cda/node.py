@@ -38,11 +38,20 @@ class Node:
         self.is_plural = False
         self.lines: Mapping[str, Account] = _NO_LINES
         self.children = children
-        self._firsts = _NOBODY
-        if children:
+        if not children:
+            self._firsts = _NOBODY
+        elif len(children) == 1:
+            self._firsts = {children[0].name: children[0]}
+        else:
             # From back to front, so that the first of a name is the one that stays.
             self._firsts = {child.name: child for child in reversed(children)}
             self.is_plural = len(self._firsts) < len(children)
+
+    def altered(self, attributes: Mapping[str, str], children: "Sequence[Node]") -> "Node":
+        """The same element with other attributes and children; its fields keep their lines of the ledger."""
+        node = Node(self.name, self.place, attributes, self.text, children)
+        node.lines = self.lines
+        return node
 
     def get(self, attribute: str) -> str:
         return self.attributes.get(attribute, "")

@@ -12,7 +12,7 @@ from lxml import etree
 
 from adapters.cda import narrative
 from adapters.cda.node import NOTHING, Node
-from adapters.contract import Account, Untranslatable
+from adapters.contract import Untranslatable
 from adapters.tally import Tally
 
 HL7 = "urn:hl7-org:v3"
@@ -115,8 +115,8 @@ def _position(body: bytes, at: int) -> str:
 def _fault(fault: etree.XMLSyntaxError) -> str:
     """The parser's own name for the fault: its full sentence may quote the document."""
     last = fault.error_log.last_error  # type: ignore[attr-defined]
-    name = last.type_name if last is not None else "ERR_DOCUMENT_EMPTY"
-    return f"the XML is cut off or not well-formed ({name})"
+    kind = last.type_name if last is not None else "ERR_DOCUMENT_EMPTY"
+    return f"the XML is not well formed or cut off ({kind.removeprefix('ERR_').replace('_', ' ').lower()})"
 
 
 class _Lines(dict[str, str]):
@@ -173,7 +173,10 @@ class _Reading:
         if name == "text" and outer == "section":
             return self._narrative(element, attributes)
         text = element.text
-        words = [lines[text]] if text else []
+        words = lines[text] if text else ""
+        # Two of three have none inside.
+        if not len(element):
+            return Node(name, "", attributes, words)
         children: list[Node] = []
         for child in element:
             inner = self._elements[child.tag]
@@ -181,8 +184,8 @@ class _Reading:
                 children.append(self.element(child, inner, name, depth + 1))
             tail = child.tail
             if tail and (line := lines[tail]):
-                words.append(line)
-        return Node(name, "", attributes, " ".join(filter(None, words)) if words else "", children)
+                words = f"{words} {line}" if words else line
+        return Node(name, "", attributes, words, children)
 
     def _narrative(self, element: etree._Element, attributes: Mapping[str, str]) -> Node:
         node = Node("text", "", attributes)
@@ -199,15 +202,13 @@ class _Reading:
         """
         node.place = place
         reason = _STRUCTURAL_ELEMENTS.get(node.name, "")
-        lines: dict[str, Account] = {}
+        tally, lines = self._tally, node.lines
         if node.attributes:
-            reasons = dict.fromkeys(node.attributes, reason) if reason else _STRUCTURAL_ATTRIBUTES
-            lines = self._tally.enter_each(f"{place}/@", node.attributes, reasons)
+            node.lines = lines = tally.enter_each(f"{place}/@", node.attributes, _STRUCTURAL_ATTRIBUTES, reason)
         if node.text or node.narrative:
-            lines[""] = self._tally.enter(place, reason)
+            node.lines = {**lines, "": tally.enter(place, reason)}
         elif self._active and node in self._active:
-            self._tally.enter(place, ACTIVE_CONTENT)
-        node.lines = lines
+            tally.enter(place, ACTIVE_CONTENT)
         if node.is_plural:
             self._enter_numbered(node.children, place)
         else:

@@ -14,7 +14,7 @@ from adapters.contract import Resource
 
 UCUM = "http://unitsofmeasure.org"
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})\Z")
 _TIMES = frozenset({"a", "mo", "wk", "d", "h", "min"})
 _COMMA = re.compile(r"([+-]?[0-9]{1,18}),([0-9]{1,18})\Z")
 _PLAUSIBLE_UCUM = re.compile(r"[A-Za-z0-9%/*.^'\"\[\]{}()_+-]{1,40}\Z")
@@ -23,7 +23,8 @@ _PLAUSIBLE_UCUM = re.compile(r"[A-Za-z0-9%/*.^'\"\[\]{}()_+-]{1,40}\Z")
 def number(text: str) -> Decimal | None:
     """The exact decimal, so that ``7.20`` stays ``7.20``; a single comma is read as the decimal sign.
 
-    FHIR has no leading zeros or plus sign, so these go; ``1,234`` could be thousands and is not read.
+    FHIR has no leading zeros, plus sign or bare point (``.5``), so these go; ``1,234`` could be thousands and is not
+    read.
     """
     comma = _COMMA.match(text)
     if comma and (len(comma[2]) != 3 or comma[1].lstrip("+-") == "0"):
@@ -51,9 +52,12 @@ def age_of(node: Node, spot: Spot) -> Resource:
 def unit(node: Node, spot: Spot) -> Resource:
     """The unit as written, and its UCUM code; CDA promises UCUM, hospitals do not always keep it."""
     written = node.get("unit")
-    if not written or written == "1":
-        spot.attribute(node, "unit", "unit")
+    if not written:
         return {}
+    if written == "1":
+        # A bare number: UCUM has a code for it, but no reader wants to see it as a unit.
+        spot.attribute(node, "unit", "value")
+        return {"system": UCUM, "code": "1"}
     spot.attribute(node, "unit", "unit")
     code = UNITS.get(written) or (written if _PLAUSIBLE_UCUM.match(written) else "")
     return {"unit": written, "system": UCUM, "code": code} if code else {"unit": written}

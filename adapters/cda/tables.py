@@ -32,6 +32,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 SYSTEMS = {row["oid"]: row["uri"] for row in _rows("systems")}
 DOCUMENT_TYPES = {row["loinc"]: row for row in _rows("document_types")}
 SECTIONS = {row["loinc"]: SectionKind(row["kind"], row["category"]) for row in _rows("sections")}
+SECTION_TEMPLATES = {row["root"]: SectionKind(row["kind"], row["category"]) for row in _rows("sections") if row["root"]}
 TEMPLATES = {row["root"]: row["kind"] for row in _rows("templates")}
 UNITS = {row["text"]: row["ucum"] for row in _rows("units")}
 IDENTIFIER_TYPES = {

@@ -20,6 +20,9 @@ def value(node: Node, spot: Spot) -> dict[str, Any]:
     if node.get("nullFlavor") and not (node.first("originalText") or node.first("translation")):
         return _absent(node, spot)
     kind = node.get("xsi:type").rpartition(":")[2]
+    if kind == "ED" and node.get("representation") == "B64":
+        # A file: Observation has no value for it, it becomes a Media.
+        return {}
     found = _READERS.get(kind, _by_content)(node, spot)
     return found or _as_text(node, spot)
 
@@ -68,8 +71,8 @@ def _quantity(node: Node, spot: Spot) -> dict[str, Any]:
     if not comparator:
         amount = quantity(node, spot.at("valueQuantity")) or _in_other_units(node, spot.at("valueQuantity"))
         return {"valueQuantity": amount} if amount else {}
-    bare = Node(attributes={**node.attributes, "value": node.get("value").removeprefix(comparator).strip()})
-    bare.place = node.place
+    number_alone = node.get("value").removeprefix(comparator).strip()
+    bare = node.altered({**node.attributes, "value": number_alone}, ())
     amount = quantity(bare, spot.at("valueQuantity"))
     return {"valueQuantity": {"comparator": comparator, **amount}} if amount else {}
 

@@ -24,12 +24,12 @@ def address(value: Value, at: str) -> Resource | None:
     postal = value.take(5, f"{at}.postalCode") if 5 in value else ""
     country = value.take(6, f"{at}.country") if 6 in value else ""
     district = value.take(9, f"{at}.district") if 9 in value else ""
-    use, kind = code("v2-0190", value.peek(7)), code("v2-0190-type", value.peek(7))
-    if use or kind:
-        value.took(7, f"{at}.use" if use else f"{at}.type")
     text = ", ".join(filter(None, (*lines, district, city, state)))
     if not text and not country and not postal:
         return None
+    use, kind = code("v2-0190", value.peek(7)), code("v2-0190-type", value.peek(7))
+    if use or kind:
+        value.took(7, f"{at}.use" if use else f"{at}.type")
     span = None
     if value.beyond(9):
         lines += [line for line in [value.take(19, f"{at}.line")] if line]

@@ -26,6 +26,7 @@ _CHECKS = (
 )
 _LOCAL = frozenset({"", "L", "LOCAL"})
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
+_TENS = frozenset({"10", "x10", "X10", "×10", "*10"})
 _ICD10 = re.compile(r"([A-Z]\d\d)(?:\.?(\d{1,2}))?[†*+]?")
 
 
@@ -188,6 +189,9 @@ def unit(value: Value, at: str) -> Resource:
 def unit_said(value: Value) -> Resource:
     """The unit, without taking it: where it goes depends on the value beside it."""
     text, name = value.peek(1), value.peek(2)
+    if text in _TENS and name[:1].isdecimal():
+        # 10^9/L, whose ^ nobody escaped: what it parts is one unit, and 9/L would be another.
+        return unit_of(f"{text}^{name}")
     if value.peek(3).upper() == "UCUM" and text:
         return {"unit": name or text, "system": UCUM, "code": text}
     known = unit_of(text)
@@ -198,7 +202,7 @@ def take_unit(value: Value, at: str) -> None:
     """Enter the unit in the ledger; the name of a system other than UCUM goes nowhere."""
     value.took(1, f"{at}.unit")
     value.took(2, f"{at}.unit")
-    if value.peek(3).upper() == "UCUM":
+    if value.peek(3).upper() == "UCUM" and "system" in unit_said(value):
         value.took(3, f"{at}.system")
 
 

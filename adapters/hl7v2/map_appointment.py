@@ -180,15 +180,20 @@ def _contacts(scene: Scene, sch: Segment, at: str, status: str) -> list[Resource
 
 
 def _times(scene: Scene, sch: Segment, at: str) -> Resource:
-    """Start and end, both or neither (app-2); a booked one whose end nobody says has an end that is unknown."""
-    starts = [(sch.value(11), 4), *((row.value(7), 1) for row in scene.segments if row.name == "TQ1")]
+    """Start and end, both or neither (app-2); a booked one whose end nobody says has an end that is unknown.
+
+    TQ1 took the place of SCH-11 in version 2.5: of the two it is the one that is kept up.
+    """
+    timings = [row for row in scene.segments if row.name == "TQ1"]
+    starts = [*((row.value(7), 1) for row in timings), (sch.value(11), 4)]
     starts += [(row.value(_ROWS[row.name][2]), 1) for row in scene.segments if row.name in _ROWS]
     start = next((moment for value, part in starts if (moment := _instant(scene, value, part, f"{at}start"))), None)
     minutes = _minutes(sch.value(9), sch.value(10), f"{at}minutesDuration") or _length(scene, at)
     length = {"minutesDuration": minutes} if minutes else {}
     if start is None:
         return {**length, "_start": absent(), "_end": absent()}
-    end = _instant(scene, sch.value(11), 5, f"{at}end")
+    ends = [*((row.value(8), 1) for row in timings), (sch.value(11), 5)]
+    end = next((moment for value, part in ends if (moment := _instant(scene, value, part, f"{at}end"))), None)
     if end and not in_order(start, end):
         sch.notice(11, "the end is before the start")
         end = None

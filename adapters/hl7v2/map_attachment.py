@@ -24,7 +24,8 @@ def map_attachment(scene: Scene, obx: Segment, order: Order | None) -> bool:
     """Whether the row held a document and was filed as one."""
     if obx.peek(2).upper() != "ED":
         return False
-    attached = [value for value in obx.values(5) if value.peek(5)]
+    # Announced by its type alone, without any data, a document is missing and not a text.
+    attached = [value for value in obx.values(5) if 5 in value or 3 in value]
     for value in attached:
         form = _map_document(scene, obx, value, order)
         if order and order.report:
@@ -64,6 +65,8 @@ def _content(value: Value, raw: bytes | None, at: str) -> Resource:
 def _bytes(value: Value) -> bytes | None:
     """The document; None when its encoding is broken: half a report would be worse than none."""
     text, encoding = value.peek(5), value.peek(4).upper()
+    if not text:
+        return None
     try:
         if encoding == "HEX":
             return bytes.fromhex(text)

@@ -3,6 +3,8 @@
 https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-obx-to-observation.html
 """
 
+import re
+
 from adapters.contract import Resource
 from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY, code
@@ -23,6 +25,8 @@ _ANSWERABLE = frozenset({15, 16, 23})
 _COMPLETING = frozenset({"ROL", "PRT", "RXA", "RF1"})
 _QUANTITY = "valueQuantity"
 _MEASURED = {"valueRange": ".low", "valueRatio": ".numerator"}
+# A word, which a sub-id (1, 2.1, A) is not.
+_NAME = re.compile(r"[^\W\d_]{2}")
 _IMPRESSION = frozenset({"19005-8", "IMP", "KETLUAN", "KL"})
 
 
@@ -34,7 +38,7 @@ def map_observation(scene: Scene, obx: Segment, order: Order | None) -> Resource
     value = value_of(scene, obx, at, scale)
     # The value stands before what is noted of it.
     obx.take(2, f"{at}{next(iter(value), 'dataAbsentReason')}")
-    concept = coded(scene, obx.value(3), f"{at}code", "observation") or absent()
+    concept = _code(scene, obx, at)
     for part in value.get("component", ()):
         part["code"] = pruned(concept)
     marks = enumerate(obx.values(8)) if 8 in sent else ()
@@ -98,6 +102,17 @@ def _key(scene: Scene, obx: Segment, order: Order | None) -> str:
     # Without OBX-1: a corrected result may stand in another row, and must meet the one it corrects.
     base = order.key if order else f"{scene.encounter_key or scene.patient_key}@{obx.peek(14)}"
     return scene.key("Observation", base, obx.peek(3) or obx.peek(3, 2), obx.peek(4))
+
+
+def _code(scene: Scene, obx: Segment, at: str) -> Resource:
+    """OBX-3; analysers that number their channels there, or write nothing, name the test in OBX-4."""
+    concept = coded(scene, obx.value(3), f"{at}code", "observation")
+    if (concept is None or "text" not in concept) and (not obx.peek(3) or obx.peek(3).isdecimal()):
+        name = obx.peek(4)
+        if _NAME.search(name):
+            obx.take(4, f"{at}code.text")
+            return {**(concept or {}), "text": name}
+    return concept or absent()
 
 
 def _status(obx: Segment, at: str) -> str:

@@ -299,8 +299,9 @@ def _extensions(scene: Scene, pid: Segment, at: str) -> list[Resource]:
     if pid.peek(23):
         place = {"text": pid.take(23, f"{here()}.value.text")}
         made.append(extension(f"{_EXTENSIONS}patient-birthPlace", valueAddress=place))
-    for field, name in ((26, "patient-citizenship"), (28, "patient-nationality"), (39, "patient-citizenship")):
-        nation = coded(scene, pid.value(field), f"{here()}.extension[0].value", "country")
+    nations = [("patient-citizenship", value) for value in pid.values(26)] + [("patient-nationality", pid.value(28))]
+    for name, value in (*nations, *(("patient-citizenship", value) for value in pid.values(39))):
+        nation = coded(scene, value, f"{here()}.extension[0].value", "country")
         if nation:
             inner = extension("code", valueCodeableConcept=nation)
             made.append({"url": f"{_EXTENSIONS}{name}", "extension": [inner]})

@@ -99,7 +99,8 @@ def _requester(scene: Scene, at: str) -> Resource | None:
 def _performers(scene: Scene, rf1: Segment, at: str) -> list[Resource]:
     """PRD with the role RT: the facility referred to, by its code alone: it is another hospital's resource."""
     made: list[Resource] = []
-    for prd in _providers(scene, "RT"):
+    rows = _providers(scene, "RT")
+    for prd in rows:
         here = f"{at}performer[{len(made)}]"
         prd.value(1).take_all(here)
         number = _facility_code(prd, here)
@@ -108,12 +109,23 @@ def _performers(scene: Scene, rf1: Segment, at: str) -> list[Resource]:
             mark = {"system": scene.system("facility"), "value": number} if number else None
             made.append({"identifier": mark, "display": display})
     if made:
-        return made
+        return [*made, *_asked(rows, at, len(made))]
     receiver = scene.header.take(6, f"{at}performer[0].identifier.value")
     if receiver:
         return [{"identifier": {"system": scene.system("facility"), "value": receiver}}]
     rf1.notice(1, "the message does not say to which facility the patient is referred")
     return []
+
+
+def _asked(rows: list[Segment], at: str, after: int) -> list[Resource]:
+    """Who is asked for there by name, after the facilities: the case goes to the first performer."""
+    made: list[Resource] = []
+    for prd in rows:
+        # Without a title of the facility the name has become one.
+        if prd.peek(10) or prd.peek(4, 9):
+            said = spoken_name(prd.value(2), f"{at}performer[{after + len(made)}].display")
+            made.extend([{"type": "Practitioner", "display": said}] if said else [])
+    return made
 
 
 def _facility_code(prd: Segment, at: str) -> str:

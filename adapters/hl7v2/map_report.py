@@ -161,10 +161,17 @@ def _priority(obr: Segment, at: str) -> str:
 
 
 def _requester(scene: Scene, segments: tuple[Segment | None, Segment], at: str) -> Resource | None:
+    """ORC-12, else OBR-16; of the two, who has a number. A name alone that is not he stays unmapped."""
     orc, obr = segments
-    values = [(obr.value(16)), *([orc.value(12)] if orc else [])]
-    people = [practitioner(scene, value, f"{at}requester") for value in values]
-    return next((person for person in people if person), None)
+    said = [value for value in (*([orc.value(12)] if orc else []), obr.value(16)) if value]
+    asker = next((value for value in said if value.peek(1)), said[0] if said else None)
+    kept = [value for value in said if value is asker or value.peek(1) or _same_name(value, asker)]
+    people = {id(value): practitioner(scene, value, f"{at}requester") for value in kept}
+    return people[id(asker)] if asker else None
+
+
+def _same_name(value: Value, other: Value | None) -> bool:
+    return other is not None and all(value.peek(n) == other.peek(n) for n in (2, 3, 4))
 
 
 def _effective(scene: Scene, obr: Segment, key: str) -> Resource:

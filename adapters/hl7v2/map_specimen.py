@@ -6,7 +6,16 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-spm-to-specimen.html
 from adapters.contract import Resource
 from adapters.draft import pruned
 from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import coded, coding_system, entity, identifier, moment_or_period, practitioner, time
+from adapters.hl7v2.datatypes import (
+    coded,
+    coding_system,
+    entity,
+    identifier,
+    is_local,
+    moment_or_period,
+    practitioner,
+    time,
+)
 from adapters.hl7v2.map_report import Order
 from adapters.hl7v2.map_timing import quantity
 from adapters.hl7v2.numbers import number
@@ -46,8 +55,15 @@ def map_specimen(scene: Scene, spm: Segment, order: Order | None) -> Resource:
     )
     if spm.says(_DETAILS):
         _add_details(scene, spm, made, at)
-    add_specimen(scene, key, order)
+    if order:
+        _link(made, order)
     return made
+
+
+def tie_specimen(specimen: Resource, order: Order) -> None:
+    """An order on a specimen that was named before it."""
+    specimen.setdefault("request", []).append({"reference": f"urn:uuid:{order.request['id']}"})
+    _link(specimen, order)
 
 
 def _add_details(scene: Scene, spm: Segment, made: Resource, at: str) -> None:
@@ -99,32 +115,55 @@ def map_specimen_source(scene: Scene, obr: Segment, order: Order) -> None:
     key = scene.key("Specimen", order.key, "OBR-15")
     at = scene.at("Specimen", key)
     source = obr.value(15)
-    text = source.take(1, f"{at}type.text", 2)
-    name = source.take(1, f"{at}type.coding[0].code")
-    system = coding_system(scene, "v2-0070")
-    elements = {
-        "type": {"coding": [{"system": system, "code": name}] if name else [], "text": text or name},
-        "subject": scene.patient(),
-        "receivedTime": time(scene, obr.value(14), f"{at}receivedTime"),
+    received = {"subject": scene.patient(), "receivedTime": time(scene, obr.value(14), f"{at}receivedTime")}
+    # Many write a coded element there, as SPM-4 is: its third component then names a list of codes, no free text.
+    listed = 3 in source and not coding_system(scene, source.peek(3)).startswith("urn:vn:code:")
+    if listed and (1, 2) not in source:
+        said: Resource = {"type": coded(scene, source, f"{at}type", "v2-0070"), "note": []}
+    else:
+        said = _source(scene, source, at)
+    taken = _collected(scene, obr, at, said)
+    _link(scene.add("Specimen", key, {**received, **said, **taken}), order)
+
+
+def _source(scene: Scene, source: Value, at: str) -> Resource:
+    """The parts of an SPS: what it is, what was put to it, words about it, where it was taken, in what state it is."""
+    words = source.take(3, f"{at}note[0].text")
+    additive = _packed(scene, source, (2, "v2-0371"), f"{at}container[0].additiveCodeableConcept")
+    return {
+        "type": _packed(scene, source, (1, "v2-0070"), f"{at}type"),
+        "container": [{"additiveCodeableConcept": additive}] if additive else [],
+        "note": [{"text": words}] if words else [],
+        "collection": {"bodySite": _packed(scene, source, (4, "body-site"), f"{at}collection.bodySite")},
+        "condition": [_packed(scene, source, (6, "v2-0493"), f"{at}condition[0]")],
     }
-    scene.add("Specimen", key, {**elements, **_collected(scene, obr, at)})
-    add_specimen(scene, key, order)
 
 
-def _collected(scene: Scene, obr: Segment, at: str) -> Resource:
-    """OBR-9, 10 and 39: how much was taken, by whom, and what he said."""
-    comments = [{"text": " ".join(value.take_all(f"{at}note[{n}].text"))} for n, value in enumerate(obr.values(39))]
+def _packed(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource | None:
+    """A coded element packed into one component: code, text and list are its subcomponents."""
+    component, local = which
+    text, name = value.take(component, f"{at}.text", 2), value.take(component, f"{at}.coding[0].code")
+    if not text and not name:
+        return None
+    listed = value.take(component, f"{at}.coding[0].system", 3) if name else ""
+    system = coding_system(scene, local if not listed or is_local(listed) else listed)
+    return {"coding": [{"system": system, "code": name}] if name else [], "text": text or name}
+
+
+def _collected(scene: Scene, obr: Segment, at: str, said: Resource) -> Resource:
+    """OBR-9, 10 and 39: how much was taken, by whom, and what he said, after what OBR-15 says."""
+    notes = list(said["note"])
+    for value in obr.values(39):
+        notes.append({"text": " ".join(value.take_all(f"{at}note[{len(notes)}].text"))})
     amount = quantity(obr.value(9), f"{at}collection.quantity")
     collector = practitioner(scene, obr.value(10), f"{at}collection.collector")
-    return {"collection": {"quantity": amount, "collector": collector}, "note": comments}
+    return {"collection": {**said.get("collection", {}), "quantity": amount, "collector": collector}, "note": notes}
 
 
-def add_specimen(scene: Scene, key: str, order: Order | None) -> None:
-    if order is None:
-        return
+def _link(specimen: Resource, order: Order) -> None:
     for resource in (order.request, order.report):
         if resource is not None:
-            resource.setdefault("specimen", []).append(scene.reference("Specimen", key))
+            resource.setdefault("specimen", []).append({"reference": f"urn:uuid:{specimen['id']}"})
 
 
 def _identifiers(scene: Scene, spm: Segment, at: str) -> list[Resource]:

@@ -30,7 +30,7 @@ from adapters.hl7v2.map_renumbering import EVENTS as RENUMBERED
 from adapters.hl7v2.map_renumbering import map_renumbering
 from adapters.hl7v2.map_report import Order, map_order
 from adapters.hl7v2.map_role import map_guarantor
-from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source
+from adapters.hl7v2.map_specimen import map_specimen, map_specimen_source, tie_specimen
 from adapters.hl7v2.read import IGNORED_SEGMENTS, Reading, Segment
 from adapters.hl7v2.scene import Event, Scene
 
@@ -62,6 +62,10 @@ _TRANSPARENT = Branches.TRANSPARENT | {"TQ2", "CTD"}
 _TIES: dict[str, Callable[[list[Scene]], None]] = {"A24": link_persons, "A37": unlink_persons}
 _ACTIVITY = {"A29": False, "A37": True}
 _REFERRALS = frozenset({"I12", "I13", "I14"})
+# Messages that name a specimen before the orders on it; the others name it after the order it was taken for.
+_SPECIMEN_FIRST = frozenset({("OUL", "R22"), ("OUL", "R23"), ("OML", "O33"), ("OML", "O35")})
+# What may stand between an OBR and the ORC that belongs to it.
+_OF_ORDER = frozenset({"NTE", "PRT", "ROL", "TQ1", "TQ2"})
 MAPPED = (frozenset(_SIMPLE) | Branches.NAMES) | {
     *("MSH", "EVN", "PID", "PD1", "PV1", "PV2", "ORC", "OBR", "OBX", "SPM", "NTE", "MRG", "RF1", "PRD")
 }
@@ -157,6 +161,11 @@ class Walk:
         self._obx: Segment | None = None
         self._latest: Resource | None = None
         self._branches = Branches(scene)
+        self._specimen_first = (scene.event.code, scene.event.trigger) in _SPECIMEN_FIRST
+        self._held: Resource | None = None
+        order = [name for name in self._firsts if name in ("OBR", "ORC")]
+        self._order_first = scene.event.code == "OUL" and order == ["OBR", "ORC"]
+        self._heard: Segment | None = None
 
     def go(self) -> None:
         """Patient and visit are named first, since any segment may stand before PID or PV1 and link to them."""
@@ -238,15 +247,28 @@ class Walk:
         self._latest = None
 
     def _order_control(self, segment: Segment) -> None:
+        if segment is self._heard:
+            return
         self._orc, self._order, self._obx = segment, None, None
         self._branches.begin_order(segment)
 
     def _request(self, segment: Segment) -> None:
-        self._order = map_order(self._scene, self._orc, segment)
+        self._order = map_order(self._scene, self._orc or self._control_after(segment), segment)
+        if self._held:
+            tie_specimen(self._held, self._order)
         map_specimen_source(self._scene, segment, self._order)
         self._latest, self._obx = self._order.request, None
         self._orc = None
         self._branches.timed(self._order)
+
+    def _control_after(self, obr: Segment) -> Segment | None:
+        """OUL names the order (OBR) first and then, in ORC, what is to be done with it."""
+        if not self._order_first:
+            return None
+        place = next(n for n, segment in enumerate(self._scene.segments) if segment is obr)
+        later = [segment for segment in self._scene.segments[place + 1 :] if segment.name not in _OF_ORDER]
+        self._heard = later[0] if later and later[0].name == "ORC" else None
+        return self._heard
 
     def _result(self, segment: Segment) -> None:
         if self._branches.content(segment):
@@ -258,9 +280,14 @@ class Walk:
         else:
             self._latest, self._obx = map_observation(self._scene, segment, self._order), segment
             self._branches.observed(self._latest)
+            if self._held and self._order is None:
+                self._latest["specimen"] = {"reference": f"urn:uuid:{self._held['id']}"}
 
     def _specimen(self, segment: Segment) -> None:
+        if self._specimen_first:
+            self._orc, self._order = None, None
         self._latest, self._obx = map_specimen(self._scene, segment, self._order), None
+        self._held = self._latest if self._specimen_first else None
 
     def _note(self, segment: Segment) -> None:
         """A comment belongs to the segment before it."""

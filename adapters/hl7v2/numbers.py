@@ -21,6 +21,8 @@ _NUMBER = re.compile(
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
 _POSITIVE = re.compile(r"0{0,9}[1-9]\d{0,8}", re.ASCII)
 _RANGE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~)\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
+# An annotation in braces is a UCUM unit by itself, the unity: {Ratio}, {score}.
+_ANNOTATION = re.compile(r"\{[!-z|~]+\}", re.ASCII)
 _LIMIT = re.compile(r"\[?\s*(<=|>=|[<>≤≥])\s*(-?\d+(?:\.\d+)?)\s*\]?", re.ASCII)
 
 
@@ -60,7 +62,8 @@ def unit_of(text: str) -> Resource:
     if not text:
         return {}
     row = table("units").get(text) or _folded_units().get(text.casefold())
-    return {"unit": text, "system": UCUM, "code": row.code} if row else {"unit": text}
+    code = row.code if row else text if _ANNOTATION.fullmatch(text) else ""
+    return {"unit": text, "system": UCUM, "code": code} if code else {"unit": text}
 
 
 def reference_range(text: str, unit: Resource) -> Resource:

@@ -1,6 +1,7 @@
 """The fate of every element of every national table, as codes/fields.csv states it, and the roots that name a table."""
 
 import csv
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ CODES = Path(__file__).parent / "codes"
 
 #: Fates that leave a field out for the written reason standing beside it.
 LEFT_OUT = frozenset({"billing", "administrative", "reserve", "secret"})
+#: More letters than any text has.
+UNLIMITED = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line of the table: ``reason`` is empty unless the field is left out; ``longest`` is 0 where unlimited."""
+    """One line of the table: ``reason`` is empty unless the field is left out; ``longest`` is a number of letters."""
 
     fate: str
     reason: str
@@ -30,7 +33,7 @@ def _read_fields() -> dict[str, dict[str, Field]]:
     tables: dict[str, dict[str, Field]] = {}
     for row in rows_of("fields"):
         reason = row["reason"] if row["fate"] in LEFT_OUT else ""
-        field = Field(row["fate"], reason, int(row["max_length"] or 0))
+        field = Field(row["fate"], reason, int(row["max_length"] or UNLIMITED))
         tables.setdefault(row["table"], {})[row["element"]] = field
     return tables
 
@@ -42,4 +45,4 @@ ROW_OF_TABLE = {row["table"]: row["row"] for row in rows_of("tables")}
 ROOTS = frozenset(TABLE_OF_ROOT) | {"GIAMDINHHS"}
 EMPTY: dict[str, Field] = {}
 #: An element that its table does not have.
-UNKNOWN = Field("", "", 0)
+UNKNOWN = Field("", "", UNLIMITED)

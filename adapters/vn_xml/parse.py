@@ -3,12 +3,11 @@
 Elements are found by name, never by position; what is not in the field table stays in the ledger as unmapped.
 """
 
-from base64 import b64decode
-from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
 from unicodedata import normalize
 
 from lxml import etree
+from pybase64 import b64decode
 
 from adapters.contract import Account, Untranslatable
 from adapters.reading import Reading
@@ -115,10 +114,10 @@ def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
         if len(child) and name != SIGNATURE:
             _envelope_fields(child, path, reading)
         elif len(child) or _text(child):
-            reading.tally.present(path)
-            field = FIELDS[ENVELOPE].get(name)
-            if field is not None:
-                _judge(field, _text(child), path, reading)
+            field = FIELDS[ENVELOPE].get(name, UNKNOWN)
+            reading.tally.enter(path, field.reason)
+            if field.longest < len(_text(child)):
+                _too_long(field, path, reading)
 
 
 def _count(root: Element, found: int, reading: Reading) -> None:
@@ -171,8 +170,7 @@ def _inner(file: Element, where: str) -> Element | None:
 
 def _decoded(text: str, where: str) -> bytes:
     try:
-        # Nearly all files need no more; b64decode asks a slow pattern first.
-        return a2b_base64(text, strict_mode=True)
+        return b64decode(text, validate=True)
     except ValueError:
         return _decoded_in_lines(text, where)
 
@@ -237,28 +235,26 @@ def _record(table: str, row: Element, place: str, reading: Reading, words: list[
     lines: dict[str, Account] = {}
     for child in row:
         # What _text and _name do, written out: a long episode has two thousand elements here.
-        text = _text(child) if len(child) else child.text
+        is_leaf = not len(child)
+        text = child.text if is_leaf else _text(child)
         text = text.strip() if text else ""
         if not text:
             continue
-        is_plain = text.isascii()
-        if not is_plain:
-            text = normalize("NFC", text)
         tag = child.tag
-        name = tag.rpartition("}")[2] if tag[0] == "{" else tag
-        path = f"{place}/{name}"
+        name = tag if tag in known else _name(child)
         field = known.get(name, UNKNOWN)
-        if field is UNKNOWN and len(child):
-            _strays(child, path, set(), reading)
+        if field is UNKNOWN and not is_leaf:
+            _strays(child, f"{place}/{name}", set(), reading)
         elif name in fields:
-            _second(path, reading)
+            _second(f"{place}/{name}", reading)
         else:
-            fields[name] = text
-            lines[name] = enter(path, field.reason)
-            if not is_plain:
+            if not text.isascii():
+                text = normalize("NFC", text)
                 words.append(text)
-            if 0 < field.longest < len(text):
-                _too_long(field, path, reading)
+            fields[name] = text
+            lines[name] = enter(f"{place}/{name}", field.reason)
+            if field.longest < len(text):
+                _too_long(field, f"{place}/{name}", reading)
     return Record(table, place, fields, reading, lines)
 
 
@@ -269,14 +265,6 @@ def _second(path: str, reading: Reading) -> None:
         number += 1
     reading.tally.present(f"{path}[{number}]")
     reading.note(f"{path}[{number}]", "the element stands more than once in one row; only the first is read")
-
-
-def _judge(field: Field, text: str, path: str, reading: Reading) -> None:
-    """Leave a field out for its written reason, and tell when it is longer than any official limit."""
-    if field.reason:
-        reading.tally.ignore(path, field.reason)
-    if 0 < field.longest < len(text):
-        _too_long(field, path, reading)
 
 
 def _too_long(field: Field, path: str, reading: Reading) -> None:

@@ -78,3 +78,15 @@ def test_fields_entered_together_have_a_line_each_by_its_name():
         ("/A/@code", Fate.MAPPED, ""),
         ("/A/@root", Fate.IGNORED, "a template"),
     ]
+
+
+def test_a_place_that_is_asked_for_later_has_the_line_it_was_entered_with():
+    tally = Tally()
+    first = tally.enter("A")
+    tally.present("B", 7)
+    last = tally.enter_each("/C/@", ("code",), {})["code"]
+
+    assert tally.present("A") is first
+    assert tally.present("/C/@code") is last
+    assert (tally.holds("A"), tally.holds("D")) == (True, False)
+    assert [(line.place, line.offset) for line in tally.close()] == [("A", None), ("B", 7), ("/C/@code", None)]

@@ -57,3 +57,12 @@ def test_a_severity_set_beside_the_allergy_counts_for_it_and_is_no_allergy(docum
     (found,) = made(translate(document(entry, loinc="48765-2")), "AllergyIntolerance")
 
     assert found["reaction"][0]["severity"] == "severe"
+
+
+def test_the_words_on_a_coded_reaction_describe_it(document, translate, made, r4_problems):
+    inside = PART.format("MFST", "9", "247472004", "<text>Nổi mề đay sau 30 phút</text>")
+    translation = translate(document(allergy(inside), loinc="48765-2"))
+    reaction = made(translation, "AllergyIntolerance")[0]["reaction"][0]
+
+    assert reaction["description"] == "Nổi mề đay sau 30 phút"
+    assert r4_problems(translation) == []

@@ -97,3 +97,11 @@ def test_what_was_given_in_the_hospital_is_an_administration(document, translate
     )
     assert made(translation, "MedicationStatement") == []
     assert r4_problems(translation) == []
+
+
+def test_a_period_written_without_its_zero_is_read(dosage):
+    repeat = dosage('<effectiveTime xsi:type="PIVL_TS"><period value=".5" unit="d"/></effectiveTime>')["timing"][
+        "repeat"
+    ]
+
+    assert (str(repeat["period"]), repeat["periodUnit"]) == ("0.5", "d")

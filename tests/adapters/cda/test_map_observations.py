@@ -96,3 +96,15 @@ def test_a_code_that_is_only_translated_has_the_words_of_its_translation(documen
 
     assert found["valueCodeableConcept"]["text"] == "Viêm phổi"
     assert found["valueCodeableConcept"]["coding"][0]["code"] == "J18"
+
+
+def test_a_file_as_a_value_is_a_media_that_the_observation_comes_from(document, translate, made, r4_problems):
+    entry = """<entry><observation moodCode="EVN"><code code="11502-2"/>
+    <value xsi:type="ED" mediaType="application/pdf" representation="B64">JVBERg==</value></observation></entry>"""
+    translation = translate(document(entry, loinc="30954-2"))
+    file, found = made(translation, "Media")[0], made(translation, "Observation")[0]
+
+    assert file["content"] == {"contentType": "application/pdf", "data": "JVBERg=="}
+    assert found["derivedFrom"] == [{"reference": f"urn:uuid:{file['id']}"}]
+    assert "valueString" not in found
+    assert r4_problems(translation) == []

@@ -104,3 +104,36 @@ def test_documents_without_any_number_never_share_a_resource(document, translate
 
     assert first
     assert not first & second
+
+
+def test_an_organisation_is_part_of_the_one_it_belongs_to(document, translate, made, r4_problems):
+    whole = '<wholeOrganization><id root="1.2" extension="W"/><name>Sở Y tế</name></wholeOrganization>'
+    house = f"""<id root="1.2" extension="O"/><name>Trạm y tế</name><asOrganizationPartOf>{whole}
+    </asOrganizationPartOf>"""
+    header = f"""<custodian><assignedCustodian><representedCustodianOrganization>{house}
+    </representedCustodianOrganization></assignedCustodian></custodian>"""
+    translation = translate(document(header=header))
+    named = {one["name"]: one for one in made(translation, "Organization")}
+
+    assert named["Trạm y tế"]["partOf"]["reference"] == f"urn:uuid:{named['Sở Y tế']['id']}"
+    assert r4_problems(translation) == []
+
+
+def test_a_performer_of_whom_only_the_profession_is_told_is_somebody(document, translate, made, r4_problems):
+    entry = """<entry><encounter moodCode="EVN"><performer><assignedEntity><id nullFlavor="UNK"/>
+    <code code="59058001" displayName="Bác sĩ đa khoa"/></assignedEntity></performer></encounter></entry>"""
+    translation = translate(document(entry, loinc="46240-8"))
+
+    assert made(translation, "Practitioner")[0]["qualification"][0]["code"]["text"] == "Bác sĩ đa khoa"
+    assert len(made(translation, "Encounter")[0]["participant"]) == 1
+    assert r4_problems(translation) == []
+
+
+def test_from_where_a_patient_came_is_told(document, translate, made, r4_problems):
+    source = '<admissionReferralSourceCode xmlns="urn:hl7-org:sdtc" code="emd" displayName="Cấp cứu"/>'
+    header = f"""<componentOf><encompassingEncounter><id root="1.2" extension="V1"/>{source}
+    </encompassingEncounter></componentOf>"""
+    translation = translate(document(header=header))
+
+    assert made(translation, "Encounter")[0]["hospitalization"]["admitSource"]["text"] == "Cấp cứu"
+    assert r4_problems(translation) == []

@@ -97,3 +97,20 @@ def test_one_id_on_two_values_of_one_test_loses_neither(document, translate, mad
 
     assert [("valueQuantity" in one, "valueInteger" in one) for one in found] == [(True, False), (False, True)]
     assert r4_problems(translation) == []
+
+
+def test_an_age_beside_the_diagnosis_of_a_visit_is_its_onset_and_no_problem(document, translate, made, r4_problems):
+    age = """<observation moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.31"/><code code="445518008"/>
+    <value xsi:type="PQ" value="45" unit="a"/></observation>"""
+    problem = f"""<observation moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.4"/>
+    <value xsi:type="CD" code="38341003" {SNOMED}/></observation>"""
+    relations = "".join(f"<entryRelationship>{one}</entryRelationship>" for one in (problem, age))
+    act = f'<act moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.80"/>{relations}</act>'
+    entry = f'<entry><encounter moodCode="EVN"><entryRelationship>{act}</entryRelationship></encounter></entry>'
+    translation = translate(document(entry, loinc="46240-8"))
+
+    (found,) = made(translation, "Condition")
+    assert found["code"]["coding"][0]["code"] == "38341003"
+    assert (str(found["onsetAge"]["value"]), found["onsetAge"]["code"]) == ("45", "a")
+    assert len(made(translation, "Encounter")[0]["diagnosis"]) == 1
+    assert r4_problems(translation) == []

@@ -197,3 +197,31 @@ def test_an_age_without_a_unit_of_time_is_not_called_mapped(document, translate,
     assert "onsetAge" not in made(translation, "FamilyMemberHistory")[0]["condition"][0]
     (account,) = (one for one in translation.ledger if one.place.endswith("entryRelationship/observation/value/@value"))
     assert account.targets == ()
+
+
+def test_a_policy_knows_its_turn_and_how_its_insurer_is_reached(document, translate, made, r4_problems):
+    insurer = """<performer><assignedEntity><id root="1.3" extension="B1"/><telecom value="tel:0203000001"/>
+    <representedOrganization><name>BHXH Quảng Ninh</name></representedOrganization></assignedEntity></performer>"""
+    policy = f'<act moodCode="EVN"><templateId root="{T}61"/>{insurer}</act>'
+    entry = f"""<entry><act moodCode="EVN"><templateId root="{T}60"/><entryRelationship><sequenceNumber value="2"/>
+    {policy}</entryRelationship></act></entry>"""
+    translation = translate(document(entry, loinc="48768-6"))
+    (payer,) = made(translation, "Organization")
+
+    assert made(translation, "Coverage")[0]["order"] == 2
+    assert (payer["identifier"][0]["value"], payer["telecom"][0]["value"]) == ("B1", "0203000001")
+    assert r4_problems(translation) == []
+
+
+def test_a_directive_has_the_kind_of_its_paper_and_the_day_it_was_written_down(document, translate, made, r4_problems):
+    wish = f"""<component><observation moodCode="EVN"><templateId root="{T}48"/><code code="75278-2"/>
+    <value xsi:type="CD" code="304253006"/></observation></component>"""
+    author = f'<author><time value="20260105"/><assignedAuthor>{PERSON}</assignedAuthor></author>'
+    entry = f"""<entry><organizer moodCode="EVN"><templateId root="{T}108"/><code code="45473-6"
+    codeSystem="2.16.840.1.113883.6.1"/>{author}{wish}</organizer></entry>"""
+    translation = translate(document(entry, loinc="42348-3"))
+    (found,) = made(translation, "Consent")
+
+    assert [one["coding"][0]["code"] for one in found["category"]] == ["acd", "45473-6"]
+    assert found["dateTime"] == "2026-01-05"
+    assert r4_problems(translation) == []

@@ -1,6 +1,7 @@
 """Clinical statements: negation, absence and unknown kinds never turn into their opposite or into nothing."""
 
 SNOMED = "2.16.840.1.113883.6.96"
+LOINC = 'codeSystem="2.16.840.1.113883.6.1"'
 
 
 def observation(content: str, flags: str = "") -> str:
@@ -116,3 +117,67 @@ def test_a_file_that_is_not_base64_is_told_and_left_out(fixtures, translate, mad
 
     assert made(translation, "Binary") == []
     assert "base64" in translation.notices[0].text
+
+
+def test_what_a_goal_is_made_of_is_wished_and_not_observed(document, translate, made, r4_problems):
+    part = f"""<entryRelationship typeCode="COMP"><observation moodCode="GOL"><code code="29463-7" {LOINC}/>
+    <value xsi:type="PQ" value="60" unit="kg"/></observation></entryRelationship>"""
+    preferred = f"""<entryRelationship><observation moodCode="EVN"><code code="225773000"/>
+    <value xsi:type="CD" code="394849002" codeSystem="{SNOMED}" displayName="Ưu tiên cao"/></observation>
+    </entryRelationship>"""
+    entry = f"""<entry><observation moodCode="GOL"><code code="289169006" codeSystem="{SNOMED}"/>
+    {part}{preferred}</observation></entry>"""
+    translation = translate(document(entry, loinc="61146-7"))
+    (goal,) = made(translation, "Goal")
+
+    assert (str(goal["target"][0]["detailQuantity"]["value"]), goal["target"][0]["detailQuantity"]["unit"]) == (
+        "60",
+        "kg",
+    )
+    assert goal["target"][0]["measure"]["coding"][0]["code"] == "29463-7"
+    assert goal["priority"]["text"] == "Ưu tiên cao"
+    assert [one["code"]["coding"][0]["code"] for one in made(translation, "Observation")] == ["225773000"]
+    assert r4_problems(translation) == []
+
+
+def test_how_far_a_goal_is_reached_is_told(document, translate, made, r4_problems):
+    progress = f"""<entryRelationship><observation moodCode="EVN">
+    <templateId root="2.16.840.1.113883.10.20.22.4.110"/><code code="ASSERTION"/>
+    <value xsi:type="CD" code="385651009" codeSystem="{SNOMED}" displayName="Đang tiến triển"/></observation>
+    </entryRelationship>"""
+    entry = f'<entry><observation moodCode="GOL"><code code="1"/>{progress}</observation></entry>'
+    translation = translate(document(entry, loinc="61146-7"))
+
+    assert made(translation, "Goal")[0]["achievementStatus"]["text"] == "Đang tiến triển"
+    assert r4_problems(translation) == []
+
+
+def test_what_is_planned_inside_a_plan_is_a_request_based_on_it(document, translate, made, r4_problems):
+    inner = '<procedure moodCode="INT"><code code="2"/></procedure>'
+    asked = '<act moodCode="INT"><templateId root="2.16.840.1.113883.10.20.22.4.20"/><text>Nhịn ăn</text></act>'
+    nested = "".join(f"<entryRelationship>{one}</entryRelationship>" for one in (inner, asked))
+    entry = f"""<entry><act moodCode="INT"><templateId root="2.16.840.1.113883.10.20.22.4.39"/><code code="1"/>
+    {nested}</act></entry>"""
+    translation = translate(document(entry, loinc="18776-5"))
+    whole, step = made(translation, "ServiceRequest")
+
+    assert (whole["patientInstruction"], step["code"]["coding"][0]["code"]) == ("Nhịn ăn", "2")
+    assert step["basedOn"] == [{"reference": f"urn:uuid:{whole['id']}"}]
+    assert len(made(translation, "CarePlan")[0]["activity"]) == 2
+    assert r4_problems(translation) == []
+
+
+def test_a_section_without_a_known_code_is_known_by_its_template(document, translate, made):
+    entry = '<entry><observation moodCode="EVN"><code code="718-7"/></observation></entry>'
+    written = document(entry, loinc="33051-4").replace(
+        "<section>", '<section><templateId root="2.16.840.1.113883.10.20.22.2.3.1"/>'
+    )
+
+    assert made(translate(written), "Observation")[0]["category"][0]["coding"][0]["code"] == "laboratory"
+
+
+def test_a_number_whose_root_is_no_oid_is_still_the_senders_number(document, translate, made):
+    entry = observation('<id root="XN-2026-7"/><code code="718-7"/>')
+    found = made(translate(document(entry, loinc="30954-2")), "Observation")[0]
+
+    assert found["identifier"] == [{"value": "XN-2026-7"}]

@@ -74,3 +74,10 @@ def test_how_much_was_ordered_in_the_old_timing_is_a_quantity(translate: Transla
     (request,) = [e["resource"] for e in made.bundle["entry"] if e["resource"]["resourceType"] == "ServiceRequest"]
 
     assert (str(request["quantityQuantity"]["value"]), request["quantityQuantity"]["unit"]) == ("2", "mL")
+
+
+def test_a_use_without_an_address_goes_nowhere(translate: Translate, message: Build) -> None:
+    pid = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M|||^^^^^^H"
+    translation = translate(message("ADT^A28", pid))
+
+    assert [a.fate for a in translation.ledger if a.place == "PID[1]-11[1].7"] == [Fate.UNMAPPED]

@@ -71,3 +71,12 @@ def test_an_appointment_that_moves_keeps_its_id(translate: Translate, message: B
     )
 
     assert first == moved
+
+
+def test_the_timing_row_comes_before_the_old_timing_field(translate: Translate, message: Build) -> None:
+    sch = "SCH|1|LH1|||||||||^^^20261101083000^20261101090000"
+    tq1 = "TQ1|1||||||20261120083000|20261120091500"
+
+    (booked,) = made(translate(message("SIU^S12", sch, tq1, PID)), "Appointment")
+
+    assert (booked["start"], booked["end"]) == ("2026-11-20T08:30:00+07:00", "2026-11-20T09:15:00+07:00")

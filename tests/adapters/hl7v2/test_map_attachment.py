@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 
+from bundles import made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +89,14 @@ def test_a_status_that_no_document_can_have_stays_unmapped(translate: Translate,
     translation = translate(message("ORU^R01", PID, OBR, "OBX|1|ED|PDF||^AP^PDF^Base64^JVBERi0=||||||X"))
 
     assert [account.fate for account in translation.ledger if account.place == "OBX[1]-11[1]"] == ["unmapped"]
+
+
+def test_a_document_announced_without_data_is_missing_and_no_text(translate: Translate, message: Build) -> None:
+    pid = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
+    translation = translate(message("ORU^R01", pid, "OBR|1|P1|F1|CT", "OBX|1|ED|KQ||^AP^PDF^Base64^||||||F"))
+
+    [document] = made(translation, "DocumentReference")
+    attached = document["content"][0]["attachment"]
+    assert attached["contentType"] == "application/pdf"
+    assert attached["_data"]["extension"][0]["valueCode"] == "error"
+    assert not made(translation, "Observation")

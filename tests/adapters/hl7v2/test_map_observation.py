@@ -165,3 +165,38 @@ def test_a_unit_is_kept_where_the_ledger_says_also_beside_words(
     assert [target.partition("#")[2] for target in line.targets] == [path]
     assert "đv lạ" in json.dumps(seen, ensure_ascii=False, default=str)
     assert path != "note[0].text" or seen["note"][0]["text"] == "OBX-6: đv lạ"
+
+
+@pytest.mark.parametrize(("code", "name"), [("", "Creatinin"), ("7", "Creatinin")])
+def test_an_analyser_that_names_the_test_in_the_sub_id_is_understood(
+    observations: Observations, code: str, name: str
+) -> None:
+    [result] = observations(f"OBX|1|NM|{code}|{name}|88|umol/L|||||F")
+
+    assert result["code"]["text"] == name
+    assert [one["code"] for one in result["code"].get("coding", ())] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(("code", "sub"), [("7", "2.1"), ("7", "A"), ("NA", "Trái"), ("7^Natri", "Trái")])
+def test_a_sub_id_is_no_name_of_a_test(observations: Observations, code: str, sub: str) -> None:
+    [result] = observations(f"OBX|1|NM|{code}|{sub}|88|umol/L|||||F")
+
+    assert result["code"].get("text", "") != sub
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit", "code"),
+    [
+        ("10^9/L", "10^9/L", "10*9/L"),
+        ("x10^3/uL", "x10^3/uL", "10*3/uL"),
+        ("10^9/L^UCUM", "10^9/L", "10*9/L"),
+        ("10^4/sợi", "10^4/sợi", None),
+    ],
+)
+def test_a_power_of_ten_whose_sign_was_not_escaped_is_one_unit(
+    observations: Observations, sent: str, unit: str, code: str | None
+) -> None:
+    [result] = observations(f"OBX|1|NM|WBC^Bạch cầu||7.5|{sent}|4.0-10.0||||F")
+
+    for found in (result["valueQuantity"], result["referenceRange"][0]["low"]):
+        assert (found["unit"], found.get("code")) == (unit, code)

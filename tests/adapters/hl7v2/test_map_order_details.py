@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from bundles import made
 
-from adapters.contract import Translation
+from adapters.contract import Fate, Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -107,3 +107,20 @@ def test_the_ledger_of_a_secrecy_code_leads_to_its_label(translate: Translate, m
     assert [label["code"] for label in request["meta"]["security"]] == ["R"]
     targets = {account.place: account.targets for account in translation.ledger}
     assert targets["ORC[1]-28[1].1"] == (f"ServiceRequest/{request['id']}#meta.security.code",)
+
+
+def test_who_asks_by_the_control_comes_before_the_name_in_the_order(read: Read) -> None:
+    translation = read({"_12": "BS1^PHẠM^AN"}, {"_16": "^TRẦN^BÌNH"})
+
+    [request] = made(translation, "ServiceRequest")
+    assert request["requester"]["display"] == "PHẠM AN"
+    assert "OBR[1]-16[1].2" in [account.place for account in translation.ledger if account.fate is Fate.UNMAPPED]
+
+
+def test_who_has_a_number_comes_before_a_name_alone(read: Read) -> None:
+    translation = read({"_12": "^PHẠM^AN"}, {"_16": "BS1^PHẠM^AN"})
+
+    [request] = made(translation, "ServiceRequest")
+    [doctor] = made(translation, "Practitioner")
+    assert request["requester"]["reference"] == f"urn:uuid:{doctor['id']}"
+    assert not [account for account in translation.ledger if account.fate is Fate.UNMAPPED]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from bundles import made
 
 from adapters.contract import Fate, Resource, Translation
 
@@ -170,3 +171,12 @@ def test_a_value_of_control_characters_alone_is_left_out_with_its_reason(transla
 
     assert (account.fate, account.targets) == (Fate.IGNORED, ())
     assert account.reason
+
+
+def test_every_citizenship_that_is_said_is_kept(translate: Translate, message: Build) -> None:
+    pid = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M" + "|" * 18 + "VN^Việt Nam~FR^Pháp"
+
+    [patient] = made(translate(message("ADT^A28", pid)), "Patient")
+
+    nations = [one["extension"][0]["valueCodeableConcept"]["text"] for one in patient["extension"]]
+    assert nations == ["Việt Nam", "Pháp"]

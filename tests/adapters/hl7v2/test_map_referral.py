@@ -60,3 +60,14 @@ def test_a_comment_at_the_end_of_the_message_is_the_referral_s(translate: Transl
 
     assert [note["text"] for note in made(told)["ServiceRequest"]["note"]] == ["Chuyển gấp"]
     assert [line.fate for line in told.ledger if line.place.startswith("NTE[1]-3")] == ["mapped"]
+
+
+def test_the_doctor_referred_to_stands_after_the_facility(translate: Translate, message: Build) -> None:
+    pid = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ^VĂN||1961|M"
+    prd = "PRD|RT|PHẠM^AN||||||||Bệnh viện Bạch Mai^^01001"
+
+    request = made(translate(message("REF^I12", "RF1|P|||||CV1", prd, pid)))["ServiceRequest"]
+
+    facility, doctor = request["performer"]
+    assert facility["identifier"]["value"] == "01001"
+    assert doctor == {"type": "Practitioner", "display": "PHẠM AN"}

@@ -64,3 +64,8 @@ def test_a_reference_range_in_words_stays_words() -> None:
 )
 def test_a_rank_is_a_whole_number_that_fits(text: str, value: int | None) -> None:
     assert positive(text) == value
+
+
+def test_an_annotation_is_a_unit_of_its_own() -> None:
+    assert unit_of("{Ratio}") == {"unit": "{Ratio}", "system": "http://unitsofmeasure.org", "code": "{Ratio}"}
+    assert unit_of("{điểm}") == {"unit": "{điểm}"}
