@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fhir_gateway.fhir import answer_limits
 from fhir_gateway.fhir.expression.items import Item
 from fhir_gateway.fhir.expression.operators import equal, order
 from fhir_gateway.fhir.expression.syntax import NotFhirPath
@@ -16,6 +17,7 @@ from fhir_gateway.problem import Issue
 Entry = dict[str, Any]
 Holds = Callable[[str | None, str], bool | None]
 
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
 _FINISHED = ("completed", "amended")
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "boolean": ("Boolean",),
@@ -90,6 +92,11 @@ class _Check:
             return
         if question.get("required") is True and self.finished and not any(_is_filled(item) for _, item in found):
             yield Issue(f"{name} is required", found[0][0] if found else f"{path}.item", "required")
+        given = (
+            found if question.get("type") == "group" else [one for _, item in found for one in _listed(item, "answer")]
+        )
+        for text in answer_limits.count_faults(question, len(given), finished=self.finished):
+            yield Issue(text, found[0][0] if found else f"{path}.item", "structure")
         if len(found) > 1 and (question.get("type") != "group" or question.get("repeats") is not True):
             yield Issue(f"{name} may be there once", found[1][0], "structure")
         for where, item in found:
@@ -106,6 +113,8 @@ class _Check:
             yield Issue("items below a question stand in its answers", f"{where}.item", "structure")
         if len(answers) > 1 and question.get("repeats") is not True:
             yield Issue("the question takes one answer", f"{where}.answer", "structure")
+        if len(answers) > 1 and any(_is_exclusive(question, answer) for answer in answers):
+            yield Issue("an answer that excludes all others is not alone", f"{where}.answer", "invariant")
         for place, answer in enumerate(answers):
             yield from self._answer(question, answer, f"{where}.answer[{place}]")
             yield from self.level(answer, question, f"{where}.answer[{place}]")
@@ -120,6 +129,8 @@ class _Check:
         longest = question.get("maxLength")
         if isinstance(longest, int) and isinstance(value, str) and len(value) > longest:
             yield Issue(f"is longer than {longest} characters", f"{where}.{member}", "too-long")
+        for text in (one for each in _value(answer) for one in answer_limits.faults(question, each, self.value_sets)):
+            yield Issue(text, f"{where}.{member}", "value")
         if member and not self._is_offered(question, answer, kind):
             yield Issue("is none of the answers that the question offers", f"{where}.{member}", "code-invalid")
 
@@ -157,6 +168,15 @@ class _Check:
 
 def _is_filled(item: Entry) -> bool:
     return bool(_listed(item, "answer")) or any(map(_is_filled, _listed(item, "item")))
+
+
+def _is_exclusive(question: Entry, answer: Entry) -> bool:
+    """https://hl7.org/fhir/R4/extension-questionnaire-optionexclusive.html"""
+    exclusive = f"{_CORE}questionnaire-optionExclusive"
+    marked = (
+        one for one in _listed(question, "answerOption") if any(x.value for x in answer_limits.stated(one, exclusive))
+    )
+    return any(_alike(one, other) for option in marked for one in _value(option) for other in _value(answer))
 
 
 def _value(element: Entry, stem: str = "value") -> list[Item]:

@@ -26,13 +26,17 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. ``body`` is the stored text, empty when there is none; ``request`` is (method, url)."""
+    """One entry. ``body`` is the stored text, empty when there is none; ``request`` is (method, url).
+
+    ``told`` are extensions of its search part.
+    """
 
     body: bytes = b""
     full_url: str = ""
     mode: str = ""
     request: tuple[str, str] | None = None
     response: Response | None = None
+    told: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,16 @@ def _entry(entry: Entry) -> bytes:
     if entry.body:
         parts.append(b'"resource":' + entry.body)
     if entry.mode:
-        parts.append(_mode(entry.mode))
+        parts.append(_told(entry) if entry.told else _mode(entry.mode))
     if entry.request:
         parts.append(b'"request":' + encode({"method": entry.request[0], "url": entry.request[1]}))
     if entry.response:
         parts.append(b'"response":' + _response(entry.response))
     return b"{" + b",".join(parts) + b"}"
+
+
+def _told(entry: Entry) -> bytes:
+    return b'"search":' + encode({"extension": list(entry.told), "mode": entry.mode})
 
 
 @cache

@@ -2,13 +2,14 @@
 
 https://hl7.org/fhir/R4/validation.html
 
-What each class is to be looked at for is compiled once. The look may err to one side only: what it lets pass has no
-fault that ``shape``, ``invariants`` or ``narrative`` would find; what it does not is read again by them, for the words.
+What each class is to be looked at for is compiled once, and for each set of members that is met. The look may err to
+one side only: what it lets pass has no fault that ``shape``, ``invariants`` or ``narrative`` would find; what it does
+not is read again by them, for the words.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_gateway.fhir import narrative
 from fhir_gateway.fhir.codec import DEPTH_LIMIT
@@ -20,6 +21,9 @@ from fhir_gateway.fhir.shape import Shape, code_faults, shape
 
 Element = dict[str, Any]
 Scope = Mapping[str, str]
+
+#: Of one class. Our own adapters meet some dozens; a client that shuffles members is only slower.
+PLANS_KEPT = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +45,14 @@ class _Class:
     is_read_later: bool = False
     is_resource_inside: bool = False
     below: dict[str, "_Class"] = field(default_factory=dict)
+    plans: dict[tuple[str, ...], "_Plan"] = field(default_factory=dict)
+
+
+class _Plan(NamedTuple):
+    """What is left to look at in elements of a class that have the same members: rows, and members that are objects."""
+
+    rows: tuple[str, ...]
+    below: tuple[tuple[str, _Class], ...]
 
 
 @dataclass(slots=True)
@@ -72,35 +84,42 @@ def _looks_right(cls: _Class, element: Element, depth: int, found: Glance) -> bo
     if cls.is_resource_inside:
         found.inside.append((element, depth))
         return True
-    if depth > DEPTH_LIMIT or (len(element) == 1 and "id" in element):
+    names = tuple(element)
+    plan = cls.plans.get(names) or _planned(cls, names)
+    if plan is None or depth > DEPTH_LIMIT:
         return False
-    if cls.required and not element.keys() >= cls.required:
-        return False
-    for halves, least in cls.choices:
-        if not least <= len(halves.intersection(element)) <= 1:
-            return False
     if cls.is_read_later:
         found.elements.append((cls, element))
-    return cls.plain.issuperset(element) or _members_look_right(cls, element, depth, found)
-
-
-def _members_look_right(cls: _Class, element: Element, depth: int, found: Glance) -> bool:
-    plain, rows, below = cls.plain, cls.rows, cls.below
-    for name, value in element.items():
-        if name in plain:
-            continue
-        if name in rows:
-            if type(value) is not list or None in value:
-                return False
-            continue
-        child = below.get(name)
-        if child is None:
+    for name in plan.rows:
+        value = element[name]
+        if type(value) is not list or None in value:
             return False
+    for name, child in plan.below:
+        value = element[name]
         # A single object counts as deep as one in a list: what is cut off too early is only read again.
         for item in value if type(value) is list else (value,):
             if type(item) is not dict or not _looks_right(child, item, depth + 2, found):
                 return False
     return True
+
+
+def _planned(cls: _Class, names: tuple[str, ...]) -> _Plan | None:
+    """The plan for these members, None where they are not right; nothing is kept of those: a client names them."""
+    plan = _plan(cls, names)
+    if plan is not None and len(cls.plans) < PLANS_KEPT:
+        cls.plans[names] = plan
+    return plan
+
+
+def _plan(cls: _Class, names: tuple[str, ...]) -> _Plan | None:
+    if names == ("id",) or not cls.required.issubset(names):
+        return None
+    if any(not least <= len(halves.intersection(names)) <= 1 for halves, least in cls.choices):
+        return None
+    others = [name for name in names if name not in cls.plain]
+    rows = tuple(name for name in others if name in cls.rows)
+    below = tuple((name, cls.below[name]) for name in others if name in cls.below and name not in cls.rows)
+    return _Plan(rows, below) if len(rows) + len(below) == len(others) else None
 
 
 def _points_well(element: Element, targets: frozenset[str] | None, scope: Scope) -> bool:

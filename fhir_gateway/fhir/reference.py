@@ -17,6 +17,7 @@ from fhir_gateway.fhir.resource import Resource, is_id
 Form = Literal["relative", "absolute", "urn", "contained", "conditional", "unknown"]
 
 _LINKING = frozenset({"uri", "url", "canonical", "oid", "uuid"})
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[^\s\\]+\Z")
 _NARRATIVE_LINK = re.compile(r"""(\s(?:href|src)\s*=\s*)(["'])(.*?)\2""", re.DOTALL)
 
 
@@ -62,10 +63,16 @@ def _literal(text: str) -> Target:
     path, _, version = text.partition("#")[0].partition("/_history/")
     base, _, rest = ("/" + path).rpartition("/")[0].rpartition("/")
     kind, identity = rest, path.rpartition("/")[2]
-    is_absolute = "://" in text
+    is_absolute = "://" in text or _is_of_scheme(text)
     if kind in resource_types() and is_id(identity):
         return Target("absolute" if is_absolute else "relative", kind, identity, version, base=base[1:])
     return Target("absolute" if is_absolute else "unknown")
+
+
+def _is_of_scheme(text: str) -> bool:
+    """``resource:0``; ``Patient:0`` is a slip."""
+    match = _SCHEME.match(text)
+    return match is not None and match[1] not in resource_types()
 
 
 def links(resource: Resource) -> Iterator[Link]:

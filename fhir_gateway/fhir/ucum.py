@@ -9,6 +9,7 @@ Logarithmic units are not known here; what is not known is compared as it is wri
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -77,11 +78,20 @@ def unit(code: str) -> Unit | None:
     return Unit(product.scale, base, _OFFSETS.get(code, Fraction(0)))
 
 
-class _Reader:
-    """Reads one unit term from left to right; ``/`` and ``.`` bind equally."""
+def is_unit(code: str) -> bool:
+    """Whether the code is one of UCUM, of rare and logarithmic units too, which are on no scale here."""
+    try:
+        return bool(_Reader(code, _named).whole())
+    except (ValueError, KeyError, ZeroDivisionError):
+        return False
 
-    def __init__(self, code: str) -> None:
+
+class _Reader:
+    """Reads one unit term from left to right; ``/`` and ``.`` bind equally. ``meaning`` is what a symbol stands for."""
+
+    def __init__(self, code: str, meaning: "Callable[[str], _Product] | None" = None) -> None:
         self._code, self._at = code, 0
+        self._meaning = meaning or _simple
 
     def whole(self) -> _Product:
         product = self._term()
@@ -128,9 +138,9 @@ class _Reader:
             return _Product(Fraction(int(atom)))
         exponent = _EXPONENT.match(self._code, self._at)
         if exponent is None:
-            return _simple(atom)
+            return self._meaning(atom)
         self._at = exponent.end()
-        return _ONE.times(_simple(atom), int(exponent[0]))
+        return _ONE.times(self._meaning(atom), int(exponent[0]))
 
 
 @cache
@@ -150,6 +160,22 @@ def _simple(atom: str) -> _Product:
         prefix, rest = atom[:length], atom[length:]
         if prefix in PREFIXES and rest in _table() and _table()[rest][0]:
             return _Product(PREFIXES[prefix]).times(_simple(rest))
+    raise KeyError(atom)
+
+
+@cache
+def _rare() -> dict[str, bool]:
+    text = files(__package__).joinpath("definitions", "ucum-rare.csv").read_text(encoding="utf-8")
+    return {row["code"]: row["prefixed"] == "1" for row in csv.DictReader(text.splitlines())}
+
+
+def _named(atom: str) -> _Product:
+    """Nothing but that the symbol exists. Raises KeyError."""
+    stems = [atom, *(atom[len(prefix) :] for prefix in PREFIXES if atom.startswith(prefix))]
+    for stem in stems:
+        takes_prefix = _rare()[stem] if stem in _rare() else stem in _table() and _table()[stem][0]
+        if (stem in _rare() or stem in _table()) and (stem == atom or takes_prefix):
+            return _ONE
     raise KeyError(atom)
 
 

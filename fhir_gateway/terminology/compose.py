@@ -88,7 +88,8 @@ class _Composing:
             raise Unprocessable("an include names neither a system nor a value set (vsd-1)", "ValueSet.compose.include")
         source = await self._source(url, version) if url else None
         listed = _enumerated(source, item["concept"]) if "concept" in item else None
-        return Part(url, source, listed, _tests(source, item), imports, version or "")
+        branches = listed is None and not imports and all(filters.keeps_branches(one) for one in item.get("filter", ()))
+        return Part(url, source, listed, _tests(source, item), imports, version or "", branches)
 
     async def _source(self, url: str, version: str | None) -> System | None:
         await self._edition("CodeSystem", url, version)

@@ -5,15 +5,16 @@ https://hl7.org/fhir/R4/validation.html
 
 from collections.abc import Iterator, Sequence
 
-from fhir_gateway.fhir import answering, gathered
+from fhir_gateway.fhir import answer_limits, answering, gathered, prose
 from fhir_gateway.fhir.codec import plain
 from fhir_gateway.fhir.invariants import formal
-from fhir_gateway.fhir.profile import check, extensions
+from fhir_gateway.fhir.profile import check, extensions, vital_signs
 from fhir_gateway.fhir.profile.surroundings import Surroundings
 from fhir_gateway.fhir.profile.tree import is_core
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import Issue
+from fhir_gateway.terminology import coded, related
 from fhir_gateway.terminology.library import Library
 from fhir_gateway.terminology.shelf import codes_of, shelf
 
@@ -37,6 +38,9 @@ async def faults(library: Library, resource: Resource, type_: str, asked: Sequen
     found += await _answers(library, whole)
     found += [issue for use in extended for issue in _extension_faults(use, held, around)]
     found += [*extensions.local_names(whole, type_), *gathered.faults(whole, around), *formal.faults(type_, whole)]
+    found += prose.faults(type_, whole)
+    found += [issue async for issue in coded.faults(library, type_, whole)]
+    found += [issue async for issue in related.faults(library, whole)]
     return [*(issue for issue in missing if issue), *dict.fromkeys(found)][:ISSUE_LIMIT]
 
 
@@ -64,6 +68,7 @@ def _value_sets(element: Resource) -> Iterator[str]:
     for item in element.get("item", ()):
         if isinstance(canonical := item.get("answerValueSet"), str):
             yield canonical
+        yield from (str(one.value) for one in answer_limits.stated(item, answer_limits.UNIT_VALUE_SET))
         yield from _value_sets(item)
 
 
@@ -72,7 +77,9 @@ def _extension_faults(use: extensions.Use, held: check.Shelf, around: Surroundin
     if definition is None or definition.get("type") != "Extension":
         return
     yield from extensions.misplaced(use, definition)
-    yield from check.Check(held, around).profile(use.extension, use.url, ())
+    checking = check.Check(held, around)
+    yield from checking.profile(use.extension, use.url, ())
+    yield from extensions.unnamed(use, checking.known_parts(use.url))
 
 
 async def _is_missing(library: Library, canonical: str) -> Issue | None:
@@ -83,8 +90,8 @@ async def _is_missing(library: Library, canonical: str) -> Issue | None:
 
 
 def _claims(path: str, resource: Resource) -> Iterator[tuple[str, Resource, str]]:
-    """Each resource that claims a profile, where it is: the whole, and those inside it."""
-    for canonical in resource.get("meta", {}).get("profile", ()):
+    """Each resource that claims a profile or has to keep one, where it is: the whole, and those inside it."""
+    for canonical in (*resource.get("meta", {}).get("profile", ()), vital_signs.profile_of(resource)):
         if isinstance(canonical, str):
             yield path, resource, canonical
     for place, one in enumerate(resource.get("contained", ())):

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/valueset-operation-expand.html
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,6 +15,7 @@ from fhir_gateway.fhir.parameters import Arguments
 from fhir_gateway.fhir.resource import Resource, instant
 from fhir_gateway.problem import TooCostly
 from fhir_gateway.search.folding import fold
+from fhir_gateway.terminology.nesting import nested
 from fhir_gateway.terminology.selection import Member, Selection
 
 UNPAGED_LIMIT = 10_000
@@ -42,6 +44,12 @@ class Wanted:
     designations: bool = False
     language: str = ""
     without: tuple[str, ...] = ()
+    flat: bool | None = None
+
+    @property
+    def nested(self) -> bool:
+        """Whether codes may stand inside each other: of a page or of words that were looked for they are a list."""
+        return not (self.flat or self.filter or self.offset or self.count is not None)
 
 
 def wanted(arguments: Arguments) -> Wanted:
@@ -54,6 +62,7 @@ def wanted(arguments: Arguments) -> Wanted:
         arguments.flag("includeDesignations"),
         arguments.text("displayLanguage") or "",
         tuple(arguments.texts("exclude-system")),
+        arguments.flag("excludeNested") if arguments.all("excludeNested") else None,
     )
 
 
@@ -63,6 +72,10 @@ def expanded(resource: Resource, selection: Selection, asked: Wanted, now: datet
     if len(found) > (UNPAGED_LIMIT if asked.count is None else SCAN_LIMIT):
         raise TooCostly(f"the value set has more than {UNPAGED_LIMIT} codes; ask for a page with count", "count")
     stop = None if asked.count is None else asked.offset + asked.count
+    page = found[asked.offset : stop]
+    items = [_contained(one, asked) for one in page]
+    if asked.nested:
+        items = nested(page, items, {url: source for url, source in selection.trees().items() if source})
     kept = ("resourceType", "id", "url", "version", "name", "title", "status", "experimental")
     return {
         **{name: resource[name] for name in kept if name in resource},
@@ -71,8 +84,8 @@ def expanded(resource: Resource, selection: Selection, asked: Wanted, now: datet
             "timestamp": instant(now),
             "total": len(found),
             "offset": asked.offset,
-            **_parameters(asked),
-            **_contains([_contained(one, asked) for one in found[asked.offset : stop]]),
+            **_parameters(asked, found),
+            **_contains(items),
         },
     }
 
@@ -81,16 +94,19 @@ def _contains(items: list[dict[str, Any]]) -> dict[str, Any]:
     return {"contains": items} if items else {}
 
 
-def _parameters(asked: Wanted) -> dict[str, Any]:
+def _parameters(asked: Wanted, found: Sequence[Member]) -> dict[str, Any]:
     """What the expansion was asked for, so that a reader can tell a part from the whole."""
     said: list[dict[str, Any]] = []
     if asked.filter:
         said.append({"name": "filter", "valueString": asked.filter})
     if asked.count is not None:
         said.append({"name": "count", "valueInteger": asked.count})
+    said += [] if asked.flat is None else [{"name": "excludeNested", "valueBoolean": asked.flat}]
     said += [{"name": "activeOnly", "valueBoolean": True}] if asked.active else []
     said += [{"name": "displayLanguage", "valueCode": asked.language}] if asked.language else []
     said += [{"name": "exclude-system", "valueUri": system} for system in asked.without]
+    editions = dict.fromkeys(f"{one.system}|{one.version}" for one in found if one.system and one.version)
+    said += [{"name": "version", "valueUri": edition} for edition in editions]
     return {"parameter": said} if said else {}
 
 

@@ -31,6 +31,11 @@ def test(system: System, facts: Mapping[str, Any]) -> Test:
     return make(system, name, str(facts.get("value", "")))
 
 
+def keeps_branches(facts: Mapping[str, Any]) -> bool:
+    """Whether the filter takes a code only together with all that is below it."""
+    return facts.get("op") in ("is-a", "descendent-of")
+
+
 def values(concept: Concept, name: str) -> list[str]:
     """What a concept says under a property, as text."""
     if name in ("code", "concept"):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.fhir.definitions import valuesets
+from fhir_gateway.fhir.definitions import codesystems, lists, profiles, valuesets
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.criteria import Moment, Updated
 from fhir_gateway.search.query import Query, parse
@@ -74,7 +74,8 @@ class Library:
         wanted = version or said
         shelf = await self._shelf(type_, url)
         fitting = [edition for edition in shelf.editions if not wanted or edition.version == wanted]
-        return next((e for e in fitting if e.resource.get("status") == "active"), next(iter(fitting), None))
+        first = next(iter(fitting), None) or _builtin(type_, url, wanted)
+        return next((e for e in fitting if e.resource.get("status") == "active"), first)
 
     async def system(self, url: str, version: str | None = None) -> System | None:
         """The code system ready for use; None when nothing is known of it."""
@@ -177,19 +178,28 @@ def of(store: Records) -> Library:
 _LIBRARIES: OrderedDict[int, Library] = OrderedDict()
 
 
+def _builtin(type_: str, url: str, version: str) -> Edition | None:
+    """R4's own profiles and extensions."""
+    if type_ != "StructureDefinition" or version not in ("", "4.0.1") or url not in profiles():
+        return None
+    facts = {"resourceType": "StructureDefinition", "url": url, "version": "4.0.1", "derivation": "constraint"}
+    return Edition({**facts, **profiles()[url]})
+
+
 @lru_cache(maxsize=256)
 def builtin_system(url: str) -> System | None:
-    """What FHIR's own required value sets say of a system: all of FHIR's code systems, parts of others."""
-    codes = {code: None for listed in valuesets().values() for code in listed.get(url, ())}
+    """FHIR's own code systems whole; of others what its required value sets say of them."""
+    codes = dict.fromkeys(codesystems().get(url, ()))
+    codes = codes or {code: None for listed in valuesets().values() for code in listed.get(url, ())}
     if not codes:
         return None
     concepts = {code: Concept(code, code) for code in codes}
-    return System(url, concepts, "4.0.1", url, complete=url.startswith("http://hl7.org/fhir/"))
+    return System(url, concepts, "4.0.1", url, complete=url in codesystems())
 
 
 def builtin_value_set(url: str) -> Resource | None:
-    """One of FHIR's own value sets that a required binding names."""
-    listed = valuesets().get(url)
+    """One of FHIR's own value sets, where it can be listed."""
+    listed = valuesets().get(url) or lists().get(url)
     if listed is None:
         return None
     include = [

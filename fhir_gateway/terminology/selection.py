@@ -35,7 +35,8 @@ class Member:
 class Part:
     """One include or exclude. ``source`` is None when the system is not held; ``listed`` when codes are enumerated.
 
-    A part without a system takes what all its ``imports`` have.
+    A part without a system takes what all its ``imports`` have. ``branches``: where it has a code, it has those below
+    it too.
     """
 
     system: str
@@ -44,6 +45,15 @@ class Part:
     tests: tuple[Test, ...] = ()
     imports: tuple["Selection", ...] = ()
     version: str = ""
+    branches: bool = False
+
+    def trees(self) -> "Mapping[str, System | None]":
+        """The systems it draws on, each with what tells how its codes hang together; None where they are a list."""
+        if self.system:
+            return {self.system: self.source if self.branches else None}
+        if len(self.imports) == 1:
+            return self.imports[0].trees()
+        return dict.fromkeys(system for one in self.imports for system in one.trees())
 
     def find(self, system: str | None, code: str) -> Member | None:
         """The member of that code; any system will do where ``system`` is None. Raises NotHeld."""
@@ -134,6 +144,14 @@ class Selection:
                 if key not in seen and self._keeps(member):
                     seen.add(key)
                     yield member
+
+    def trees(self) -> Mapping[str, System | None]:
+        """As of a part; a system that several parts draw on has to be the same tree in all of them."""
+        found: dict[str, System | None] = {}
+        for part in self.includes:
+            for system, source in part.trees().items():
+                found[system] = source if found.setdefault(system, source) is source else None
+        return found
 
     def _keeps(self, member: Member) -> bool:
         if not self.inactive and member.concept.inactive:

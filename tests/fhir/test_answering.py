@@ -133,3 +133,24 @@ def test_codes_are_asked_of_value_sets_and_an_open_choice_takes_any_text():
     assert found([question], item("c", bad), **sets) == [(f"{Q}.item[0].answer[0].valueCoding", "code-invalid")]
     assert found([question], item("c", bad)) == []
     assert found([{**COLOUR, "type": "open-choice"}], item("colour", {"valueString": "azure"})) == []
+
+
+def test_an_answer_that_excludes_others_stands_alone():
+    exclusive = {"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-optionExclusive", "valueBoolean": True}
+    none = {"valueCoding": {"code": "none"}, "extension": [exclusive]}
+    asked = {"linkId": "q", "type": "choice", "repeats": True, "answerOption": [none, {"valueCoding": {"code": "a"}}]}
+    given = [{"valueCoding": {"code": "none"}}, {"valueCoding": {"code": "a"}}]
+    assert found([asked], item("q", given[0])) == []
+    assert found([asked], item("q", *given)) == [(f"{Q}.item[0].answer", "invariant")]
+
+
+def test_limits_of_a_question_are_asked_of_each_answer_and_of_their_number():
+    core = "http://hl7.org/fhir/StructureDefinition/"
+    limits = [
+        {"url": f"{core}minValue", "valueInteger": 5},
+        {"url": f"{core}questionnaire-maxOccurs", "valueInteger": 1},
+    ]
+    asked = {"linkId": "q", "type": "integer", "repeats": True, "extension": limits}
+    assert found([asked], item("q", {"valueInteger": 5})) == []
+    assert found([asked], item("q", {"valueInteger": 4})) == [(f"{Q}.item[0].answer[0].valueInteger", "value")]
+    assert found([asked], item("q", {"valueInteger": 5}, {"valueInteger": 6})) == [(f"{Q}.item[0]", "structure")]

@@ -56,3 +56,22 @@ def test_an_address_with_an_id_is_of_a_resource_that_has_it():
 
 def test_other_resources_are_none_of_its_business():
     assert found({"resourceType": "Patient"}) == []
+
+
+def results(url: str, *pairs: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    entries = [
+        {"fullUrl": f"urn:x:{place}", "resource": one, "search": {"mode": mode}}
+        for place, (mode, one) in enumerate(pairs)
+    ]
+    return {"resourceType": "Bundle", "type": "searchset", "link": [{"relation": "self", "url": url}], "entry": entries}
+
+
+def test_results_are_of_the_type_that_was_searched_and_have_ids():
+    patient, group = {"resourceType": "Patient", "id": "p"}, {"resourceType": "Group", "id": "g"}
+    told = {"resourceType": "OperationOutcome"}
+    url = "http://a/fhir/Patient?name=a"
+    assert found(results(url, ("match", patient), ("include", group), ("outcome", told))) == []
+    assert found(results("http://a/fhir?_type=Group", ("match", group))) == []
+    assert found(results(url, ("match", group))) == [("Bundle.entry[0].resource", "error")]
+    assert found(results(url, ("outcome", group))) == [("Bundle.entry[0].resource", "error")]
+    assert found(results(url, ("match", {"resourceType": "Patient"}))) == [("Bundle.entry[0].resource.id", "error")]

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from decimal import Decimal
+from itertools import islice, permutations
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_gateway.fhir.codec import DEPTH_LIMIT
-from fhir_gateway.fhir.glance import glance
+from fhir_gateway.fhir.glance import PLANS_KEPT, glance
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.fhir.validation import read_again, validate
 
@@ -105,6 +106,13 @@ def test_resources_inside_are_left_to_be_looked_at_with_their_depth() -> None:
     assert found is not None
     assert [resource for resource, _ in found.inside] == [PATIENT, OBSERVATION, CONDITION]
     assert {depth for _, depth in found.inside} == {5}
+
+
+def test_members_in_more_orders_than_are_remembered_are_judged_alike() -> None:
+    for order in islice(permutations(PATIENT), PLANS_KEPT + 5):
+        resource = {name: PATIENT[name] for name in order}
+        assert is_let_pass(resource)
+        assert not is_let_pass({**resource, "nickname": "A"})
 
 
 def test_a_half_that_stands_in_for_a_required_value_is_read_again_and_found_right() -> None:

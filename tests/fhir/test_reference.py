@@ -29,6 +29,8 @@ URN = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
         ("Foo/1", Target("unknown")),
         ("Patient/a b", Target("unknown")),
         ("Patient", Target("unknown")),
+        ("resource:0", Target("absolute")),
+        ("Patient:1", Target("unknown")),
         ("x/Patient/1", Target("relative", "Patient", "1", base="x")),
         ("", Target("unknown")),
     ],

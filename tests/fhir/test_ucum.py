@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_gateway.fhir.ucum import unit
+from fhir_gateway.fhir.ucum import is_unit, unit
 
 SAME = [
     ("1000", "mg", "1", "g"),
@@ -58,3 +58,13 @@ def test_what_is_no_unit_is_none(code: str) -> None:
 def test_any_text_is_a_unit_or_none(code: str) -> None:
     found = unit(code)
     assert found is None or found.canonical(Fraction(1)) >= 0
+
+
+@pytest.mark.parametrize("code", ["mm[Hg]", "[pH]", "dB[SPL]", "10*3/uL", "mm[Hg]{hg}", "{score}", "[gil_us]/d"])
+def test_a_unit_of_ucum_is_known_even_where_it_is_on_no_scale(code):
+    assert is_unit(code)
+
+
+@pytest.mark.parametrize("code", ["mmHg", "fmm[Hg]", "k[pH]", "mg/", "", "tablet"])
+def test_what_is_no_unit_of_ucum_is_told(code):
+    assert not is_unit(code)

@@ -44,3 +44,22 @@ def test_the_systems_of_fhir_itself_are_known() -> None:
     assert (set(gender.concepts), gender.complete) == ({"male", "female", "other", "unknown"}, True)
     assert builtin_system("http://example.org/none") is None
     assert builtin_value_set("http://hl7.org/fhir/ValueSet/administrative-gender") is not None
+
+
+async def test_r4s_own_profiles_are_there_unless_another_is_stored(library: Library, put) -> None:
+    url = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
+    found = await library.find("StructureDefinition", url)
+    assert found is not None
+    assert found.resource["context"] == [{"type": "element", "expression": "Patient.birthDate"}]
+    assert await library.find("StructureDefinition", f"{url}|5.0.0") is None
+
+    facts = {"name": "own", "status": "active", "kind": "complex-type", "abstract": False, "type": "Extension"}
+    await put({"resourceType": "StructureDefinition", "id": "own", "url": url, "version": "9", **facts})
+    stored = await library.find("StructureDefinition", url)
+    assert stored is not None
+    assert stored.version == "9"
+
+
+def test_r4_lists_value_sets_that_its_profiles_bind():
+    assert builtin_value_set("http://hl7.org/fhir/ValueSet/age-units") is not None
+    assert builtin_value_set("http://hl7.org/fhir/ValueSet/none") is None

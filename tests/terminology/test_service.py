@@ -116,14 +116,58 @@ async def test_a_page_of_an_expansion_knows_the_total(library: Library, put, val
 
 async def test_a_code_system_or_one_version_of_it_is_left_out_on_request(library: Library, put, value_set) -> None:
     await put(value_set({}))
-    whole = await expansion(library, url=VS)
-    first = whole["contains"][0]
+    first = (await expansion(library, url=VS))["contains"][0]
 
     assert (await expansion(library, url=VS, **{"exclude-system": first["system"]}))["total"] == 0
     assert (await expansion(library, url=VS, **{"exclude-system": f"{first['system']}|no-such"}))["total"] == 5
     left = await expansion(library, url=VS, **{"exclude-system": "urn:other"})
     assert left["total"] == 5
     assert {"name": "exclude-system", "valueUri": "urn:other"} in left["parameter"]
+
+
+def shape(found: dict) -> list:
+    return [(one["code"], shape(one)) if "contains" in one else one["code"] for one in found.get("contains", [])]
+
+
+ALL, BELOW = {}, {"filter": [{"property": "concept", "op": "is-a", "value": "A"}]}
+LISTED = {"concept": [{"code": "A"}, {"code": "A90"}]}
+MATCHED = {"filter": [{"property": "code", "op": "regex", "value": "A.*"}]}
+TREE = ("A", ["A90", "A91", "A15"])
+
+
+@pytest.mark.parametrize(
+    ("includes", "asked", "codes"),
+    [
+        ([ALL], {}, [TREE, "J18"]),
+        ([ALL], {"excludeNested": "false"}, [TREE, "J18"]),
+        ([ALL], {"excludeNested": "true"}, ["A", "A90", "A91", "A15", "J18"]),
+        ([ALL], {"count": "2"}, ["A", "A90"]),
+        ([ALL], {"filter": "dengue"}, ["A90", "A91"]),
+        ([ALL], {"activeOnly": "true"}, [("A", ["A90", "A91"]), "J18"]),
+        ([ALL], {"excludeNotForUI": "true"}, ["A90", "A91", "A15", "J18"]),
+        ([BELOW], {}, [TREE]),
+        ([LISTED], {}, ["A", "A90"]),
+        ([MATCHED], {}, ["A", "A90", "A91", "A15"]),
+        ([BELOW, {"concept": [{"code": "J18"}]}], {}, ["A", "A90", "A91", "A15", "J18"]),
+    ],
+)
+async def test_an_expansion_is_a_tree_where_the_value_set_has_whole_branches(
+    library: Library, put, value_set, includes, asked, codes
+) -> None:
+    await put(value_set(*includes))
+    found = await expansion(library, url=VS, **asked)
+
+    assert shape(found) == codes
+    assert {"name": "version", "valueUri": "http://example.org/diseases|1"} in found["parameter"]
+    if "excludeNested" in asked:
+        assert {"name": "excludeNested", "valueBoolean": asked["excludeNested"] == "true"} in found["parameter"]
+
+
+async def test_a_tree_is_one_through_another_value_set_too(library: Library, put, value_set) -> None:
+    outer = value_set({"valueSet": [VS]}) | {"id": "outer", "url": "http://example.org/outer"}
+    await put(value_set(ALL), outer)
+    found = await expansion(library, url=outer["url"])
+    assert (shape(found), found["total"]) == ([TREE, "J18"], 5)
 
 
 async def test_inactive_codes_are_left_out_on_request(library: Library, put, value_set) -> None:

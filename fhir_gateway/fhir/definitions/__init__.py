@@ -46,6 +46,24 @@ def constraints() -> dict[str, dict[str, str]]:
 
 
 @cache
+def lists() -> dict[str, dict[str, list[str]]]:
+    """Codes by system of the other value sets that R4 lists."""
+    return cast("dict[str, dict[str, list[str]]]", _read("lists.json"))
+
+
+@cache
+def codesystems() -> dict[str, list[str]]:
+    """All codes of the code systems that FHIR itself defines."""
+    return cast("dict[str, list[str]]", _read("codesystems.json"))
+
+
+@cache
+def profiles() -> dict[str, dict[str, Any]]:
+    """R4's own profiles and extensions by address, with what they demand beyond their type."""
+    return cast("dict[str, dict[str, Any]]", _read("profiles.json"))
+
+
+@cache
 def resource_types() -> frozenset[str]:
     """The 146 concrete resource types of R4."""
     return frozenset(name for name, facts in types().items() if facts["kind"] == "resource")

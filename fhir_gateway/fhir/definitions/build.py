@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fhir_gateway.fhir.definitions.profiled import trimmed_lists, trimmed_profiles, trimmed_systems
 from fhir_gateway.fhir.invariants import RULES
 
 Definition = dict[str, Any]
@@ -29,13 +30,17 @@ _NO_CODES: dict[str, list[str]] = {}
 
 
 def build(package: Path, folder: Path) -> list[Path]:
-    """Write the five files under the ``fhir_gateway`` folder and return their paths."""
+    """Write the eight files under the ``fhir_gateway`` folder and return their paths."""
     definitions = read(package)
     types = trimmed_types(definitions["StructureDefinition"])
+    bound = trimmed_valuesets(types, definitions)
     outputs = {
         "fhir/definitions/types.json": types,
         "fhir/definitions/constraints.json": trimmed_constraints(definitions["StructureDefinition"]),
-        "fhir/definitions/valuesets.json": trimmed_valuesets(types, definitions),
+        "fhir/definitions/valuesets.json": bound,
+        "fhir/definitions/lists.json": trimmed_lists(definitions, bound),
+        "fhir/definitions/codesystems.json": trimmed_systems(definitions["CodeSystem"]),
+        "fhir/definitions/profiles.json": trimmed_profiles(definitions["StructureDefinition"]),
         "search/definitions/search-parameters.json": trimmed_parameters(definitions["SearchParameter"]),
         "search/definitions/compartments.json": trimmed_compartments(definitions["CompartmentDefinition"]),
     }

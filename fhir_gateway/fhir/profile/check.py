@@ -13,18 +13,18 @@ from fhir_gateway.fhir import fhirpath
 from fhir_gateway.fhir.codec import plain
 from fhir_gateway.fhir.expression.evaluation import Reach
 from fhir_gateway.fhir.expression.items import Item
-from fhir_gateway.fhir.expression.operators import order
-from fhir_gateway.fhir.expression.syntax import NotFhirPath
-from fhir_gateway.fhir.profile import slicing
+from fhir_gateway.fhir.profile import bounds, slicing
 from fhir_gateway.fhir.profile.surroundings import Surroundings
 from fhir_gateway.fhir.profile.tree import CORE, Node, constraints, is_core, profiles, tree
 from fhir_gateway.fhir.profile.tree import named as named_in
+from fhir_gateway.fhir.profile.tree import part as part_of
 from fhir_gateway.fhir.profile.values import Value, below, equals, fits, is_of
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Issue
 
 DEPTH_LIMIT = 12
+_ABSTRACT = ("Resource", "DomainResource", "Element", "BackboneElement")
 INVARIANT_LIMIT = 10_000
 
 Holds = Callable[[str | None, str], bool | None]
@@ -65,25 +65,42 @@ class Check:
         if is_core(canonical):
             yield from _type(value, canonical)
             return
-        profile = self.shelf.profiles.get(canonical)
+        url, _, part = canonical.partition("#")
+        profile = self.shelf.profiles.get(url)
         if profile is None:
             text = f"the profile {canonical} is not held here, so it was not checked"
             yield Issue(text, value.path, "not-found", "warning")
             return
         wanted = str(profile.get("type")).removeprefix(CORE)
-        if wanted != value.kind and wanted not in ("Resource", "DomainResource", "Element", "BackboneElement"):
+        if not part and wanted != value.kind and wanted not in _ABSTRACT:
             yield Issue(f"the profile {canonical} is for {wanted}", value.path, "structure")
             return
         base = profile.get("baseDefinition")
-        if isinstance(base, str) and not profile.get("snapshot") and not is_core(base):
+        if isinstance(base, str) and not part and not profile.get("snapshot") and not is_core(base):
             yield from self.profile(value, base, (*above, canonical))
-        if canonical not in self.trees:
-            self.trees[canonical] = tree(profile)
-        yield from self.element(value, self.trees[canonical], (*above, canonical))
+        if node := self.tree(canonical):
+            yield from self.element(value, node, (*above, canonical))
+
+    def tree(self, canonical: str) -> Node | None:
+        """The demands of a profile, or of the element of it that the address names; None when it is not held."""
+        url, _, part = canonical.partition("#")
+        if url not in self.trees and url in self.shelf.profiles:
+            self.trees[url] = tree(self.shelf.profiles[url])
+        root = self.trees.get(url)
+        return part_of(root, part) if root and part else root
+
+    def known_parts(self, canonical: str) -> frozenset[str] | None:
+        """The names that an extension's definition gives its parts; None where what it builds on is not held."""
+        profile, root = self.shelf.profiles.get(canonical), self.tree(canonical)
+        base = str(profile.get("baseDefinition", "")) if profile else ""
+        if profile is None or root is None or not (profile.get("snapshot") or is_core(base)):
+            return None
+        named = (one for child in ("extension", "modifierExtension") for one in _parts(root, child))
+        return frozenset(named)
 
     def keeps(self, value: Value, canonical: str) -> bool | None:
         """Whether a value keeps a profile; None when that profile is not held. A value being asked about keeps it."""
-        if not is_core(canonical) and canonical not in self.shelf.profiles:
+        if not is_core(canonical) and canonical.partition("#")[0] not in self.shelf.profiles:
             return None
         key = (value.path, canonical)
         if key not in self.kept:
@@ -113,7 +130,8 @@ class Check:
                 yield from self._sliced(found, child, place, above)
 
     def _sliced(self, found: list[Value], node: Node, place: str, above: tuple[str, ...]) -> Iterator[Issue]:
-        parted = slicing.parted(found, node, slicing.Means(self.shelf.value_sets, self.resolve, self.keeps))
+        means = slicing.Means(self.shelf.value_sets, self.resolve, self.keeps, self.tree)
+        parted = slicing.parted(found, node, means)
         yield from parted.issues(place)
         for name, values in parted.slices.items():
             slice_ = node.slices[name]
@@ -131,7 +149,7 @@ class Check:
         for item in fitting:
             if item["code"] == "Reference":
                 yield from self._target(value, item)
-        named = [profiles(item) for item in fitting]
+        named = [profiles(item) or named_in(item, "profile") for item in fitting]
         if named and all(named):
             yield from self._any_of(value, [one for each in named for one in each], above)
 
@@ -217,10 +235,16 @@ class Check:
         return self.keeps(Value(f"%{id(item.value)}", item.kind, item.value), canonical)
 
 
+def _parts(root: Node, name: str) -> Iterator[str]:
+    for one in root.children[name].slices.values() if name in root.children else ():
+        fixed = one.children["url"].chosen("fixed") if "url" in one.children else None
+        yield str(fixed[1]) if fixed else one.slice
+
+
 def _type(value: Value, canonical: str) -> Iterator[Issue]:
     """A type of R4 as a profile: the gate has checked it, unless it is another type's."""
     name = canonical.partition("|")[0].removeprefix(CORE)
-    if name[:1].isupper() and "." not in value.path and name not in (value.kind, "Resource", "DomainResource"):
+    if name[:1].isupper() and value.is_resource and name not in (value.kind, "Resource", "DomainResource"):
         yield Issue(f"the profile {canonical} is for {name}", value.path, "structure")
 
 
@@ -230,26 +254,7 @@ def _content(value: Value, node: Node) -> Iterator[Issue]:
         yield Issue("is not the value that the profile fixes", value.path, "value")
     if pattern and not fits(value.item, pattern[1]):
         yield Issue("does not fit the pattern of the profile", value.path, "value")
-    longest = node.facts.get("maxLength")
-    if isinstance(longest, int) and isinstance(value.item, str) and len(value.item) > longest:
-        yield Issue(f"is longer than {longest} characters", value.path, "too-long")
-    yield from _bounds(value, node)
-
-
-def _bounds(value: Value, node: Node) -> Iterator[Issue]:
-    for prefix, word in (("minValue", "less"), ("maxValue", "more")):
-        bound = node.chosen(prefix)
-        if bound is None or value.item is None:
-            continue
-        try:
-            found = order(
-                Item(value.item, value.kind),
-                Item(plain(bound[1]), f"{bound[0][0].lower()}{bound[0][1:]}" if bound[0] != "Quantity" else "Quantity"),
-            )
-        except NotFhirPath:
-            continue
-        if found is not None and found == (-1 if word == "less" else 1):
-            yield Issue(f"is {word} than the profile allows", value.path, "value")
+    yield from bounds.faults(value, node)
 
 
 def _count(found: list[Value], node: Node, place: str, what: str = "") -> Iterator[Issue]:

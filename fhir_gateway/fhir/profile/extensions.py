@@ -82,6 +82,17 @@ def misplaced(use: Use, definition: Mapping[str, Any]) -> Iterator[Issue]:
             yield Issue(text, use.extension.path, "structure")
 
 
+def unnamed(use: Use, known: frozenset[str] | None) -> Iterator[Issue]:
+    """The parts of an extension that bear a name which its definition does not give: a name means nothing elsewhere.
+
+    https://hl7.org/fhir/R4/extensibility-definitions.html#Extension.url
+    """
+    for part in below(use.extension, "extension"):
+        url = part.item.get("url") if isinstance(part.item, dict) else None
+        if known is not None and isinstance(url, str) and ":" not in url and url not in known:
+            yield Issue(f"the extension {use.url} has no part of this name", f"{part.path}.url", "value")
+
+
 def _fits(use: Use, context: Mapping[str, Any]) -> bool:
     expression = str(context.get("expression", ""))
     match context.get("type"):
@@ -97,7 +108,9 @@ def _fits(use: Use, context: Mapping[str, Any]) -> bool:
 
 def _names(chain: tuple[Value, ...]) -> set[str]:
     """All that an element may be called: ``Patient.contact.name``, ``HumanName``, ``Element``."""
-    found = {"CanonicalResource", "MetadataResource"} if {"url", "status"} <= members(chain[-1].kind).keys() else set()
+    found = {"Element"}
+    if {"url", "status"} <= members(chain[-1].kind).keys():
+        found |= {"CanonicalResource", "MetadataResource"}
     for value in chain:
         rest = _INDEX.sub("", chain[-1].path[len(value.path) :])
         found |= {f"{kind}{rest}" for kind in lineage(value.kind)}

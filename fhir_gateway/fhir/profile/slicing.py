@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_gateway.fhir.profile.tree import CORE, Node, is_core, named, profiles
+from fhir_gateway.fhir.profile.tree import CORE, Node, Trees, is_core, named, profiles
 from fhir_gateway.fhir.profile.values import Resolve, Value, at, equals, fits, is_of
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.problem import Issue
@@ -17,11 +17,12 @@ Holds = Callable[[str | None, str], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What tells slices apart beside the values themselves: value sets, where links lead, whether a profile is kept."""
+    """What tells slices apart beside the values themselves: value sets, where links lead, what profiles say."""
 
     value_sets: Mapping[str, Holds]
     resolve: Resolve
     keeps: Callable[[Value, str], bool | None]
+    trees: Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,14 @@ def parted(found: list[Value], node: Node, means: Means) -> Parted:
     discriminators = [item for item in facts.get("discriminator") or [] if isinstance(item, dict)]
     if not discriminators and "[x]" in node.name:
         discriminators = [{"type": "type", "path": "$this"}]
+    if not discriminators and node.name in ("extension", "modifierExtension"):
+        discriminators = [{"type": "value", "path": "url"}]
     unread = tuple(str(item.get("path")) for item in discriminators if not _is_read(item))
     unread = unread or tuple(
         f"{item.get('path')} (which {name} does not restrict)"
         for name, one in node.slices.items()
         for item in discriminators[:1]
-        if not any(_restricts(one, each) for each in discriminators)
+        if not any(_restricts(one, each, means) for each in discriminators)
     )
     if unread or not discriminators:
         return Parted({}, found, facts.get("rules") == "closed", unread or ("no discriminator",))
@@ -74,19 +77,19 @@ def _is_read(item: Mapping[str, Any]) -> bool:
 
 
 def _belongs(value: Value, node: Node, discriminators: list[Any], means: Means) -> bool:
-    telling = [item for item in discriminators if _restricts(node, item)]
+    telling = [item for item in discriminators if _restricts(node, item, means)]
     return all(_TELL[item["type"]](value, node, str(item["path"]), means) for item in telling)
 
 
-def _restricts(node: Node, item: Mapping[str, Any]) -> bool:
+def _restricts(node: Node, item: Mapping[str, Any], means: Means) -> bool:
     """Whether the slice says anything at the discriminator's path; what it leaves open does not tell it apart."""
     path = _link(str(item.get("path")))
-    return path == "url" or node.at(path) is not None
+    return path == "url" or node.at(path, means.trees) is not None
 
 
 def _by_value(value: Value, node: Node, path: str, means: Means) -> bool:
     found = at(value, path, means.resolve) or []
-    there = node.at(path)
+    there = node.at(path, means.trees)
     if path == "url" and (there is None or not there.chosen("fixed")):
         urls = [one.partition("|")[0] for item in node.types for one in profiles(item)]
         return any(one.item in urls for one in found)

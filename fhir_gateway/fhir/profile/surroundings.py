@@ -58,10 +58,12 @@ class Surroundings:
         return None
 
     def _entry(self, bundle: str, own: str, reference: str) -> tuple[str, Resource] | None:
-        wanted = self._absolute(bundle, own, reference)
+        wanted, version = self._absolute(bundle, own, reference), parse(reference).version
         for place, entry in enumerate(_listed(self._at[bundle].get("entry"))):
             path = f"{bundle}.entry[{place}].resource"
-            if wanted and entry.get("fullUrl") == wanted and path in self._at:
+            if not wanted or entry.get("fullUrl") != wanted or path not in self._at:
+                continue
+            if not version or _version(self._at[path]) in ("", version):
                 return path, self._at[path]
         return None
 
@@ -85,6 +87,12 @@ def _resources(path: str, element: Any) -> Iterator[tuple[str, Resource]]:
             yield from _resources(f"{path}.{name}[{place}]", one)
     if isinstance(element.get("resource"), dict):
         yield from _resources(f"{path}.resource", element["resource"])
+
+
+def _version(resource: Resource) -> str:
+    """The version that a resource says it is of; empty when it says none."""
+    meta = resource.get("meta")
+    return str(meta.get("versionId", "")) if isinstance(meta, dict) else ""
 
 
 def _is_contained(path: str) -> bool:

@@ -4,8 +4,9 @@ https://hl7.org/fhir/R4/elementdefinition.html
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from fhir_gateway.fhir.definitions import types
@@ -55,12 +56,21 @@ class Node:
                 return member[len(prefix) :], value
         return None
 
-    def at(self, path: str) -> "Node | None":
-        """The node at a discriminator's path below this one: ``$this``, ``code.coding``."""
+    def at(self, path: str, trees: "Trees | None" = None) -> "Node | None":
+        """The node at a discriminator's path below this one: ``$this``, ``code.coding``.
+
+        What an element leaves open, the one profile that it must keep may say.
+        """
         node: Node | None = self
         for step in _STEP.findall(cast(path).removeprefix("$this.")) if path not in ("$this", "") else ():
-            node = node.child(step) if node else None
+            node = (node.child(step) or node.stated(step, trees)) if node else None
         return node
+
+    def stated(self, step: str, trees: "Trees | None") -> "Node | None":
+        """The child of that name in the one profile that this element is bound to keep."""
+        wanted = [one for item in self.types for one in profiles(item)]
+        profile = trees(wanted[0]) if trees and len(wanted) == 1 else None
+        return profile.child(step) if profile else None
 
     def child(self, step: str) -> "Node | None":
         """``value`` finds ``value[x]`` and ``valueString`` too; ``extension('url')`` the slice of that address."""
@@ -69,9 +79,14 @@ class Node:
             return next((one for one in among.slices.values() if one.is_for(match[2])), None) if among else None
         found = self.children.get(step) or self.children.get(f"{step}[x]")
         alike = (one for one in self.children.values() if one.is_choice_of(step) or one.may_be(step))
-        return found or next(alike, None) or self._stated(step)
+        return found or next(alike, None) or self._fixed(step) or self._of_its_slice(step)
 
-    def _stated(self, step: str) -> "Node | None":
+    def _of_its_slice(self, step: str) -> "Node | None":
+        """The child of the one slice of this element that speaks of it."""
+        found = [one.children[step] for one in self.slices.values() if step in one.children]
+        return found[0] if len(found) == 1 else None
+
+    def _fixed(self, step: str) -> "Node | None":
         """A child that only the whole's own fixed value or pattern speaks of."""
         for prefix in ("fixed", "pattern"):
             whole = self.chosen(prefix)
@@ -96,9 +111,23 @@ class Node:
         return self.name != rest and any(item["code"].lower() == rest.lower() for item in self.types)
 
 
+Trees = Callable[[str], Node | None]
+"""The tree of a profile by its address; None when it is not held."""
+
+
 def cast(path: str) -> str:
     """``content.ofType(Reference)`` → ``contentReference``."""
     return _CAST.sub(lambda found: f"{found[1]}{found[2][0].upper()}{found[2][1:]}", path)
+
+
+def part(root: Node, identity: str) -> Node | None:
+    """The element of that id: ``Composition.section:diet``."""
+    node: Node | None = root
+    for segment in identity.split(".")[1:]:
+        name, _, slice_ = segment.partition(":")
+        node = node.children.get(name) if node else None
+        node = node.slices.get(slice_) if node and slice_ else node
+    return node
 
 
 def tree(profile: Resource) -> Node:
@@ -129,7 +158,7 @@ def constraints(facts: Element) -> list[Element]:
 def needed(profile: Resource) -> Iterator[tuple[str, str]]:
     """(type, canonical) of all that a check by this profile must look up: profiles and value sets."""
     base = profile.get("baseDefinition")
-    if isinstance(base, str) and not base.startswith(CORE) and not profile.get("snapshot"):
+    if isinstance(base, str) and not is_core(base) and not profile.get("snapshot"):
         yield "StructureDefinition", base
     for facts in elements(profile):
         binding = facts.get("binding")
@@ -137,15 +166,29 @@ def needed(profile: Resource) -> Iterator[tuple[str, str]]:
             yield "ValueSet", value_set
         for item in _listed(facts, "type"):
             targets = (one for one in named(item, "targetProfile") if not is_core(one))
-            yield from (("StructureDefinition", one) for one in (*profiles(item), *targets))
+            urls = (one.partition("#")[0] for one in profiles(item))
+            yield from (("StructureDefinition", one) for one in (*urls, *targets))
         for expression in (one.get("expression") for one in _listed(facts, "constraint")):
             yield from (("ValueSet", url) for url in _MEMBERSHIP.findall(str(expression)))
             yield from (("StructureDefinition", url) for url in _CONFORMANCE.findall(str(expression)))
 
 
 def profiles(item: Element) -> list[str]:
-    """The profiles that a type of an element names, without those of R4 itself."""
-    return [one for one in named(item, "profile") if not is_core(one)]
+    """The profiles that a type of an element names, without those of R4 itself.
+
+    ``url#Composition.section:diet`` is one element of a profile:
+    http://hl7.org/fhir/StructureDefinition/elementdefinition-profile-element.
+    """
+    listed = item.get("_profile")
+    halves = listed if isinstance(listed, list) else []
+    found = zip_longest(named(item, "profile"), halves)
+    return [f"{one}{_part(half)}" for one, half in found if one and not is_core(one)]
+
+
+def _part(half: Any) -> str:
+    url = f"{CORE}elementdefinition-profile-element"
+    extensions = _listed(half, "extension") if isinstance(half, dict) else []
+    return next((f"#{one.get('valueString')}" for one in extensions if one.get("url") == url), "")
 
 
 def named(item: Element, key: str) -> list[str]:

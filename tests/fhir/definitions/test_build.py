@@ -14,6 +14,7 @@ from fhir_gateway.fhir.definitions.build import build, diffable
 
 _VALUESET = "http://a.vn/ValueSet/"
 _SYSTEM = "http://a.vn/CodeSystem/colour"
+_FHIR_SYSTEM = "http://hl7.org/fhir/finish"
 _TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 
 
@@ -46,6 +47,17 @@ PAINT = [
     element("Paint.layer.depth", "decimal"),
     {"path": "Paint.layer.layer", "min": 0, "max": "*", "contentReference": "#Paint.layer"},
 ]
+RED = [
+    {"id": "Paint", "path": "Paint", "definition": "prose"},
+    {"id": "Paint.colour", "path": "Paint.colour", "min": 1, "fixedCode": "red", "type": [{"code": "code"}]},
+    {
+        "id": "Paint.open:x",
+        "path": "Paint.open",
+        "sliceName": "x",
+        "binding": bound("listed") | {"description": "prose"},
+    },
+    {"path": "Paint.shade", "binding": bound("unbound", "preferred")},
+]
 PACKAGE: dict[str, dict[str, Any]] = {
     "StructureDefinition-Paint": {
         "url": "http://hl7.org/fhir/StructureDefinition/Paint",
@@ -59,11 +71,25 @@ PACKAGE: dict[str, dict[str, Any]] = {
         "name": "Red",
         "kind": "resource",
         "derivation": "constraint",
+        "type": "Paint",
+        "context": [{"type": "element", "expression": "Paint"}],
         "snapshot": {"element": PAINT},
+        "differential": {"element": RED},
     },
     "ValueSet-colours": {
         "url": f"{_VALUESET}colours",
         "compose": {"include": [{"system": _SYSTEM}, {"system": "urn:b", "concept": [{"code": "x"}]}]},
+    },
+    "ValueSet-finish": {
+        "url": f"{_VALUESET}finish",
+        "compose": {"include": [{"system": _FHIR_SYSTEM}, {"system": "urn:b", "concept": [{"code": "x"}]}]},
+    },
+    "ValueSet-listed": {"url": f"{_VALUESET}listed", "compose": {"include": [{"system": _SYSTEM}]}},
+    "ValueSet-unbound": {"url": f"{_VALUESET}unbound", "compose": {"include": [{"system": _SYSTEM}]}},
+    "CodeSystem-finish": {
+        "url": _FHIR_SYSTEM,
+        "content": "complete",
+        "concept": [{"code": "matt", "concept": [{"code": "dull"}]}],
     },
     "ValueSet-open": {
         "url": f"{_VALUESET}open",
@@ -132,6 +158,30 @@ def test_types_are_cut_to_facts(built: dict[str, Any]) -> None:
             "kind": "backbone",
             "elements": {"depth": {"types": ["decimal"]}, "layer": {"content": "Paint.layer", "max": "*"}},
         },
+    }
+
+
+def test_profiles_are_cut_to_their_demands(built: dict[str, Any]) -> None:
+    demands = {"path": "Paint.colour", "min": 1, "fixedCode": "red", "type": [{"code": "code"}]}
+    binding = {"strength": "required", "valueSet": f"{_VALUESET}listed|4.0.1"}
+    bound_one = {"id": "Paint.open:x", "path": "Paint.open", "sliceName": "x", "binding": binding}
+    assert built["profiles.json"] == {
+        "http://a.vn/red": {
+            "type": "Paint",
+            "context": [{"type": "element", "expression": "Paint"}],
+            "differential": {"element": [demands, bound_one]},
+        }
+    }
+
+
+def test_code_systems_of_fhir_are_listed_whole(built: dict[str, Any]) -> None:
+    assert built["codesystems.json"] == {_FHIR_SYSTEM: ["matt", "dull"]}
+
+
+def test_value_sets_of_listed_codes_are_listed_and_others_only_where_a_profile_requires_them(built) -> None:
+    assert built["lists.json"] == {
+        f"{_VALUESET}finish": {_FHIR_SYSTEM: ["matt", "dull"], "urn:b": ["x"]},
+        f"{_VALUESET}listed": {_SYSTEM: ["red", "crimson"]},
     }
 
 

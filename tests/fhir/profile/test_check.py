@@ -407,3 +407,48 @@ def test_an_invariant_may_ask_for_value_sets_and_links() -> None:
     assert found(patient, root, value_sets=sets) == set()
     assert found({**patient, "language": "fr"}, root, value_sets=sets) == {("Patient", "invariant", "error")}
     assert found(patient, root) == {("Patient", "not-supported", "information")}
+
+
+SECTION = "http://x/section"
+PART = {"url": f"{CORE}elementdefinition-profile-element", "valueString": "Patient.contact:kin"}
+
+
+def test_a_slice_is_told_apart_by_what_the_profile_of_its_type_says():
+    slicing = {"discriminator": [{"type": "pattern", "path": "relationship"}], "rules": "closed"}
+    kind = [{"code": "BackboneElement", "profile": [SECTION], "_profile": [{"extension": [PART]}]}]
+    elements = (
+        {"id": "Patient.contact", "slicing": slicing},
+        {"id": "Patient.contact:kin", "sliceName": "kin", "min": 1, "type": kind},
+    )
+    pattern = {"coding": [{"code": "N"}]}
+    library = profile(
+        {"id": "Patient.contact:kin", "sliceName": "kin"},
+        {
+            "id": "Patient.contact:kin.relationship",
+            "path": "Patient.contact.relationship",
+            "patternCodeableConcept": pattern,
+        },
+        {"id": "Patient.contact:kin.name", "path": "Patient.contact.name", "min": 1},
+        url=SECTION,
+    )
+    kin = {"relationship": [{"coding": [{"code": "N"}]}]}
+    shelf = {"profiles": {SECTION: library}}
+    assert found({"contact": [{**kin, "name": {"text": "x"}}]}, *elements, **shelf) == set()
+    assert found({"contact": [kin]}, *elements, **shelf) == {("Patient.contact[0].name", "required", "error")}
+    assert ("Patient.contact", "required", "error") in found({}, *elements, **shelf)
+
+
+def test_extensions_are_told_apart_by_their_address_where_a_profile_does_not_say_how():
+    elements = (
+        {"id": "Patient.extension:a", "sliceName": "a", "min": 1},
+        {"id": "Patient.extension:a.url", "path": "Patient.extension.url", "fixedUri": "http://x/a"},
+    )
+    assert found({"extension": [{"url": "http://x/a", "valueString": "x"}]}, *elements) == set()
+    assert found({"extension": [{"url": "http://x/b"}]}, *elements) == {("Patient.extension", "required", "error")}
+
+
+def test_what_an_element_holds_is_of_the_type_that_the_profile_names():
+    kind = [{"code": "Resource", "profile": [f"{CORE}Organization"]}]
+    element = {"id": "Patient.contained", "type": kind}
+    assert found({"contained": [{"resourceType": "Organization"}]}, element) == set()
+    assert {one[0] for one in found({"contained": [{"resourceType": "Device"}]}, element)} == {"Patient.contained[0]"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fhir_gateway.fhir.profile.extensions import local_names, misplaced, uses
+from fhir_gateway.fhir.profile.extensions import local_names, misplaced, unnamed, uses
 
 URL = "http://x/e"
 ONE = {"url": URL, "valueString": "x"}
@@ -66,3 +66,16 @@ def test_only_an_extension_inside_another_is_known_by_a_name():
     assert [one.where for one in local_names({"resourceType": "Patient", "extension": [inner]}, "Patient")] == [
         "Patient.extension[0].url"
     ]
+
+
+def test_a_part_of_an_extension_bears_a_name_that_its_definition_gives():
+    parts = [{"url": "species"}, {"url": "colour"}, {"url": "http://x/other"}]
+    patient = {"resourceType": "Patient", "extension": [{"url": URL, "extension": parts}]}
+    use = next(iter(uses("Patient", patient)))
+    places = [one.where for one in unnamed(use, frozenset({"species"}))]
+    assert places == ["Patient.extension[0].extension[1].url"]
+    assert list(unnamed(use, None)) == []
+
+
+def test_an_extension_of_any_element_may_stand_on_a_resource():
+    assert faults({"extension": [ONE]}, context("element", "Element")) == []

@@ -27,6 +27,15 @@ def test_a_relative_link_is_on_the_server_of_its_own_entry():
     assert leads(f"{THIRD}.subject", "Patient/q") is None
 
 
+def test_a_link_to_a_version_leads_to_the_entry_of_that_version():
+    def versioned(number: str) -> dict:
+        return {"fullUrl": "http://a/fhir/Patient/q", "resource": {**OTHER, "meta": {"versionId": number}}}
+
+    bundle = {**BUNDLE, "entry": [BUNDLE["entry"][0], versioned("1"), versioned("2")]}
+    found = [Surroundings(bundle).resolve(FIRST, f"Patient/q/_history/{number}") for number in "123"]
+    assert [one[0] if one else None for one in found] == [SECOND, THIRD, None]
+
+
 def test_a_link_by_urn_is_the_same_from_everywhere():
     assert leads(f"{FIRST}.x", "urn:uuid:1") == THIRD
     assert leads(f"{FIRST}.x", "urn:uuid:2") is None
