@@ -71,6 +71,7 @@ def _issue(query: Query, plan: Plan) -> Issue:
     looked = f"{plan.keys} keys and {plan.documents} records looked at"
     how = "collection scan" if plan.scans else f"index {', '.join(plan.indexes) or 'none'}"
     text = f"{query.type}: {how}; {looked}; conditions in this order: {conditions}; sorted by {order}"
+    text += f"; asked before: {', '.join(query.before)}" if query.before else ""
     return Issue(text, None, "informational", "warning" if plan.scans else "information")
 
 
@@ -80,7 +81,8 @@ def _told(criterion: Criterion) -> str:
         case Condition():
             return _condition(criterion)
         case Composite():
-            return f"all of one element ({' and '.join(_condition(one) for one in criterion.narrow)})"
+            where = "one element" if any(one.key for one in criterion.choices) else "one record"
+            return f"all of {where} ({' and '.join(_condition(one) for one in criterion.narrow)})"
         case Near():
             return "latitude by interval, distance checked"
         case Ids():

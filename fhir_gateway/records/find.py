@@ -14,11 +14,12 @@ from fhir_gateway.records.along import brought_along
 from fhir_gateway.records.cost import explained, must_be_affordable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.ground import TYPES, Ground, Pair
+from fhir_gateway.records.inside import Found, look_inside
 from fhir_gateway.records.journal import Touched, Visit, patients, record
 from fhir_gateway.records.settle import settle
 from fhir_gateway.search import cursor
 from fhir_gateway.search.extract import index
-from fhir_gateway.search.query import Query, parse
+from fhir_gateway.search.query import Query, parse, parse_deep
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
@@ -72,11 +73,13 @@ async def search_on(desk: Desk, visit: Visit, ground: Ground, pairs: Pairs, leni
     """As ``search``, on any ground: several types, the whole system, a compartment."""
     question = await _question(desk, visit, ground, (pairs, lenient))
     query = question.query
-    matches, more = await _matches(desk, question)
-    total = await _total(desk, question, len(matches), more)
+    inside = await look_inside(desk, visit, question.parts[0]) if query.inside else None
+    matches, more = await _matches(desk, question, inside)
+    total = await _total(desk, question, len(matches), more) if inside is None else inside.total(query)
     included = await brought_along(desk, visit, query, matches)
-    explanation = await explained(desk, question.parts) if query.explain else b""
-    await record(desk, visit, ground.interaction, _touched(ground.path, pairs, (*matches, *included)))
+    explanation = await explained(desk, inside.parts if inside else question.parts) if query.explain else b""
+    shown = inside.holders(matches) if inside else matches
+    await record(desk, visit, ground.interaction, _touched(ground.path, pairs, (*shown, *included)))
     before, after = _around(desk, replace(query, counted=total), matches, more)
     return Page(query, tuple(matches), tuple(included), total, after, before, ground.path, explanation)
 
@@ -111,7 +114,8 @@ def _own_addresses(desk: Desk, type_: str, pairs: Pairs) -> Pairs:
 def _parsed(desk: Desk, ground: Ground, types: Sequence[str], pairs: Pairs, lenient: bool) -> list[Query]:
     """A query for each type. Where only some types know a parameter, lenient search leaves it out for all."""
     rest = pairs if ground.type else [pair for pair in pairs if pair[0] != TYPES]
-    read = partial(parse, page_size=desk.page_size, page_limit=desk.page_limit)
+    alone = bool(ground.type) and not ground.owner
+    read = partial(parse_deep if alone else parse, page_size=desk.page_size, page_limit=desk.page_limit)
     queries = [read(type_, rest, lenient=lenient) for type_ in types]
     kept = [pair for pair in rest if pair[0] == CURSOR or all(pair in query.used for query in queries)]
     if len(kept) < len(rest) and len(types) > 1:
@@ -125,12 +129,16 @@ def _placed(desk: Desk, query: Query, pairs: Pairs) -> Query:
     return query if position is None else cursor.resume(query, position, desk.cursor_secret)
 
 
-async def _matches(desk: Desk, question: _Question) -> tuple[list[Version], bool]:
-    """The page, and whether more lies beyond it: one record more than the page is asked for to know."""
+async def _matches(desk: Desk, question: _Question, inside: Found | None) -> tuple[list[Version], bool]:
+    """The page, and whether more lies beyond it: one record more than the page is asked for to know.
+
+    ``inside`` has them all already, where contained resources are among them.
+    """
     query = question.query
     if query.count_only:
         return [], False
-    found = await _found(desk, question, query.size + 1)
+    size = query.size + 1
+    found = inside.page(query, size) if inside else await _found(desk, question, size)
     more = len(found) > query.size
     return (found[-query.size :] if query.backwards else found[: query.size]), more
 

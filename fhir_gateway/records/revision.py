@@ -30,8 +30,9 @@ def revised(
     number = current.number if current else 0
     kept = tuple(dict.fromkeys((*(current.readers if current else ()), *readers)))
     owner = current.owner if current else next(iter(readers), "")
-    body = encode(stamp(resource, identity, number + 1, now))
-    return Version(type_, identity, number + 1, now, body, readers=kept, owner=owner, secret=is_secret(resource))
+    moment = _moment(current, now)
+    body = encode(stamp(resource, identity, number + 1, moment))
+    return Version(type_, identity, number + 1, moment, body, readers=kept, owner=owner, secret=is_secret(resource))
 
 
 def keys(resource: Resource, identity: str) -> dict[str, Any]:
@@ -41,5 +42,11 @@ def keys(resource: Resource, identity: str) -> dict[str, Any]:
 
 def deletion(current: Version, now: datetime) -> Change:
     """The change after which ``current`` is Gone; who could read it can still learn that."""
-    version = replace(current, number=current.number + 1, updated=now, body=b"", deleted=True)
+    moment = _moment(current, now)
+    version = replace(current, number=current.number + 1, updated=moment, body=b"", deleted=True)
     return Change(version, current.number)
+
+
+def _moment(current: Version | None, now: datetime) -> datetime:
+    """A clock that was set back makes no version older than the one it replaces."""
+    return max(now, current.updated) if current else now

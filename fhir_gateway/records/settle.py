@@ -9,14 +9,17 @@ leads nowhere. A set that grows too large is refused, unless the rest of the sea
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
 from fhir_gateway.records.desk import Author, Desk
+from fhir_gateway.records.indexed import has_words
+from fhir_gateway.records.inside import holds
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.search.criteria import UNIT, Choice, Condition, Criterion, Ids
+from fhir_gateway.search import containing, vocabulary
+from fhir_gateway.search.criteria import UNIT, Choice, Composite, Condition, Criterion, Ids
 from fhir_gateway.search.include import ADDRESS, has_address, named
 from fhir_gateway.search.kinds import token
 from fhir_gateway.search.pending import (
@@ -40,6 +43,7 @@ from fhir_gateway.store.ranking import rank
 INTERACTION = "search-type"
 ROWS = 10
 """Times as many records may refer as may be referred to."""
+FEW_KEYS = 10
 FEW = 100
 """So few records are asked for by name who refers to them, before all that may refer are looked at."""
 
@@ -49,7 +53,8 @@ async def settle(desk: Desk, visit: Visit, query: Query) -> Query:
     if not query.pending:
         return query
     settler = _Settler(desk, visit)
-    return replace(query, criteria=await settler.all(query.type, query.criteria))
+    criteria = await settler.all(query.type, query.criteria)
+    return replace(query, criteria=criteria, before=tuple(settler.before))
 
 
 def links(key: str, references: Iterable[str]) -> tuple[Choice, ...]:
@@ -66,6 +71,8 @@ class _TooMany(TooCostly):
 class _Settler:
     desk: Desk
     visit: Visit
+    before: list[str] = field(default_factory=list)
+    deep: bool = False
 
     async def all(self, type_: str, questions: Sequence[Question]) -> tuple[Criterion, ...]:
         """The easy ones first: they may be few enough to help with the others."""
@@ -81,18 +88,64 @@ class _Settler:
     async def chain(self, type_: str, chain: Chain, others: Sequence[Criterion]) -> Criterion:
         found: list[str] = []
         addresses: list[str] = []
+        inside: list[tuple[str, Criterion]] = []
         ways = [(target, asked) for target, asked in chain.ways if chain.named or self._allowed(target)]
         if not ways:
             self._reader(chain.ways[0][0])
         for target, asked in ways:
-            inner = await self.one(target, asked, ())
+            inner = await replace(self, deep=True).one(target, asked, ())
+            inside.append((target, inner))
             try:
                 found += await self._references(target, [inner])
             except _TooMany:
                 found += await self._among(type_, chain.key, others, (target, inner))
             if has_address(target):
                 addresses += _addresses(await self._targets(target, ADDRESS, [inner]))
-        return Condition((*links(chain.key, self._few(found)), *named(chain.key, self._few(addresses)).choices), 2)
+        linked = (*links(chain.key, self._few(found)), *named(chain.key, self._few(addresses)).choices)
+        conditions = [(target, inner) for target, inner in inside if isinstance(inner, (Condition, Composite))]
+        return await self._contained((type_, chain.key), conditions, Condition(linked, 2), others)
+
+    async def _contained(
+        self,
+        of: tuple[str, str],
+        ways: Sequence[tuple[str, Condition | Composite]],
+        linked: Condition,
+        others: Sequence[Criterion],
+    ) -> Criterion:
+        """What is linked, or contained and meets the same; ``of`` is the type and the key of its reference."""
+        type_, key = of
+        plain = [(to, one) for to, one in ways if isinstance(one, Condition) and not one.absent]
+        found = [one for to, inner in plain for one in containing.within(inner, containing.prefix(key, to))]
+        rest = [one for one in ways if one not in plain]
+        whole = replace(linked, choices=(*linked.choices, *found))
+        # A few single keys are asked for together with the links; more would be questions of their own. Further down a
+        # chain it is the record at its beginning that contains all of them.
+        few = len(found) <= FEW_KEYS and all(one.exact for one in found)
+        if not rest and (self.deep or few):
+            return whole
+        marks = Condition(tuple(containing.held(key, to) for to, _ in ways), 3)
+        if not ways or not await self.desk.store.references(Query(type_, (marks,), size=1), self._reader(type_)):
+            return linked
+        if not rest:
+            return whole
+        met = await self._references(type_, [*others, whole])
+        for one in rest:
+            met += await self._holding(of, one, others)
+        return Ids(tuple(self._few(list(dict.fromkeys(met)))))
+
+    async def _holding(
+        self, of: tuple[str, str], asked: tuple[str, Condition | Composite], others: Sequence[Criterion]
+    ) -> list[str]:
+        """The records that contain what does not meet a condition, or what has several values in one element."""
+        (type_, key), (to, inner) = of, asked
+        start = containing.prefix(key, to)
+        if isinstance(inner, Condition):
+            none = replace(inner, choices=tuple(containing.within(inner, start)))
+            return await self._references(type_, [*others, Condition((containing.held(key, to),), 3), none])
+        narrow = [replace(one, choices=tuple(containing.within(one, start))) for one in inner.narrow]
+        query = Query(type_, (*others, *narrow), size=self.desk.chain_limit + 1)
+        found = self._few(await self.desk.store.find(query, self._reader(type_)), f"{type_} records")
+        return [version.reference for version in found if holds(version, key, asked)]
 
     async def _among(
         self, type_: str, key: str, others: Sequence[Criterion], asked: tuple[str, Criterion]
@@ -176,12 +229,16 @@ class _Settler:
         return Ids(tuple(met), absent=True)
 
     async def words(self, type_: str, words: Words, others: Sequence[Criterion]) -> Criterion:
+        asked = vocabulary.asked(words.phrases) if vocabulary.is_declared(type_) and not words.everywhere else None
+        if asked is not None and await has_words(self.desk.store):
+            return asked
         limit = self.desk.chain_limit
         query = Query(type_, tuple(others), size=limit + 1)
         found = await self.desk.store.find(query, self._reader(type_))
         if len(found) > limit:
             text = f"words are looked for in at most {limit} records; narrow the search by another parameter"
             raise TooCostly(text, "_content" if words.everywhere else "_text")
+        self.before.append(f"{len(found)} {type_} records read for their words")
         return Ids(tuple(one.reference for one in found if says(decode_resource(one.body), words)))
 
     def _reader(self, type_: str) -> Reader:
@@ -196,13 +253,16 @@ class _Settler:
 
     async def _references(self, type_: str, criteria: Sequence[Criterion]) -> list[str]:
         query = Query(type_, tuple(criteria), size=self.desk.chain_limit + 1)
-        return self._few(await self.desk.store.references(query, self._reader(type_)), f"{type_} records")
+        found = self._few(await self.desk.store.references(query, self._reader(type_)), f"{type_} records")
+        self.before.append(f"{len(found)} {type_} records found")
+        return found
 
     async def _targets(self, type_: str, key: str, criteria: Sequence[Criterion]) -> dict[str, list[str]]:
         limit = self.desk.chain_limit * ROWS
         query = Query(type_, tuple(criteria), size=limit + 1)
         rows = await self.desk.store.targets(query, key, self._reader(type_))
         self._few(list(rows), f"{type_} records", ROWS)
+        self.before.append(f"{len(rows)} {type_} records found for their references")
         return rows
 
     def _few(self, found: list[Any], what: str = "other records", times: int = 1) -> list[Any]:

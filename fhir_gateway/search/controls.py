@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.problem import BadRequest, NotSupported
-from fhir_gateway.search.criteria import END
+from fhir_gateway.search.criteria import END, Near
 from fhir_gateway.search.registry import Parameter, parameters
 
 CONTROLS = frozenset(
@@ -21,8 +21,14 @@ ITERATED = frozenset(f"{name}:{word}" for name in ("_include", "_revinclude") fo
 ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
 """Read by whoever answers the request; a search neither needs nor refuses them."""
 
-LATER = frozenset({"_elements", "_type", "_score", "_query"})
-"""Of R4, and refused by name."""
+UNSCORED = "what is searched for is found or not, without a score"
+LATER = {
+    "_elements": "legal FHIR that this server does not offer here",
+    "_type": "legal FHIR that this server does not offer here",
+    "_score": UNSCORED,
+    "_query": "this server has no named queries; its CapabilityStatement would list them as operations",
+}
+"""Of R4, and refused by name, with the reason."""
 
 TOTALS = ("none", "estimate", "accurate")
 
@@ -37,7 +43,8 @@ _SPANS = frozenset({"date", "number", "quantity"})
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """``field`` says where the value is: ``id``, ``updated``, ``keys`` (text) or ``spans`` (number) of ``key``.
+    """``field`` says where the value is: ``id``, ``updated``, ``keys`` (text) or ``spans`` (number) of ``key``; of
+    ``places`` it is the distance from ``center``.
 
     A record with several values sorts by the least of them, descending by the greatest; one with none comes last.
     ``also`` are further keys whose values count as well.
@@ -48,6 +55,7 @@ class Sort:
     part: str = ""
     descending: bool = False
     also: tuple[str, ...] = ()
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def missing(self) -> str | float:
@@ -101,10 +109,23 @@ def counts_only(texts: Sequence[str]) -> bool:
     return text == "count"
 
 
-def sorts(texts: Sequence[str], type_: str) -> tuple[Sort, ...]:
-    """``_sort``: codes separated by commas, the most important first, ``-`` before the descending ones."""
+def nearest(questions: Sequence[object]) -> tuple[Sort, ...]:
+    """By distance, where there is one place to be near to."""
+    circles = [circle for one in questions if isinstance(one, Near) for circle in one.circles]
+    return (Sort("places", circles[0].key, center=circles[0].center),) if len(circles) == 1 else ()
+
+
+def sorts(texts: Sequence[str], type_: str, near: Sequence[Sort] = ()) -> tuple[Sort, ...]:
+    """``_sort``: codes separated by commas, the most important first, ``-`` before the descending ones.
+
+    ``near`` is what else can be sorted by.
+    """
     names = only("_sort", texts).split(",") if texts else []
-    found = tuple(_sort(name.removeprefix("-"), name.startswith("-"), type_) for name in names)
+    also = {one.key: one for one in near}
+    found = tuple(
+        replace(also[code], descending=falls) if code in also else _sort(code, falls, type_)
+        for code, falls in ((name.removeprefix("-"), name.startswith("-")) for name in names)
+    )
     if len({(one.field, one.key, one.part, one.also) for one in found}) < len(found):
         raise BadRequest("'_sort' names a parameter twice")
     return found
@@ -121,26 +142,44 @@ def _sort(code: str, descending: bool, type_: str) -> Sort:
         return Sort("id", descending=descending)
     if code == "_lastUpdated":
         return Sort("updated", descending=descending)
+    if code == "_score":
+        raise NotSupported(f"'_sort=_score': {UNSCORED}", "_sort")
     parameter = parameters(type_).get(code)
     if parameter is None:
         raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none")
-    if not parameter.sortable or parameter.kind == "special":
+    if parameter.kind == "special":
+        raise BadRequest(f"'_sort={code}' needs one place to be near to: a '{code}' with one value", "_sort")
+    if not parameter.sortable:
         raise NotSupported(f"sorting by '{code}' is not offered")
     field = "spans" if parameter.kind in _SPANS else "keys"
     return Sort(field, parameter.key, parameter.part, descending, parameter.also)
 
 
-def contained(asked: Mapping[str, Sequence[str]]) -> None:
-    """Raises NotSupported for a search of contained resources: they have no keys of their own."""
-    for name, offered, later in (
-        ("_contained", "false", ("true", "both")),
-        ("_containedType", "container", ("contained",)),
-    ):
-        text = only(name, asked[name]) if asked[name] else offered
-        if text in later:
-            raise NotSupported(f"contained resources are not searched: '{name}' is offered with {offered} alone", name)
-        if text != offered:
-            raise BadRequest(f"'{name}' is one of {', '.join((offered, *later))}", name)
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Contained resources are looked for; with ``outside`` others too. ``alone``: without what they lie in."""
+
+    outside: bool
+    alone: bool
+
+
+def contained(asked: Mapping[str, Sequence[str]]) -> Inside | None:
+    """``_contained`` and ``_containedType``; None where only records themselves are looked for."""
+    where = _one_of("_contained", asked, ("false", "true", "both"))
+    what = _one_of("_containedType", asked, ("container", "contained"))
+    if where == "false":
+        if what == "contained":
+            raise BadRequest("'_containedType=contained' needs '_contained=true' or both", "_containedType")
+        return None
+    return Inside(where == "both", what == "contained")
+
+
+def _one_of(name: str, asked: Mapping[str, Sequence[str]], words: tuple[str, ...]) -> str:
+    """The word that was asked for, the first of ``words`` where none was."""
+    text = only(name, asked[name]) if asked[name] else words[0]
+    if text not in words:
+        raise BadRequest(f"'{name}' is one of {', '.join(words)}", name)
+    return text
 
 
 def switch(name: str, texts: Sequence[str]) -> bool:

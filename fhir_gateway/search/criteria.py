@@ -29,11 +29,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span of parameter ``key`` meets all ``limits`` (or one of them, if ``either``) and has the named unit."""
+    """One span of parameter ``key`` meets all limits of one of ``ways``, and has the named unit."""
 
     key: str
-    limits: tuple[Limit, ...]
-    either: bool = False
+    ways: tuple[tuple[Limit, ...], ...]
     unit: str | None = None
     system: str | None = None
 
@@ -115,13 +114,17 @@ class Composite:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Around a point of the unit sphere; ``chord`` is the square of the longest straight line to it."""
+    """Around a point of the unit sphere; ``chord`` is the square of the longest straight line to it.
+
+    ``unit`` is the UCUM code that distances are told in.
+    """
 
     key: str
     start: str
     stop: str
     center: tuple[float, float, float]
     chord: float
+    unit: str = "km"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 from fhir_gateway.problem import BadRequest
 from fhir_gateway.search.controls import ITERATED, Sort
 from fhir_gateway.search.criteria import UNIT, whole
+from fhir_gateway.search.kinds import near
 from fhir_gateway.search.query import Query
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +28,7 @@ _TAG_BYTES = 16
 
 def needs_index(query: Query) -> bool:
     """Whether ``position`` reads the record's search keys; reference and time alone tell it otherwise."""
-    return any(sort.field in ("keys", "spans") for sort in query.sorts)
+    return any(sort.field in ("keys", "spans", "places") for sort in query.order)
 
 
 def position(query: Query, reference: str, updated: datetime, index: Mapping[str, Any]) -> tuple[str | float, ...]:
@@ -38,7 +39,10 @@ def position(query: Query, reference: str, updated: datetime, index: Mapping[str
 
 def _value(sort: Sort, index: Mapping[str, Any]) -> str | float:
     values: list[str | float]
-    if sort.field == "spans":
+    if sort.field == "places":
+        place = index.get("places", {}).get(sort.key)
+        values = [near.square(place, sort.center)] if place else []
+    elif sort.field == "spans":
         spans = index.get("spans", {})
         values = [span["lo"] for key in (sort.key, *sort.also) for span in spans.get(key, ())]
     else:

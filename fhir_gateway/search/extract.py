@@ -7,12 +7,13 @@ each costs on every write. ``spans`` (dates, numbers and quantities as intervals
 element of a composite holds) and ``places`` are for the exact check of what an index found.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.search import containing, vocabulary
 from fhir_gateway.search.composites import Part, elements, parts_of, tupled
 from fhir_gateway.search.criteria import UNIT
 from fhir_gateway.search.entries import Entries
@@ -30,7 +31,7 @@ class Index:
 
 
 INDEXES = (
-    Index("keys", ("type", "keys", "_id")),
+    Index("keys", ("keys", "_id")),
     Index("updated", ("type", "updated", "_id")),
     Index("patients", ("patients", "type", "_id")),
     Index("readers", ("readers", "type", "_id")),
@@ -40,11 +41,17 @@ INDEXES = (
 FIELDS = ("keys", "patients", "spans", "tuples", "places")
 """All that ``index`` may give a record."""
 
-FORMAT = 6
+FORMAT = 8
 """To be raised when the same resource gets other keys than before."""
 
 EDITION = f"{FORMAT}-{edition()}"
-"""What the keys of a record follow from besides the record; when it changes, all keys are made anew."""
+"""What the keys of a record follow from besides the record and what was declared."""
+
+
+def edition_here() -> str:
+    """What the keys that this process makes follow from; when it changes, all keys are made anew."""
+    return EDITION + vocabulary.mark()
+
 
 IN_THE_RECORD = frozenset({"_id", "_lastUpdated"})
 """Parameters whose values are fields of the record itself."""
@@ -115,10 +122,45 @@ def index(resource: Resource) -> dict[str, Any]:
     for rule in rules.defaults:
         if not any(rule.path.begins(member) for member in resource):
             rule.index(rule.key, rule.path.otherwise, entries)
+    for word in vocabulary.words(resource):
+        entries.add(vocabulary.KEY, word)
     _composites(resource, entries)
-    fields: dict[str, Any] = {"keys": list(entries.keys), "patients": _patients(resource, entries)}
+    patients = _patients(resource, entries)
+    if "contained" in resource:
+        _contained(resource, entries)
+    fields: dict[str, Any] = {"keys": list(entries.keys), "patients": patients}
     unindexed = {"spans": entries.spans, "tuples": entries.tuples, "places": entries.places}
     return fields | {name: found for name, found in unindexed.items() if found}
+
+
+def _contained(resource: Resource, entries: Entries) -> None:
+    """What is contained, and what that points at among the rest."""
+    found = containing.contained(resource)
+    ways = ways_inside(resource, found)
+    for name, one in found.items():
+        inner = {"keys": [], "spans": {}} | index(
+            {member: child for member, child in one.items() if member != "contained"}
+        )
+        further = Entries()
+        for behind, steps in ways_inside(one, found).items():
+            for step in steps if behind != name else ():
+                containing.add(further, step, found[behind]["resourceType"], index(found[behind]))
+        inner["keys"] += further.keys
+        inner["spans"] |= further.spans
+        for way in ways[name] or (containing.NO_WAY,):
+            containing.add(entries, way, one["resourceType"], inner)
+
+
+def ways_inside(resource: Resource, found: Mapping[str, Resource]) -> dict[str, dict[str, None]]:
+    """Keys of the reference parameters of a resource that point at what is contained, by what they point at."""
+    ways: dict[str, dict[str, None]] = {name: {} for name in found}
+    rules = _rules(resource["resourceType"])
+    for member, child in resource.items():
+        for rule in rules.of(member):
+            for value in rule.path.values(child) if rule.index is reference.index else ():
+                if (name := containing.pointing(value)) in ways:
+                    ways[name][rule.key] = None
+    return ways
 
 
 def _composites(resource: Resource, entries: Entries) -> None:

@@ -28,7 +28,9 @@ class Unoffered(Unknown):
 def known(type_: str, name: str) -> tuple[Parameter, str]:
     """The parameter and the modifier of one step of a name. Raises BadRequest, which names the nearest legal one."""
     code, _, modifier = name.partition(":")
-    if code in controls.LATER or code in controls.CONTROLS:
+    if code in controls.LATER:
+        raise Unoffered(f"'{name[:60]}': {controls.LATER[code]}", code)
+    if code in controls.CONTROLS:
         raise Unoffered(f"'{name}' is legal FHIR that this server does not offer here", name)
     parameter = parameters(type_).get(code)
     if parameter is None:

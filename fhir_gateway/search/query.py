@@ -4,22 +4,23 @@ https://hl7.org/fhir/R4/search.html
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_gateway.fhir.definitions import resource_types
-from fhir_gateway.problem import BadRequest
+from fhir_gateway.problem import BadRequest, NotSupported
 from fhir_gateway.search import controls, filtering
 from fhir_gateway.search.asking import question
-from fhir_gateway.search.controls import Include, Sort
+from fhir_gateway.search.controls import Include, Inside, Sort
 from fhir_gateway.search.names import Unknown
-from fhir_gateway.search.pending import PENDING, Question
+from fhir_gateway.search.pending import PENDING, Either, Neither, Question, Words
 
 VALUE_LIMIT = 2000
 """Characters of one value between commas."""
 
 Pair = tuple[str, str]
 
+_NAMED = re.compile(r"'([\w.-]+)[:']")
 _TEXT = re.compile(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]*$")
 
 
@@ -29,7 +30,8 @@ class Query:
 
     ``after`` holds a record's values in ``order``: the page begins behind it, or with ``backwards`` ends before it.
     ``path`` is where the search was addressed to, if that is not the type alone. ``counted`` is the total that an
-    earlier page told.
+    earlier page told. ``nearest`` is the order where none was asked for.
+    ``before`` tells what was asked to settle it.
     """
 
     type: str
@@ -45,6 +47,9 @@ class Query:
     explain: bool = False
     path: str | None = None
     counted: int | None = None
+    nearest: tuple[Sort, ...] = ()
+    inside: Inside | None = None
+    before: tuple[str, ...] = ()
 
     @property
     def pending(self) -> bool:
@@ -53,9 +58,10 @@ class Query:
     @property
     def order(self) -> tuple[Sort, ...]:
         """The sorts and, to tell equal records apart, the id, in the direction of the last of them."""
-        if any(sort.field == "id" for sort in self.sorts):
-            return self.sorts
-        return (*self.sorts, Sort("id", descending=bool(self.sorts) and self.sorts[-1].descending))
+        sorts = self.sorts or self.nearest
+        if any(sort.field == "id" for sort in sorts):
+            return sorts
+        return (*sorts, Sort("id", descending=bool(sorts) and sorts[-1].descending))
 
     @property
     def count_only(self) -> bool:
@@ -71,23 +77,67 @@ def parse(
     page_limit: int = 1000,
 ) -> Query:
     """The query of decoded name and value pairs. Raises BadRequest; with ``lenient`` leaves out unknown parameters."""
+    query = parse_deep(type_, pairs, lenient=lenient, page_size=page_size, page_limit=page_limit)
+    if query.inside is not None:
+        raise NotSupported("contained resources are looked for in a search of one type alone", "_contained")
+    return query
+
+
+def parse_deep(
+    type_: str,
+    pairs: Sequence[Pair],
+    *,
+    lenient: bool = False,
+    page_size: int = 20,
+    page_limit: int = 1000,
+) -> Query:
+    """As ``parse``, for who can look for contained resources too."""
     if type_ not in resource_types():
         raise BadRequest(f"'{type_}' is not a resource type of R4")
-    used, questions = _understood(type_, pairs, lenient)
+    try:
+        return _query(type_, _understood(type_, pairs, lenient), page_size, page_limit)
+    except BadRequest as problem:
+        raise _placed(problem, pairs) from problem
+
+
+def _placed(problem: BadRequest, pairs: Sequence[Pair]) -> BadRequest:
+    """The refusal with its place: the parameter that its text begins with, in quotes."""
+    named = _NAMED.match(problem.text)
+    if problem.issues[0].where is not None or named is None or named[1] not in {_code(name) for name, _ in pairs}:
+        return problem
+    return type(problem)(problem.text, named[1])
+
+
+def _code(name: str) -> str:
+    """``name:exact`` → ``name``, ``subject.name`` → ``subject``."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def _query(type_: str, understood: tuple[list[Pair], list[Question]], page_size: int, page_limit: int) -> Query:
+    used, questions = understood
     asked = {name: [value for code, value in used if code == name] for name in controls.CONTROLS}
-    controls.contained(asked)
+    near = controls.nearest(questions)
     size = controls.size(asked["_count"], min(page_size, page_limit), page_limit)
     return Query(
         type_,
         tuple(questions),
-        controls.sorts(asked["_sort"], type_),
+        controls.sorts(asked["_sort"], type_, near),
         0 if controls.counts_only(asked["_summary"]) else size,
         controls.total(asked["_total"]),
         _includes("_include", used, type_),
         _includes("_revinclude", used, type_),
         used=tuple(pair for pair in used if pair[0] != "_cursor"),
         explain=controls.switch("_explain", asked["_explain"]),
+        nearest=near,
+        inside=_inside(asked, questions),
     )
+
+
+def _inside(asked: Mapping[str, Sequence[str]], questions: Sequence[Question]) -> Inside | None:
+    wanted = controls.contained(asked)
+    if wanted and any(isinstance(one, (Words, Either, Neither)) for one in questions):
+        raise NotSupported("contained resources are searched neither by words nor by '_filter'", "_contained")
+    return wanted
 
 
 def _includes(name: str, used: Sequence[Pair], type_: str) -> tuple[Include, ...]:
@@ -117,6 +167,10 @@ def _understood(type_: str, pairs: Sequence[Pair], lenient: bool) -> tuple[list[
             if not lenient:
                 raise
             continue
+        except BadRequest as problem:
+            if problem.issues[0].where is not None:
+                raise
+            raise type(problem)(problem.text, name[:60]) from problem
         _checked(name, value)
         used.append((name, value))
     return used, questions

@@ -133,6 +133,11 @@ def _definitions() -> dict[str, dict[str, Any]]:
     return definitions
 
 
+def definition(url: str) -> Mapping[str, Any] | None:
+    """What R4 says of its parameter of that address."""
+    return _definitions().get(url)
+
+
 def _read(name: str) -> Any:
     return json.loads(files(__package__).joinpath("definitions", name).read_text(encoding="utf-8"))
 

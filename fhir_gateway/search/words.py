@@ -18,16 +18,26 @@ _WORD = re.compile(r"\w+")
 
 def says(record: Resource, words: Words) -> bool:
     """Whether all words of one of the phrases begin a word of the record; case and marks do not count."""
-    texts = _texts(record) if words.everywhere else _narrative(record)
-    there = sorted({word for text in texts for word in _WORD.findall(fold(text))})
+    texts = _texts(record) if words.everywhere else narrative(record)
+    there = sorted({word for text in texts for word in parts(text)})
     joined = "\n" + "\n".join(there)
-    return any(all(f"\n{word}" in joined for word in _WORD.findall(phrase)) for phrase in words.phrases)
+    return any(all(f"\n{word}" in joined for word in parts(phrase)) for phrase in words.phrases)
 
 
-def _narrative(record: Resource) -> Iterator[str]:
-    div = record.get("text", {}).get("div", "")
-    # A tag parts words: a cell of a table ends where the next begins.
-    yield html.unescape(_TAG.sub(" ", div))
+def parts(text: str) -> list[str]:
+    """The words of a text, without case and marks."""
+    return _WORD.findall(fold(text))
+
+
+def narrative(record: Resource) -> Iterator[str]:
+    """Its own narrative, and of a document that of its sections: they are what a reader of it reads."""
+    waiting = [record]
+    while waiting:
+        one = waiting.pop()
+        if div := one.get("text", {}).get("div"):
+            # A tag parts words: a cell of a table ends where the next begins.
+            yield html.unescape(_TAG.sub(" ", div))
+        waiting += reversed(one.get("section", ())) if record["resourceType"] == "Composition" else ()
 
 
 def _texts(node: Any) -> Iterator[str]:

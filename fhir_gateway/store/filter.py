@@ -3,8 +3,8 @@
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
 
 One condition a stage, the most selective first: MongoDB joins consecutive ``$match`` stages and picks its index itself,
-the embedded engine takes the index of the first. That engine also leaves its index for ``$or``, ``$regex``,
-``$elemMatch`` and for a field that the index lacks: these come in stages of their own, behind one that it answers.
+the embedded engine takes the index of the first. That engine also leaves its index for ``$or``, ``$regex`` and for a
+field that the index lacks: these come in stages of their own, behind one that it answers.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,7 +36,8 @@ from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.pages import PAGE_FIELDS, page_of, unfolding
 from fhir_gateway.store.ranking import rank
 from fhir_gateway.store.sight import confinement
-from fhir_gateway.store.sorting import sort_value
+from fhir_gateway.store.sorting import sort_value, square
+from fhir_gateway.store.typed import asked_of
 
 Stage = dict[str, Any]
 
@@ -60,7 +61,7 @@ def stages(query: Query, reader: Reader) -> list[Stage]:
     They come in order, or of a query that goes backwards in the opposite order, with the values they are sorted by.
     """
     order = _order(query)
-    computed = {name: sort_value(sort) for name, sort in order.items() if name not in ("_id", "updated")}
+    computed = {name: sort_value(query.type, sort) for name, sort in order.items() if name not in ("_id", "updated")}
     way: Stage = {"$sort": {name: -1 if falls(query, sort) else 1 for name, sort in order.items()}}
     limit = max(query.size, 1)
     # A page of the trail holds an event that counts, but the one where the position is need not hold another.
@@ -125,7 +126,7 @@ def costs_the_type(query: Query) -> bool:
 
 def sorts_by_value(query: Query) -> bool:
     """Whether the order is that of a parameter's values, which no index holds."""
-    return any(sort.field in ("keys", "spans") for sort in query.order)
+    return any(sort.field in ("keys", "spans", "places") for sort in query.order)
 
 
 def _matches(query: Query, reader: Reader, first: list[Stage] | None = None) -> list[Stage]:
@@ -152,16 +153,16 @@ _PAGED_ORDERS = (["id"], ["updated", "id"])
 
 def conditions(query: Query, reader: Reader) -> list[Stage]:
     """The stages that a record has to pass, the most selective first."""
-    criteria = sorted(query.criteria, key=rank)
-    if any(type(criterion) not in _TRANSLATE for criterion in criteria):
+    if any(type(criterion) not in _TRANSLATE for criterion in query.criteria):
         raise NotSupported("a condition that leads to other records is offered in a search only")
+    criteria = [asked_of(query.type, one) for one in sorted(query.criteria, key=rank)]
     # One condition finds by the index; of the others only the exact check is left to do.
     indexed = 1 if criteria and rank(criteria[0]) <= _INDEXED_RANK else 0
     found: list[Stage] = [] if indexed else _all_of_type(query, reader)
     for at, criterion in enumerate(criteria):
         found += (_TRANSLATE if at < indexed else _CHECK)[type(criterion)](criterion)
-    first = {"type": query.type, **found[0]} if "_id" not in found[0] else found[0]
-    if set(first) == {"type", "keys"} and isinstance(first["keys"], str):
+    first = found[0] if found[0].keys() & _TYPED else {"type": query.type, **found[0]}
+    if isinstance(first.get("keys"), str):
         first |= _after_id(query)
     rest = {"deleted": False} | confinement(reader, query.type)
     return [{"$match": match} for match in [first, *found[1:], rest]]
@@ -178,6 +179,8 @@ def _all_of_type(query: Query, reader: Reader) -> list[Stage]:
 
 
 _INDEXED_RANK = 8
+_TYPED = frozenset({"_id", "keys"})
+"""Fields whose values tell the type of the record."""
 
 
 def _condition(condition: Condition) -> list[Stage]:
@@ -193,7 +196,7 @@ def _condition(condition: Condition) -> list[Stage]:
     }
     tight = {"keys": {"$elemMatch": bounds}}
     rest = [] if checks == [tight] else checks if len(checks) == 1 else [{"$or": checks}]
-    return [{"keys": bounds}, tight, *rest]
+    return [tight, *rest]
 
 
 def _check_condition(condition: Condition) -> list[Stage]:
@@ -221,8 +224,7 @@ def _any(checks: list[Stage]) -> Stage:
 def _alternatives(choice: Choice, keys: str, spans: str) -> list[Stage]:
     """Checks of one field each, of which one has to hold. ``spans`` is what their key follows in the field's name."""
     if choice.span is not None:
-        limits = [(limit,) for limit in choice.span.limits] if choice.span.either else [choice.span.limits]
-        return [{spans + choice.span.key: {"$elemMatch": _one_span(choice.span, one)}} for one in limits]
+        return [{spans + choice.span.key: {"$elemMatch": _one_span(choice.span, one)}} for one in choice.span.ways]
     if choice.pattern is not None:
         return [{keys: {"$regex": choice.pattern}}]
     if choice.exact:
@@ -262,7 +264,7 @@ def _near(near: Near) -> list[Stage]:
         "$gte": min(circle.start for circle in near.circles),
         "$lt": max(circle.stop for circle in near.circles),
     }
-    return [{"keys": bounds}, *_check_near(near)]
+    return [{"keys": {"$elemMatch": bounds}}, *_check_near(near)]
 
 
 def _check_near(near: Near) -> list[Stage]:
@@ -270,8 +272,7 @@ def _check_near(near: Near) -> list[Stage]:
 
 
 def _within(circle: Circle) -> Stage:
-    ways = ({"$subtract": [f"$places.{circle.key}.{axis}", at]} for axis, at in zip("xyz", circle.center, strict=True))
-    distance = {"$add": [{"$multiply": [way, way]} for way in ways]}
+    distance = square(circle.key, circle.center)
     # What has no place has no distance, and nothing sorts below every number.
     return {"$and": [{"$gt": [f"$places.{circle.key}.x", -2]}, {"$lte": [distance, circle.chord]}]}
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+from fhir_gateway.store.typed import with_type
+
 LEVELS = (15, 12, 9, 6)
 """On a level ``n`` stands one of 2**n records, and on those above it."""
 ENOUGH = 128
@@ -41,9 +43,10 @@ def rung(reference: str) -> str | None:
 
 
 def ranged(reference: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's search fields, with the key of a rung if it is one; of a deletion there are none."""
+    """A record's search fields as they lie, with the key of a rung if it is one; of a deletion there are none."""
     key = rung(reference)
-    return {**fields, "keys": [*fields["keys"], key]} if key and "keys" in fields else dict(fields)
+    found = {**fields, "keys": [*fields["keys"], key]} if key and "keys" in fields else dict(fields)
+    return with_type(reference.partition("/")[0], found)
 
 
 def level_key(level: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_gateway.search.criteria import UNIT
+from fhir_gateway.store.typed import typed
 
 Stage = dict[str, Any]
 Document = dict[str, Any]
@@ -104,7 +105,7 @@ def _narrow(match: Stage) -> Stage:
 
 
 def _keys(wanted: Any) -> Stage:
-    return {} if isinstance(wanted, dict) and set(wanted) & {"$nin", "$elemMatch", "$regex"} else {"keys": wanted}
+    return {} if isinstance(wanted, dict) and set(wanted) & {"$nin", "$regex"} else {"keys": wanted}
 
 
 def _ids(wanted: Any) -> Stage:
@@ -122,8 +123,12 @@ def _ids(wanted: Any) -> Stage:
 def _patients(wanted: Any) -> Stage:
     """The compartment of a patient is that of the events whose parameter ``patient`` names them."""
     if isinstance(wanted, str):
-        return {"keys": f"patient:{wanted}{UNIT}Patient"}
-    return {"keys": {"$in": [f"patient:{one}{UNIT}Patient" for one in wanted["$in"]]}} if "$in" in wanted else {}
+        return {"keys": _about(wanted)}
+    return {"keys": {"$in": [*map(_about, wanted["$in"])]}} if "$in" in wanted else {}
+
+
+def _about(patient: str) -> str:
+    return typed("AuditEvent", f"patient:{patient}{UNIT}Patient")
 
 
 _NARROWS: dict[str, Callable[[Any], Stage]] = {

@@ -283,8 +283,15 @@ class Jobs(Protocol):
         """Give back every lease of ``queue``: only for who knows that no other worker is alive."""
         ...
 
-    async def hasten(self, queue: str) -> None:
-        """Make ready what is leased or put off: for when the clock was set back, and its time would come too late."""
+    async def hasten(self, queue: str, longest: float = 0.0) -> None:
+        """Make ready what is leased or put off for more than ``longest`` seconds: for when the clock was set back.
+
+        Its time would come too late; and what is written from now on stands behind all that waits.
+        """
+        ...
+
+    async def give_back(self, job: Job) -> None:
+        """Give back the leases behind this one in its group, which its holder will not do now."""
         ...
 
     async def owed(self, queue: str, limit: int) -> list[Job]:

@@ -8,15 +8,25 @@ from typing import Any
 
 from fhir_gateway.search.controls import Sort
 from fhir_gateway.search.criteria import UNIT, whole
+from fhir_gateway.store.typed import typed
 
 Stage = dict[str, Any]
 
 
-def sort_value(sort: Sort) -> Stage:
+def sort_value(type_: str, sort: Sort) -> Stage:
     """The least value of the record, descending the greatest; what it has if it has none."""
+    if sort.field == "places":
+        return {"$ifNull": [square(sort.key, sort.center), sort.missing]}
     edge = "$max" if sort.descending else "$min"
-    each = [_spans(key) if sort.field == "spans" else _keys(sort, key) for key in (sort.key, *sort.also)]
+    each = [_spans(key) if sort.field == "spans" else _keys(type_, sort, key) for key in (sort.key, *sort.also)]
     return {"$ifNull": [{edge: each[0] if len(each) == 1 else {"$concatArrays": each}}, sort.missing]}
+
+
+def square(key: str, center: tuple[float, float, float]) -> Stage:
+    """Of the straight line from the record's place to a point; two numbers at a time, as ``kinds.near`` adds them."""
+    ways = ({"$subtract": [f"$places.{key}.{axis}", at]} for axis, at in zip("xyz", center, strict=True))
+    x, y, z = ({"$multiply": [way, way]} for way in ways)
+    return {"$add": [{"$add": [x, y]}, z]}
 
 
 def _spans(key: str) -> Stage:
@@ -24,10 +34,11 @@ def _spans(key: str) -> Stage:
     return {"$ifNull": [{"$map": {"input": f"$spans.{key}", "in": "$$this.lo"}}, []]}
 
 
-def _keys(sort: Sort, key: str) -> Stage:
-    own = {"$filter": {"input": "$keys", "cond": of_parameter(key, sort.part)}}
-    # Keys of several parameters compare by what follows their names.
-    return {"$map": {"input": own, "in": {"$substrBytes": ["$$this", len(key) + 1, -1]}}} if sort.also else own
+def _keys(type_: str, sort: Sort, key: str) -> Stage:
+    own = {"$filter": {"input": "$keys", "cond": of_parameter(typed(type_, key), sort.part)}}
+    # Positions know no type, and keys of several parameters compare by what follows their names.
+    skipped = len(typed(type_, f"{key}:" if sort.also else ""))
+    return {"$map": {"input": own, "in": {"$substrBytes": ["$$this", skipped, -1]}}}
 
 
 def of_parameter(key: str, part: str = "") -> Stage:

@@ -16,6 +16,7 @@ from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import AUDIT, conditions, falls
 from fhir_gateway.store.meeting import meets, readable
 from fhir_gateway.store.ranking import rank
+from fhir_gateway.store.typed import typed, without_type
 
 SELECTIVE = 2
 """The rank of a reference; what is less selective leaves many."""
@@ -31,12 +32,8 @@ Stage = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entrance:
-    """Where a search begins: one of ``values`` stands in ``field``. ``rest`` is what it asks of the records there.
+    """Where a search begins: one of ``values`` stands in ``field``. ``rest`` is what it asks of the records there."""
 
-    ``type`` is empty where the field leads to records of any type.
-    """
-
-    type: str
     field: str
     values: tuple[str, ...]
     rest: tuple[Stage, ...]
@@ -55,17 +52,17 @@ def entrance(query: Query, reader: Reader) -> Entrance | None:
         return None
     match first:
         case Ids(absent=False):
-            type_, field, values = "", "_id", first.references
+            field, values = "_id", first.references
         case Compartment():
-            type_, field, values = "", "patients", first.patients
+            field, values = "patients", first.patients
         case Condition(absent=False) if _leaves_few(first):
-            type_, field, values = query.type, "keys", _keys(first)
+            field, values = "keys", tuple(typed(query.type, key) for key in _keys(first))
         case _:
             return None
     begin, *rest = (stage["$match"] for stage in conditions(query, reader))
     # Who comes in by one of the values meets what names them; a record found by its patient may be of any type.
-    kept = tuple(rest) if begin.keys() <= {"type", field} and type_ == begin.get("type", "") else (begin, *rest)
-    return Entrance(type_, field, values, kept) if all(map(readable, kept)) else None
+    kept = tuple(rest) if begin.keys() == {field} else (begin, *rest)
+    return Entrance(field, values, kept) if all(map(readable, kept)) else None
 
 
 def _leaves_few(condition: Condition) -> bool:
@@ -77,10 +74,9 @@ def _keys(condition: Condition) -> tuple[str, ...]:
     return tuple(key for choice in condition.choices for key in (choice.start, choice.also) if key)
 
 
-def together(type_: str, field: str, values: Sequence[str], limit: int) -> list[Stage]:
+def together(field: str, values: Sequence[str], limit: int) -> list[Stage]:
     """The stages that find at most ``limit`` records behind any of the entrances, in no order."""
-    anywhere: Stage = {field: {"$in": list(values)}}
-    return [{"$match": {"type": type_, **anywhere} if type_ else anywhere}, {"$limit": limit}]
+    return [{"$match": {field: {"$in": list(values)}}}, {"$limit": limit}]
 
 
 def page(query: Query, documents: Iterable[Document]) -> list[Document]:
@@ -88,7 +84,7 @@ def page(query: Query, documents: Iterable[Document]) -> list[Document]:
     if [sort.field for sort in query.order] == ["id"]:
         falling = falls(query, query.order[0])
         return sorted(documents, key=lambda one: one["_id"], reverse=falling)[: max(query.size, 1)]
-    placed = [(cursor.position(query, one["_id"], one["updated"], one), one) for one in documents]
+    placed = [(cursor.position(query, one["_id"], one["updated"], without_type(one)), one) for one in documents]
     for at, sort in reversed([*enumerate(query.order)]):
         placed.sort(key=lambda one: one[0][at], reverse=falls(query, sort))
     return [document for _, document in placed[: max(query.size, 1)]]

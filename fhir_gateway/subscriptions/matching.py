@@ -20,6 +20,7 @@ from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import stages
 from fhir_gateway.store.meeting import Record, meets, readable
 from fhir_gateway.store.port import Version
+from fhir_gateway.store.typed import with_type
 
 _ORDER = frozenset({"$sort", "$limit", "$project", "$set"})
 
@@ -34,7 +35,7 @@ def placed(version: Version, fields: Mapping[str, Any]) -> Record:
     """A version and what it is found by, as a search sees them."""
     own = {"_id": version.reference, "type": version.type, "id": version.id, "updated": version.updated}
     seen = {"deleted": version.deleted, "readers": list(version.readers), "secret": version.secret}
-    return {**fields, **own, **seen}
+    return {**with_type(version.type, fields), **own, **seen}
 
 
 def watchable(query: Query) -> Query:

@@ -8,7 +8,7 @@ between sends the same events under the same numbers once more: the subscriber s
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fhir_gateway.problem import Conflict, Invalid, Unavailable
 from fhir_gateway.store.port import Commit
@@ -69,10 +69,21 @@ def due(office: Office, register: Register, known: Progress) -> bool:
     if ended(office, register):
         return True
     now, seconds = office.clock(), register.terms.heartbeat_seconds
-    if register.terms.channel != REST_HOOK or known.due > now:
+    if register.terms.channel != REST_HOOK or _waits(office, known, now):
         return False
-    beats = bool(seconds) and known.spoken + timedelta(seconds=seconds) <= now
+    # Spoken later than now: the clock was set back.
+    beats = bool(seconds) and not known.spoken <= now < known.spoken + timedelta(seconds=seconds)
     return known.told < known.count or beats
+
+
+def _waits(office: Office, known: Progress, now: datetime) -> bool:
+    """Whether the pause after a failure goes on; one that ends later than it is long was begun by another clock."""
+    return bool(known.attempts) and now < known.due <= now + _pause(office, known.attempts - 1)
+
+
+def _pause(office: Office, attempts: int) -> timedelta:
+    """Longer after each attempt before this one."""
+    return timedelta(seconds=min(office.longest_seconds, office.first_seconds * 2 ** min(attempts, 30)))
 
 
 def ended(office: Office, register: Register) -> bool:
@@ -154,9 +165,8 @@ async def _went(office: Office, register: Register, known: Progress, batch: tupl
 
 async def _failed(office: Office, register: Register, known: Progress, fault: Undelivered) -> None:
     """Wait longer each time; after some tries the Subscription itself says that it does not get through."""
-    delay = min(office.longest_seconds, office.first_seconds * 2 ** min(known.attempts, 30))
     changed = {"attempts": known.attempts + 1, "trouble": fault.reason, "told": known.told}
-    note = progress_note(known, **changed, due=office.clock() + timedelta(seconds=delay))
+    note = progress_note(known, **changed, due=office.clock() + _pause(office, known.attempts))
     event = office.event(register.asker, (f"Subscription/{register.id}",), status=503)
     with suppress(Conflict):
         await office.store.commit(Commit(notes=(note,), events=(event,)))

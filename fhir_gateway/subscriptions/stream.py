@@ -88,7 +88,8 @@ class Stream:
         while bound.told < known.count:
             known = await self._next(register, known, bound)
         seconds = register.terms.heartbeat_seconds
-        if seconds and bound.spoken + timedelta(seconds=seconds) <= self.office.clock():
+        # Spoken later than now: the clock was set back.
+        if seconds and not bound.spoken <= self.office.clock() < bound.spoken + timedelta(seconds=seconds):
             await self._say(Notice(register, known, HEARTBEAT, self.office.clock()))
             bound.spoken = self.office.clock()
 

@@ -20,7 +20,6 @@ from fhir_gateway.records.write import update
 from fhir_gateway.security.audit import Trail
 from fhir_gateway.security.caller import DEVELOPMENT_CLIENTS, Caller
 from fhir_gateway.store.mongo import MongoStore
-from fhir_gateway.store.mongo.connection import prepare
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +72,7 @@ async def desk(embedded_url: str, counted: Counted) -> AsyncIterator[Desk]:
         embedded_url, tz_aware=True, w="majority", journal=True, event_listeners=[counted]
     )
     store = MongoStore(client, f"test-{uuid4().hex}")
-    await prepare(store._database)
+    await store.prepare()
     try:
         yield Desk(store, Trail(store), lambda: datetime.now(UTC), b"s" * 32, 20, 50, "http://gateway/fhir", "test")
     finally:

@@ -85,3 +85,20 @@ async def test_an_estimate_counts_to_a_limit(desk: Desk, visit_of: VisitOf, monk
     assert (await search(desk, admin, "Patient", [("_total", "estimate"), ("_count", "2")])).total == 3
     assert (await search(desk, admin, "Patient", [("_total", "accurate"), ("_count", "2")])).total == 4
     assert (await search(desk, admin, "Patient", [("_total", "none"), ("_count", "2")])).total is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        ([("general-practitioner:Practitioner.name", "vu")], "asked before: 0 Practitioner records found"),
+        ([("_content", "nam")], "asked before: 4 Patient records read for their words"),
+        ([("_has:Observation:patient:code", "x")], "asked before: 0 Observation records found for their references"),
+    ],
+)
+async def test_an_explanation_tells_what_had_to_be_asked_before(
+    desk: Desk, visit_of: VisitOf, pairs: list[tuple[str, str]], told: str
+) -> None:
+    admin = visit_of("admin")
+    await _fill(desk, admin)
+    page = await search(desk, admin, "Patient", [*pairs, ("_explain", "true")])
+    assert json.loads(page.explanation)["issue"][0]["diagnostics"].endswith(told)

@@ -7,7 +7,6 @@ import pytest
 from fhir_gateway.search.criteria import Condition
 from fhir_gateway.search.include import references, reverse
 from fhir_gateway.search.query import parse
-from fhir_gateway.store.filter import stages
 
 OBSERVATIONS: list[dict[str, Any]] = [
     {
@@ -44,8 +43,10 @@ def test_a_reverse_include_is_a_search_by_reference() -> None:
     query = parse("Patient", [("_revinclude", "Observation:patient")])
     (one,) = reverse(query.revincludes, ["Patient/a", "Patient/b"], 100)
     assert (one.type, one.size) == ("Observation", 100)
-    first = stages(one, None)[0]["$match"]
-    assert first == {"type": "Observation", "keys": {"$in": ["subject:a\x1fPatient", "subject:b\x1fPatient"]}}
+    (condition,) = one.criteria
+    assert isinstance(condition, Condition)
+    assert [choice.start for choice in condition.choices] == ["subject:a\x1fPatient", "subject:b\x1fPatient"]
+    assert all(choice.exact for choice in condition.choices)
 
 
 def test_a_reverse_include_of_any_parameter_asks_all_of_them_at_once() -> None:

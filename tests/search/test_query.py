@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_gateway.problem import BadRequest, NotSupported, Problem, TooCostly
-from fhir_gateway.search.controls import Include, Sort
+from fhir_gateway.search.controls import Include, Inside, Sort
 from fhir_gateway.search.criteria import Condition, Ids, Moment, Updated
 from fhir_gateway.search.names import Unknown, Unoffered
 from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Reverse, Words
-from fhir_gateway.search.query import parse
+from fhir_gateway.search.query import parse, parse_deep
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.filter import stages
 
@@ -76,7 +76,9 @@ REFUSED = [
     ("Patient", "_sort", "nmae", BadRequest, "'nmae' is none"),
     ("Patient", "_sort", "name,-name", BadRequest, "twice"),
     ("Observation", "_sort", "code-value-quantity", NotSupported, "not offered"),
-    ("Location", "_sort", "near", NotSupported, "not offered"),
+    ("Location", "_sort", "near", BadRequest, "one place to be near to"),
+    ("Patient", "_sort", "_score", NotSupported, "found or not, without a score"),
+    ("Patient", "_query", "old-ones", Unoffered, "no named queries"),
     ("Patient", "_include", "Observation", BadRequest, "Type:parameter"),
     ("Patient", "_include", "Patient:gender", BadRequest, "not a reference parameter"),
     ("Patient", "_include:often", "Patient:link", Unoffered, "does not offer"),
@@ -242,10 +244,44 @@ def test_every_record_has_an_id_and_a_time_of_writing() -> None:
             parse("Patient", [(name, "maybe")])
 
 
-def test_contained_resources_are_not_searched_and_that_is_said() -> None:
-    assert parse("Patient", [("_contained", "false"), ("_containedType", "container")]).criteria == ()
-    for name, value in (("_contained", "true"), ("_contained", "both"), ("_containedType", "contained")):
-        with pytest.raises(NotSupported, match=f"'{name}' is offered with"):
-            parse("Patient", [(name, value)])
-    with pytest.raises(BadRequest, match="one of false, true, both"):
-        parse("Patient", [("_contained", "maybe")])
+def test_contained_resources_are_looked_for_by_who_can_alone() -> None:
+    assert parse("Patient", [("_contained", "false"), ("_containedType", "container")]).inside is None
+    assert parse_deep("Patient", [("_contained", "true")]).inside == Inside(outside=False, alone=False)
+    both = [("_contained", "both"), ("_containedType", "contained")]
+    assert parse_deep("Patient", both).inside == Inside(outside=True, alone=True)
+    with pytest.raises(NotSupported, match="one type alone"):
+        parse("Patient", both)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ([("_contained", "maybe")], "one of false, true, both"),
+        ([("_contained", "true"), ("_containedType", "x")], "one of container, contained"),
+        ([("_containedType", "contained")], "needs '_contained=true'"),
+        ([("_contained", "true"), ("_text", "x")], "neither by words"),
+        ([("_contained", "true"), ("_filter", "not (active eq true)")], "neither by words"),
+    ],
+)
+def test_what_cannot_be_asked_of_contained_resources_is_said(pairs: list[tuple[str, str]], says: str) -> None:
+    with pytest.raises(BadRequest, match=says):
+        parse_deep("Patient", pairs)
+
+
+@pytest.mark.parametrize(
+    ("pair", "place"),
+    [
+        (("birthdate", "14/03/1961"), "birthdate"),
+        (("_count", "abc"), "_count"),
+        (("_sort", "foo"), "_sort"),
+        (("_include", "x"), "_include"),
+        (("_total", "zz"), "_total"),
+        (("name:missing", "maybe"), "name:missing"),
+        (("identifier:of-type", "a"), "identifier:of-type"),
+        (("_lastUpdated", "zz"), "_lastUpdated"),
+    ],
+)
+def test_a_refusal_names_the_parameter_as_its_place(pair, place):
+    with pytest.raises(BadRequest) as refused:
+        parse("Patient", [pair])
+    assert [issue.where for issue in refused.value.issues] == [place]

@@ -13,6 +13,7 @@ from pymongo.collection import Collection
 from fhir_gateway.search.extract import INDEXES, index
 from fhir_gateway.store.embedded import Engine
 from fhir_gateway.store.port import Change, Event, Job, Version
+from fhir_gateway.store.typed import with_type
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, UTC)
 
@@ -79,5 +80,5 @@ def _document(resource: dict[str, Any], at: int) -> dict[str, Any]:
         "readers": ["qn", "central"] if resource.get("shared") else ["qn"],
         "secret": at % 3 == 0,
         "owner": "qn",
-        **({} if gone else index(resource)),
+        **({} if gone else with_type(resource["resourceType"], index(resource))),
     }

@@ -15,8 +15,10 @@ from fhir_gateway.search.kinds import KINDS
 from fhir_gateway.search.query import Query, parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.filter import count_stages, merged, stages
+from fhir_gateway.store.mongo.connection import widened
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.portions import parted
+from fhir_gateway.store.typed import typed, without_type
 
 Records = Collection[dict[str, Any]]
 
@@ -26,7 +28,7 @@ def asked(type_: str, text: str) -> Query:
 
 
 def found(records: Records, query: Query, reader: str | None = None) -> list[str]:
-    return [record["id"] for record in records.aggregate(stages(query, reader))]
+    return [record["id"] for record in records.aggregate(widened(stages(query, reader)))]
 
 
 CASES = [
@@ -212,7 +214,7 @@ CASES = [
 def test_a_search_finds_exactly_what_it_asks_for(records: Records, type_: str, text: str, expected: str) -> None:
     query = asked(type_, text)
     assert sorted(found(records, query)) == sorted(expected.split())
-    counted = next(iter(records.aggregate(count_stages(query, None))), {"n": 0})
+    counted = next(iter(records.aggregate(widened(count_stages(query, None)))), {"n": 0})
     assert counted["n"] == len(expected.split())
 
 
@@ -255,7 +257,7 @@ def test_page_two_costs_what_page_one_costs(records: Records) -> None:
 
 
 def explained(records: Records, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-    command = {"aggregate": records.name, "pipeline": pipeline, "cursor": {}}
+    command = {"aggregate": records.name, "pipeline": widened(pipeline), "cursor": {}}
     return records.database.command("explain", command, verbosity="executionStats")
 
 
@@ -266,7 +268,7 @@ def second(records: Records, query: Query) -> Query:
 def position(records: Records, query: Query, id_: str) -> tuple[str | float, ...]:
     record = records.find_one({"_id": f"{query.type}/{id_}"})
     assert record is not None
-    return cursor.position(query, record["_id"], record["updated"], record)
+    return cursor.position(query, record["_id"], record["updated"], without_type(record))
 
 
 ORDERS = {
@@ -327,7 +329,7 @@ def test_portions_of_a_long_list_make_the_page_that_the_whole_list_makes(
     monkeypatch.setattr("fhir_gateway.store.portions.PORTION", 2)
     for wanted in ("_id=nobody,duc,lan,hoa-new,hoa-old", "gender=http://x|male,http://x|female,urn:x|x&_id:not=duc"):
         query = replace(asked("Patient", "&".join(filter(None, (wanted, text)))), size=3)
-        pages = [list(records.aggregate(stages(part, None))) for part in parted(query)]
+        pages = [list(records.aggregate(widened(stages(part, None)))) for part in parted(query)]
         assert len(pages) == (3 if "_id=" in wanted else 2)
         assert [one["id"] for one in merged(query, chain.from_iterable(pages))] == found(records, query)
 
@@ -364,7 +366,7 @@ def test_the_order_by_a_parameter_of_several_keys_is_that_of_all_their_values(
 def test_a_parameter_of_several_keys_is_asked_for_key_by_key(records: Records, text: str) -> None:
     parts = parted(asked("Observation", text))
     assert len(parts) == 2
-    met = {one["id"] for part in parts for one in records.aggregate(stages(part, None))}
+    met = {one["id"] for part in parts for one in records.aggregate(widened(stages(part, None)))}
     assert met == {"pressure"}
     for part in parts:
         assert to_plan(explained(records, stages(part, None))).documents <= 1
@@ -376,7 +378,7 @@ def test_records_with_keys_of_their_own_for_a_shared_parameter_are_found_before_
     """What an earlier release wrote has keys of all three; nobody waits until the upkeep took the third away."""
     codes = ["code:1␟x", "component-code:2␟x", "combo-code:1␟x", "combo-code:2␟x"]
     old = {"_id": "Observation/old", "type": "Observation", "id": "old", "deleted": False, "readers": []}
-    records.insert_one(old | {"keys": [code.replace("␟", UNIT) for code in codes]})
+    records.insert_one(old | {"keys": [typed("Observation", code.replace("␟", UNIT)) for code in codes]})
     try:
         assert found(records, asked("Observation", "combo-code=2")) == ["old"]
     finally:

@@ -13,6 +13,7 @@ from fhir_gateway.search.query import Query, parse
 from fhir_gateway.security.sight import Outsider, Reader
 from fhir_gateway.store.compartment import all_about, windows
 from fhir_gateway.store.filter import stages
+from fhir_gateway.store.mongo.connection import widened
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.port import About
 from fhir_gateway.store.together import Entrance, entrance, page, together
@@ -47,8 +48,11 @@ def asked(type_: str, text: str) -> Query:
 
 def in_company(records: Records, query: Query, way: Entrance) -> list[str]:
     """As in one question with others: more is found than this search asks for."""
-    values = (*way.values, *(("Patient/none", "Observation/hb") if way.field == "_id" else ("x:y", "gender:male")))
-    found = list(records.aggregate(together(way.type, way.field, values, 100)))
+    values = (
+        *way.values,
+        *(("Patient/none", "Observation/hb") if way.field == "_id" else ("Patient/x:y", "Patient/gender:male")),
+    )
+    found = list(records.aggregate(together(way.field, values, 100)))
     return [one["_id"] for one in page(query, way.let_in(_behind(way, found)))]
 
 
@@ -66,25 +70,25 @@ def test_a_search_finds_in_company_what_it_finds_alone(records: Records, type_: 
             query = replace(asked(type_, "&".join(filter(None, (text, order)))), size=size)
             way = entrance(query, reader)
             assert way is not None
-            alone = [one["_id"] for one in records.aggregate(stages(query, reader))]
+            alone = [one["_id"] for one in records.aggregate(widened(stages(query, reader)))]
             assert in_company(records, query, way) == alone, (order, size)
 
 
 def test_the_searches_tried_find_something(records: Records) -> None:
-    empty = [text for type_, text in ASKED if not list(records.aggregate(stages(asked(type_, text), None)))]
+    empty = [text for type_, text in ASKED if not list(records.aggregate(widened(stages(asked(type_, text), None))))]
     assert empty == []
 
 
 @pytest.mark.parametrize(
-    ("type_", "field", "values"),
+    ("field", "values"),
     [
-        ("", "_id", ("Patient/lan", "Patient/duc")),
-        ("", "patients", ("lan", "duc")),
-        ("Observation", "keys", ("subject:lan\x1fPatient", "subject:duc\x1fPatient")),
+        ("_id", ("Patient/lan", "Patient/duc")),
+        ("patients", ("lan", "duc")),
+        ("keys", ("Observation/subject:lan\x1fPatient", "Observation/subject:duc\x1fPatient")),
     ],
 )
-def test_a_question_of_several_uses_an_index(records: Records, type_: str, field: str, values: tuple[str, ...]) -> None:
-    command = {"aggregate": records.name, "pipeline": together(type_, field, values, 50), "cursor": {}}
+def test_a_question_of_several_uses_an_index(records: Records, field: str, values: tuple[str, ...]) -> None:
+    command = {"aggregate": records.name, "pipeline": together(field, values, 50), "cursor": {}}
     plan = to_plan(records.database.command("explain", command, verbosity="executionStats"))
     assert plan.indexes
     assert not plan.scans
@@ -117,7 +121,7 @@ def test_a_compartment_is_entered_by_its_patients(records: Records) -> None:
     query = replace(asked("Observation", ""), criteria=(Compartment(("lan",)),))
     way = entrance(query, "qn")
     assert way is not None
-    found = list(records.aggregate(together(way.type, way.field, way.values, 100)))
+    found = list(records.aggregate(together(way.field, way.values, 100)))
     assert [one["id"] for one in page(query, way.let_in(found))] == ["hb", "k"]
 
 
@@ -139,7 +143,7 @@ def test_a_patients_record_is_the_same_by_windows_and_at_once(
     wanted = About("lan", dict.fromkeys(types, reader) | {"Patient": None}, 100, after, since)
     by_windows = [one["_id"] for window in windows(wanted) for one in records.aggregate(window)]
     way = all_about(wanted)
-    found = list(records.aggregate(together(way.type, way.field, way.values, 1000)))
+    found = list(records.aggregate(together(way.field, way.values, 1000)))
     assert by_windows == sorted(one["_id"] for one in way.let_in(found))
     if not after and since is None and reader is None:
         assert {"Patient/lan", "Observation/hb", "Observation/k"} <= set(by_windows)

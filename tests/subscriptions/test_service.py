@@ -219,6 +219,31 @@ async def test_a_heartbeat_comes_when_nothing_else_does(rig):
     assert beat["events-since-subscription-start"] == "0"
 
 
+@pytest.mark.parametrize("up", [True, False], ids=["told before", "down before"])
+async def test_a_clock_that_is_set_back_keeps_no_notification_waiting(rig, up):
+    jump = [timedelta(days=1)]
+    rig.start(clock=lambda: rig.office.clock() + jump[0])
+    await rig.active(await rig.subscribe())
+    rig.subscriber.up = up
+    await rig.put("admin", patient("a"))
+    await rig.until(lambda: rig.subscriber.events() if up else rig.subscriber.refused)
+    jump[0] = timedelta()
+    rig.subscriber.up = True
+    await rig.put("admin", patient("b"))
+    await rig.until(lambda: len(rig.subscriber.events()) == 2)
+    assert [number for number, _ in rig.subscriber.events()] == [1, 2]
+
+
+async def test_a_heartbeat_comes_after_the_clock_was_set_back(rig):
+    jump = [timedelta(days=1)]
+    rig.start(clock=lambda: rig.office.clock() + jump[0])
+    await rig.active(await rig.subscribe(**{"heartbeat-period": 1}))
+    await rig.until(lambda: rig.subscriber.kinds().count("heartbeat") >= 1)
+    jump[0] = timedelta()
+    beats = rig.subscriber.kinds().count("heartbeat")
+    await rig.until(lambda: rig.subscriber.kinds().count("heartbeat") > beats + 1)
+
+
 async def test_a_deleted_subscription_is_told_nothing_more(rig):
     rig.start()
     identity = await rig.subscribe()

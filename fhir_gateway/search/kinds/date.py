@@ -23,23 +23,33 @@ MODIFIERS: frozenset[str] = frozenset()
 
 LOCAL_ZONE = timezone(timedelta(hours=7))
 
-DAY = 86_400_000_000
+SECOND, DAY = 1_000_000, 86_400_000_000
 FIRST, LAST = 0, 10**18 - 1
 """Edges of an interval that is open."""
 
 COMPARISONS = {
-    "eq": Comparison("lo gte lo", "hi lte hi"),
-    "ne": Comparison("lo lt lo", "hi gt hi", either=True),
+    "eq": Comparison("lo gte lo, hi lte hi"),
+    "ne": Comparison("lo lt lo", "hi gt hi"),
     "gt": Comparison("hi gt hi"),
-    "ge": Comparison("hi gt hi", "lo gte lo", either=True),
+    "ge": Comparison("hi gt hi", "lo gte lo"),
     "lt": Comparison("lo lt lo"),
-    "le": Comparison("lo lt lo", "hi lte hi", either=True),
+    "le": Comparison("lo lt lo", "hi lte hi"),
     "sa": Comparison("lo gte hi"),
     "eb": Comparison("hi lte lo"),
-    "ap": Comparison("lo lt hi", "hi gt lo"),
+    "ap": Comparison("lo lt hi, hi gt lo"),
 }
 """Edge of the record's interval, operator, edge of the request's."""
 
+ON_THE_SECOND = COMPARISONS | {
+    "eq": Comparison("lo gte lo, hi lte hi", "lo eq lo, hi lte end"),
+    "ne": Comparison("lo lt lo", "lo gt lo", "hi gt end"),
+    "gt": Comparison("lo gt lo", "hi gt end"),
+    "le": Comparison("lo lt lo", "hi lte hi", "lo eq lo, hi lte end"),
+}
+"""Of a request for ``08:30:00.000``, as clients write that have no other way to write ``08:30:00``. R4's form of a
+value ends with the second; so a record of that second, written to the second, is this time and not a longer one."""
+
+_WHOLE_SECOND = re.compile(r"\.0+(?!\d)")
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHAPE = re.compile(
@@ -120,6 +130,8 @@ def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
     if prefix == "ap":
         lo, hi = _widened(lo, hi)
     start, stop = _keys(parameter.key, prefix, lo, hi)
+    if prefix != "ap" and _WHOLE_SECOND.search(wanted):
+        return Choice(start, stop, span=ON_THE_SECOND[prefix].span(parameter.key, lo, hi, lo + SECOND))
     return Choice(start, stop, span=COMPARISONS[prefix].span(parameter.key, lo, hi))
 
 

@@ -6,8 +6,9 @@ The key holds the latitude, so that an index answers the band of latitudes that 
 compares straight lines through the globe, which need no trigonometry in the database and are exact to centimetres.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
-from math import cos, pi, radians, sin
+from math import asin, cos, pi, radians, sin, sqrt
 from typing import Any
 
 from fhir_gateway.fhir import ucum
@@ -19,7 +20,7 @@ from fhir_gateway.search.kinds.number import number_of
 from fhir_gateway.search.registry import Parameter
 
 EARTH_RADIUS_METRES = 6_371_008.8
-DEFAULT_KILOMETRES = "25"
+DEFAULT_KILOMETRES, DEFAULT_UNIT = "25", "km"
 
 
 def index(key: str, value: Any, entries: Entries) -> None:
@@ -43,11 +44,26 @@ def parse(parameter: Parameter, text: str) -> Circle:
     start = f"{parameter.key}:{_band(max(-90, latitude - width))}"
     stop = f"{parameter.key}:{_band(min(90, latitude + width))}{END}"
     chord = 2 * sin(min(angle, pi) / 2)
-    return Circle(parameter.key, start, stop, _point(latitude, longitude), chord * chord)
+    unit = parts[3] if parts[3:] and parts[3] else DEFAULT_UNIT
+    return Circle(parameter.key, start, stop, _point(latitude, longitude), chord * chord, unit)
+
+
+def square(place: Mapping[str, float], center: tuple[float, float, float]) -> float:
+    """Of the straight line from a place to a point: computed as the database does it, to the last bit."""
+    x, y, z = (place[axis] - at for axis, at in zip("xyz", center, strict=True))
+    return (x * x + y * y) + z * z
+
+
+def distance(circle: Circle, place: Mapping[str, float]) -> dict[str, Any]:
+    """From the middle of the circle to a place over the ground, as a FHIR Distance."""
+    metres = 2 * EARTH_RADIUS_METRES * asin(min(sqrt(square(place, circle.center)) / 2, 1))
+    scale = ucum.unit(circle.unit)
+    number = metres / scale.canonical(Fraction(1)) if scale else metres
+    return {"value": round(number, 3), "unit": circle.unit, "system": ucum.SYSTEM, "code": circle.unit}
 
 
 def _metres(parameter: Parameter, distance: str | None = None, unit: str | None = None) -> float:
-    scale = ucum.unit(unit or "km")
+    scale = ucum.unit(unit or DEFAULT_UNIT)
     if scale is None or scale.base != "m":
         raise BadRequest(f"'{parameter.code}' needs a unit of length in UCUM, such as km, m or [mi_i]")
     number = number_of(distance or DEFAULT_KILOMETRES, parameter.code)

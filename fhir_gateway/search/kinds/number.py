@@ -20,15 +20,15 @@ from fhir_gateway.search.registry import Parameter
 MODIFIERS: frozenset[str] = frozenset()
 
 COMPARISONS = {
-    "eq": Comparison("lo gte lo", "hi lt hi"),
-    "ne": Comparison("lo lt lo", "hi gte hi", either=True),
+    "eq": Comparison("lo gte lo, hi lt hi"),
+    "ne": Comparison("lo lt lo", "hi gte hi"),
     "gt": Comparison("hi gt hi"),
     "ge": Comparison("hi gte hi"),
     "lt": Comparison("lo lt lo"),
     "le": Comparison("lo lte lo"),
     "sa": Comparison("lo gt hi"),
     "eb": Comparison("hi lt lo"),
-    "ap": Comparison("lo lte hi", "hi gte lo"),
+    "ap": Comparison("lo lte hi, hi gte lo"),
 }
 """Edge of the record's span, operator, edge of the request's; a record's number is a point, a Range has two edges."""
 

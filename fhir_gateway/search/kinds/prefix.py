@@ -19,12 +19,16 @@ def split_prefix(text: str) -> tuple[str, str]:
 
 
 class Comparison:
-    """What a prefix means: each test is the record's edge, an operator, the request's edge."""
+    """What a prefix means: one of ``ways``, each of tests joined by commas.
 
-    def __init__(self, *tests: str, either: bool = False) -> None:
-        self._tests = tuple(tuple(test.split()) for test in tests)
-        self._either = either
+    A test is the record's edge, an operator, the request's edge.
+    """
 
-    def span(self, key: str, lo: float, hi: float) -> Span:
-        limits = tuple(Limit(edge, operator, lo if of == "lo" else hi) for edge, operator, of in self._tests)
-        return Span(key, limits, self._either)
+    def __init__(self, *ways: str) -> None:
+        self._ways = tuple(tuple(tuple(test.split()) for test in way.split(", ")) for way in ways)
+
+    def span(self, key: str, lo: float, hi: float, end: float = 0) -> Span:
+        """``end`` is a third edge of the request, where it has one."""
+        edges = {"lo": lo, "hi": hi, "end": end}
+        ways = (tuple(Limit(edge, operator, edges[of]) for edge, operator, of in way) for way in self._ways)
+        return Span(key, tuple(ways))

@@ -14,10 +14,11 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from fhir_gateway.store.mongo.abandoned import Sessions
 from fhir_gateway.store.mongo.catching_up import Delivered, LatestReader, nothing_waits
-from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, connect, prepare
+from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, bounds_elements, connect, prepare
 from fhir_gateway.store.mongo.grouping import Groups
 from fhir_gateway.store.mongo.jobs import JobKeeper
 from fhir_gateway.store.mongo.ladders import Ladders
+from fhir_gateway.store.mongo.layout import Layout
 from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.notes import NoteKeeper
 from fhir_gateway.store.mongo.shared import Shared
@@ -44,6 +45,7 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
         self._looks = Looks(self._currents)
         self._ladders = Ladders(self._database.resources)
         self._shared = Shared(self._database.resources)
+        self._layout = Layout(self._database)
         self._groups = Groups(self._whole, self._large)
         self._sessions: Sessions | None = None
 
@@ -52,12 +54,18 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
         """Connect and create the collections and indexes that are missing. Raises Unavailable."""
         store = cls(connect(url), database)
         try:
-            async with answering():
-                await prepare(store._database)
+            await store.prepare()
         except BaseException:
             await store.close()
             raise
         return store
+
+    async def prepare(self) -> None:
+        """Create the collections and indexes that are missing, and see what server this is. Raises Unavailable."""
+        async with answering():
+            made = await prepare(self._database)
+            await (self._layout.begin() if "resources" in made else self._layout.look())
+            self._bounds_elements = await bounds_elements(self._database)
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/reference/read-concern-majority/
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -75,25 +75,56 @@ def connect(url: str) -> AsyncIOMotorClient[Document]:
         raise BadRequest("the address of the database cannot be read", "FHIR_GATEWAY_MONGO_URL") from error
 
 
-async def prepare(database: AsyncIOMotorDatabase[Document]) -> None:
-    """Create what is missing: a transaction may not create a collection on every server."""
+async def prepare(database: AsyncIOMotorDatabase[Document]) -> set[str]:
+    """Create what is missing, and tell which collections were: a transaction may not create one on every server."""
     there = set(await database.list_collection_names())
     for name in COLLECTIONS:
         if name not in there:
             await _create(database, name)
-        models = list((await lacking(database[name])).values())
+        models = await lacking(database[name])
         # A start does not wait for a large collection: that one is built up beside the requests (``upkeep``).
         if models and (name not in SEARCHED or await database[name].estimated_document_count() < SMALL):
-            await database[name].create_indexes(models)
+            await build(database[name], models)
             if name not in there:
                 await _prime(database[name])
+    return {*COLLECTIONS} - there
 
 
 async def lacking(collection: Collection) -> dict[str, IndexModel]:
-    """The indexes that the collection ought to have and has not, by name."""
+    """The indexes that the collection ought to have and has not, or has over other fields, by name."""
     wanted = {str(model.document["name"]): model for model in _indexes(collection.name)}
     there = await collection.index_information() if wanted else {}
-    return {name: model for name, model in wanted.items() if name not in there}
+    return {
+        name: model
+        for name, model in wanted.items()
+        if name not in there or _over(there[name]) != _over(model.document)
+    }
+
+
+async def build(collection: Collection, wanted: Mapping[str, IndexModel]) -> None:
+    """Build these indexes, each in the place of one of its name that an earlier version built over other fields."""
+    there = await collection.index_information()
+    for name in wanted.keys() & there.keys():
+        await collection.drop_index(name)
+    await collection.create_indexes(list(wanted.values()))
+
+
+def _over(index: Mapping[str, Any]) -> list[str]:
+    return [name for name, _ in dict(index["key"]).items()]
+
+
+async def bounds_elements(database: AsyncIOMotorDatabase[Document]) -> bool:
+    """Whether the server reads an interval of an array's values by index: all do but the embedded engine in Python."""
+    told = await database.command("buildInfo")
+    return "secantusVersion" not in told or "storageEngines" in told
+
+
+def widened(pipeline: list[Document]) -> list[Document]:
+    """The same for the embedded engine in Python, which finds by the bare interval what one element has to lie in."""
+    match pipeline[0]:
+        case {"$match": {"keys": {"$elemMatch": bounds}}}:
+            return [{"$match": {"keys": bounds}}, *pipeline]
+    return pipeline
 
 
 async def _prime(collection: Collection) -> None:
@@ -117,7 +148,7 @@ def _indexes(name: str) -> list[IndexModel]:
     if name not in SEARCHED:
         return own
     # Pages of the trail are found by their keys and times alone (``store.pages``).
-    wanted = [index for index in INDEXES if name != "events" or index.fields[0] == "type"]
+    wanted = [index for index in INDEXES if name != "events" or index.fields[0] in ("keys", "type")]
     return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in wanted]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from fhir_gateway.store import pages
 from fhir_gateway.store.mongo.connection import Document, milliseconds, now
 from fhir_gateway.store.port import Block, Event, Job, Note, Version
+from fhir_gateway.store.typed import with_type
 
 VERSION_FIELDS = ("type", "id", "version", "updated", "deleted", "readers", "owner", "secret", "body")
 FOUND_LENGTH = 80
@@ -70,7 +71,8 @@ def page_documents(events: Iterable[Event]) -> list[Document]:
 
 
 def _in_page(event: Event) -> Document:
-    return {**event.index, "_id": event_name(event.id), "id": event.id, "body": event.body}
+    found = with_type("AuditEvent", event.index)
+    return {**found, "_id": event_name(event.id), "id": event.id, "body": event.body}
 
 
 def to_event(document: Mapping[str, Any], block: int | None = None) -> Event:

@@ -16,6 +16,7 @@ from fhir_gateway.store.filter import AUDIT, count_stages, stages
 from fhir_gateway.store.ladder import ENOUGH, LEVELS, Cell, Climb, Ladder, Stretch, built, level_key
 from fhir_gateway.store.mongo.connection import Collection, Document
 from fhir_gateway.store.ranking import rank
+from fhir_gateway.store.typed import typed
 
 KEPT_SECONDS, KEPT_SHARES = 60.0, 10_000
 TRUST = 20.0
@@ -82,7 +83,7 @@ class Ladders:
     async def _built(self, type_: str) -> Ladder | None:
         rungs: list[str] = []
         for level in LEVELS:
-            rungs += await self._rungs({"type": type_, "keys": level_key(level)})
+            rungs += await self._rungs({"keys": typed(type_, level_key(level))})
             if len(rungs) >= ENOUGH:
                 break
         return built(type_, rungs, level)
@@ -95,7 +96,7 @@ class Ladders:
 
     async def _refine(self, type_: str, ladder: Ladder, cell: Cell) -> None:
         within = {"$gte": cell.start, "$lt": cell.stop}
-        ladder.refine(cell, await self._rungs({"type": type_, "keys": level_key(cell.level), "_id": within}))
+        ladder.refine(cell, await self._rungs({"keys": typed(type_, level_key(cell.level)), "_id": within}))
 
     async def _rungs(self, wanted: Document) -> list[str]:
         return [document["_id"] for document in await self.home.find(wanted, {"_id": 1}).to_list(None)]

@@ -62,5 +62,8 @@ class NoteKeeper:
             try:
                 await self._database.leases.update_one(free, change, upsert=True)
             except DuplicateKeyError:
+                # One that ends later than it is long was taken before the clock was set back: who is alive renews it.
+                too_long = {"_id": f"hold/{name}", "until": {"$gt": change["$set"]["until"]}}
+                await self._database.leases.update_one(too_long, {"$set": {"until": change["$set"]["until"]}})
                 return False
         return True

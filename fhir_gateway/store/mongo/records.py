@@ -19,14 +19,16 @@ from fhir_gateway.store import (
 )
 from fhir_gateway.store.compartment import all_about, windows
 from fhir_gateway.store.filter import count_stages, reference_stages, stages, target_stages
-from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions
+from fhir_gateway.store.mongo.connection import Collection, Document, answering, narrowing, portions, widened
 from fhir_gateway.store.mongo.documents import VERSION_FIELDS, past, to_version
 from fhir_gateway.store.mongo.ladders import Ladders
+from fhir_gateway.store.mongo.layout import Layout
 from fhir_gateway.store.mongo.looks import Looks
 from fhir_gateway.store.mongo.plan import to_plan
 from fhir_gateway.store.mongo.shared import Shared
 from fhir_gateway.store.port import About, Plan, Version
 from fhir_gateway.store.portions import counted, parted
+from fhir_gateway.store.typed import typed, untyped
 
 EVERY = 2**31 - 1
 AUDIT = "AuditEvent/"
@@ -43,6 +45,8 @@ class RecordReader:
     _looks: Looks
     _ladders: Ladders
     _shared: Shared
+    _layout: Layout
+    _bounds_elements: bool = True
 
     def _home(self, kind: str) -> Collection:
         return self._database.events if kind == "AuditEvent" else self._database.resources
@@ -85,6 +89,7 @@ class RecordReader:
         return [*newest, *older][:limit]
 
     async def find(self, query: Query, reader: Reader = None) -> list[Version]:
+        await self._layout.found()
         parts = parted(query)
         shared = await self._shared.matches(together.entrance(query, reader)) if len(parts) == 1 else None
         if shared is not None:
@@ -102,9 +107,13 @@ class RecordReader:
 
     async def _read(self, query: Query, pipeline: list[Document]) -> list[Document]:
         # In one piece: document by document the driver's way through its threads costs as much as the search.
-        return await self._home(query.type).aggregate(pipeline).to_list(None)
+        return await self._home(query.type).aggregate(self._asked(pipeline)).to_list(None)
+
+    def _asked(self, pipeline: list[Document]) -> list[Document]:
+        return pipeline if self._bounds_elements else widened(pipeline)
 
     async def references(self, query: Query, reader: Reader = None) -> list[str]:
+        await self._layout.found()
         found: dict[str, None] = {}
         async with answering():
             for part in parted(query):
@@ -117,13 +126,16 @@ class RecordReader:
         return list(found)[: query.size]
 
     async def targets(self, query: Query, key: str, reader: Reader = None) -> dict[str, list[str]]:
+        await self._layout.found()
         found: dict[str, list[str]] = {}
         async with answering():
             for part in parted(query):
                 page = await self._shared.matches(together.entrance(part, reader))
                 if page is None:
                     page = await self._read(query, target_stages(part, reader))
-                found |= {document["_id"]: _of_parameter(document.get("keys", ()), key) for document in page}
+                found |= {
+                    document["_id"]: _of_parameter(query.type, document.get("keys", ()), key) for document in page
+                }
         return dict(islice(found.items(), query.size))
 
     async def about(self, wanted: About) -> list[Version]:
@@ -141,12 +153,13 @@ class RecordReader:
 
     async def explain(self, query: Query, reader: Reader = None) -> Plan:
         home = self._home(query.type)
-        command = {"aggregate": home.name, "pipeline": stages(query, reader), "cursor": {}}
+        command = {"aggregate": home.name, "pipeline": self._asked(stages(query, reader)), "cursor": {}}
         async with answering():
             told = await self._database.command("explain", command, verbosity="executionStats")
         return to_plan(told)
 
     async def count(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
+        await self._layout.found()
         if len(counted(query)) > 1:
             # One record may be met by several portions, so they are told apart by their ids.
             every = replace(query, after=(), backwards=False, size=limit or EVERY)
@@ -155,11 +168,12 @@ class RecordReader:
         if shared is not None:
             return min(len(shared), limit or EVERY)
         async with answering():
-            cursor = self._home(query.type).aggregate(count_stages(query, reader, limit))
+            cursor = self._home(query.type).aggregate(self._asked(count_stages(query, reader, limit)))
             found = [int(document["n"]) async for document in cursor]
         return found[0] if found else 0
 
     async def estimate(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
+        await self._layout.found()
         async with answering():
             known = [await self._ladders.estimate(part, reader) for part in parted(query)]
         told = [one for one in known if one is not None]
@@ -171,9 +185,9 @@ class RecordReader:
             return {document["_id"]: document["owner"] async for document in cursor}
 
 
-def _of_parameter(keys: Iterable[str], key: str) -> list[str]:
-    start, stop = whole(key)
-    return [one for one in keys if start <= one < stop]
+def _of_parameter(type_: str, keys: Iterable[str], key: str) -> list[str]:
+    start, stop = (typed(type_, edge) for edge in whole(key))
+    return [untyped(one) for one in keys if start <= one < stop]
 
 
 async def _all(home: Collection, names: Sequence[str], fields: Document) -> AsyncIterator[Document]:

@@ -38,21 +38,21 @@ class Shared:
     def __init__(self, home: Collection) -> None:
         self._home = home
         self._gathering: Gathering[_Asked] = Gathering(self._ask)
-        self._crowded: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._crowded: OrderedDict[str, None] = OrderedDict()
         self._slow: set[asyncio.Task[None]] = set()
 
     async def matches(self, way: Entrance | None) -> list[Document] | None:
         """All documents that a search finds, in no order; None where it has to be asked alone."""
-        if way is None or any((way.type, value) in self._crowded for value in way.values):
+        if way is None or any(value in self._crowded for value in way.values):
             return None
         found: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
         self._gathering.join(_Asked(way, found))
         return await found
 
     async def _ask(self, company: list[_Asked]) -> None:
-        alike: dict[tuple[str, str], list[_Asked]] = {}
+        alike: dict[str, list[_Asked]] = {}
         for one in company:
-            alike.setdefault((one.entrance.type, one.entrance.field), []).append(one)
+            alike.setdefault(one.entrance.field, []).append(one)
         answers = [asyncio.create_task(self._answer(part)) for group in alike.values() for part in _parts(group)]
         done, slow = await asyncio.wait(answers, timeout=PATIENCE_SECONDS)
         for answer in done:
@@ -74,21 +74,21 @@ class Shared:
 
     async def _found(self, group: Sequence[_Asked]) -> list[_Found]:
         """What each finds, in their order."""
-        type_, field = group[0].entrance.type, group[0].entrance.field
+        field = group[0].entrance.field
         values = tuple(dict.fromkeys(value for one in group for value in one.entrance.values))
         # If there are more, at least one of the keys is crowded, and is known for it from then on.
         most = CROWD * len(values)
-        documents = await self._home.aggregate(together(type_, field, values, most + 1)).to_list(None)
+        documents = await self._home.aggregate(together(field, values, most + 1)).to_list(None)
         behind = _behind(field, values, documents)
-        self._remember(type_, behind)
+        self._remember(behind)
         if len(documents) > most:
             return [None] * len(group)
         return [one.entrance.let_in(_once(behind[value] for value in one.entrance.values)) for one in group]
 
-    def _remember(self, type_: str, behind: dict[str, list[Document]]) -> None:
+    def _remember(self, behind: dict[str, list[Document]]) -> None:
         for value, documents in behind.items():
             if len(documents) > CROWD:
-                self._crowded[type_, value] = None
+                self._crowded[value] = None
         while len(self._crowded) > REMEMBERED:
             self._crowded.popitem(last=False)
 

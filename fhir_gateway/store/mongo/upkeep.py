@@ -13,17 +13,18 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.search.extract import EDITION, FIELDS, index
+from fhir_gateway.search.extract import FIELDS, edition_here, index
 from fhir_gateway.security.secrecy import is_secret
 from fhir_gateway.store import pages
 from fhir_gateway.store.ladder import ranged
-from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, lacking, now
+from fhir_gateway.store.mongo.connection import SEARCHED, Collection, Document, answering, build, lacking, now
+from fhir_gateway.store.mongo.layout import LAYOUT, NAME
 from fhir_gateway.store.port import Upkeep
+from fhir_gateway.store.typed import with_type
 
 BATCH, EACH = 20, 10
 """Records at once, lest requests wait long for the database and the loop; and batches before the progress is told."""
 LEASE_SECONDS = 60.0
-NAME = "upkeep"
 _FIELDS = {"body": 1, "version": 1, "deleted": 1, "updated": 1, "events": 1}
 
 Index = Callable[[dict[str, Any]], dict[str, Any]]
@@ -39,7 +40,8 @@ class IndexKeeper:
         async with answering():
             told = await self._database.leases.find_one({"_id": NAME}) or {}
             missing = [name for home in SEARCHED for name in await lacking(self._database[home])]
-        return Upkeep(tuple(missing), told.get("edition") == EDITION, told.get("refreshed", 0), told.get("records", 0))
+        current = _is_current(told)
+        return Upkeep(tuple(missing), current, told.get("refreshed", 0), told.get("records", 0))
 
     async def keep_up(self, owner: str) -> bool:
         """Build what is missing and refresh what is old; False while another process is at it."""
@@ -47,17 +49,20 @@ class IndexKeeper:
             if not await self._at_it(owner):
                 return False
             for home in SEARCHED:
-                for model in (await lacking(self._database[home])).values():
-                    await self._database[home].create_indexes([model])
+                for name, model in (await lacking(self._database[home])).items():
+                    await build(self._database[home], {name: model})
             told = await self._database.leases.find_one({"_id": NAME}) or {}
-            if told.get("edition") != EDITION:
+            if not _is_current(told):
                 await self._refresh_all(owner)
         return True
 
     async def _at_it(self, owner: str) -> bool:
         moment = now()
-        free = {"_id": f"{NAME}/lease", "$or": [{"owner": owner}, {"until": {"$lte": moment}}]}
-        until = {"$set": {"owner": owner, "until": moment + timedelta(seconds=LEASE_SECONDS)}}
+        end = moment + timedelta(seconds=LEASE_SECONDS)
+        # One that ends later than it is long was taken before the clock was set back.
+        open_ones = [{"owner": owner}, {"until": {"$lte": moment}}, {"until": {"$gt": end}}]
+        free = {"_id": f"{NAME}/lease", "$or": open_ones}
+        until = {"$set": {"owner": owner, "until": end}}
         known = await self._database.leases.find_one({"_id": f"{NAME}/lease"})
         result = await self._database.leases.update_one(free, until, upsert=known is None)
         return bool(result.matched_count or result.upserted_id)
@@ -78,10 +83,15 @@ class IndexKeeper:
                         await self._tell(refreshed=refreshed)
                         await self._at_it(owner)
             refreshed += await _refresh(home, batch)
-        await self._tell(refreshed=refreshed, edition=EDITION)
+        await self._tell(refreshed=refreshed, edition=edition_here(), layout=LAYOUT)
 
     async def _tell(self, **facts: object) -> None:
         await self._database.leases.update_one({"_id": NAME}, {"$set": facts}, upsert=True)
+
+
+def _is_current(told: Document) -> bool:
+    """Whether the keys are those that this process makes, and lie where it looks for them."""
+    return told.get("edition") == edition_here() and told.get("layout") == LAYOUT
 
 
 async def _refresh(home: Collection, batch: list[Document]) -> int:
@@ -109,7 +119,8 @@ def _change(document: Document, fields: Document) -> UpdateOne:
 def _page_change(page: Document) -> UpdateOne:
     """The same for a page of the audit trail."""
     events = [
-        {**index(decode_resource(event["body"])), **{name: event[name] for name in ("_id", "id", "body")}}
+        with_type("AuditEvent", index(decode_resource(event["body"])))
+        | {name: event[name] for name in ("_id", "id", "body")}
         for event in page["events"]
     ]
     made = pages.folded(page["updated"], events)

@@ -265,3 +265,8 @@ def _order() -> int:
     """
     _latest[0] = max(time_ns(), _latest[0] + ORDER_STEP)
     return _latest[0]
+
+
+def go_behind(orders: Iterable[int]) -> None:
+    """What is written from now on stands behind these, which another process wrote before the clock was set back."""
+    _latest[0] = max((*orders, _latest[0]))

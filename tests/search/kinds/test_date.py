@@ -70,6 +70,7 @@ def test_a_placeholder_date_has_no_key() -> None:
 
 
 OPERATORS = {
+    "eq": lambda a, b: a == b,
     "lt": lambda a, b: a < b,
     "lte": lambda a, b: a <= b,
     "gt": lambda a, b: a > b,
@@ -78,8 +79,8 @@ OPERATORS = {
 
 
 def meets(span: dict[str, Any], wanted: Span) -> bool:
-    tests = [OPERATORS[limit.operator](span[limit.edge], limit.value) for limit in wanted.limits]
-    return any(tests) if wanted.either else all(tests)
+    ways = ([OPERATORS[one.operator](span[one.edge], one.value) for one in way] for way in wanted.ways)
+    return any(map(all, ways))
 
 
 TEXTS = st.sampled_from(
@@ -114,3 +115,37 @@ def test_the_prefixes_fit_together(value: Any, wanted: str) -> None:
     assert not (holds("sa") and (holds("lt") or holds("eb") or holds("eq")))
     assert holds("sa") <= holds("gt")
     assert holds("eb") <= holds("lt")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "found"),
+    [
+        ("2026-11-24T08:30:00Z", {"eq", "le", "ge", "ap"}),
+        ("2026-11-24T15:30:00.000+07:00", {"eq", "le", "ge", "ap"}),
+        ("2026-11-24T08:30:00.0Z", {"eq", "le", "ge", "ap"}),
+        ("2026-11-24T08:30:00.400Z", {"ne", "gt", "ge", "sa", "ap"}),
+        ("2026-11-24T08:30:01Z", {"ne", "gt", "ge", "sa"}),
+        ("2026-11-24T08:29:59Z", {"ne", "lt", "le", "eb"}),
+        ("2026-11-24T08:30Z", {"ne", "gt", "ge", "ap"}),
+        ("2026-11-24", {"ne", "gt", "lt", "ge", "le", "ap"}),
+    ],
+)
+def test_a_time_whose_fraction_is_nought_is_that_second_and_no_time_within_it(recorded: str, found: set[str]) -> None:
+    found_keys, spans = keys(recorded)
+    for prefix in PREFIXES:
+        choice = parse(DATE, f"{prefix}2026-11-24T08:30:00.000Z", "")
+        assert choice.span is not None
+        assert choice.stop is not None
+        if prefix != "ap":
+            assert meets(spans[0], choice.span) is (prefix in found), prefix
+        elif meets(spans[0], choice.span):
+            assert choice.start <= found_keys[0] < choice.stop
+
+
+def test_a_fraction_that_is_not_nought_is_a_time_of_its_own() -> None:
+    span = keys("2026-11-24T08:30:00Z")[1][0]
+    for text, found in (("2026-11-24T08:30:00.001Z", {"le", "ge"}), ("2026-11-24T08:29:59.900Z", {"ge"})):
+        for prefix in ("eq", "le", "ge"):
+            criterion = parse(DATE, prefix + text, "").span
+            assert criterion is not None
+            assert meets(span, criterion) is (prefix in found)

@@ -22,6 +22,7 @@ from fhir_gateway.store import pages
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.mongo.documents import event_name, page_documents
 from fhir_gateway.store.port import Commit, Event, Stretch, Timeline, Version
+from fhir_gateway.store.typed import with_type
 
 pytestmark = pytest.mark.anyio
 
@@ -54,9 +55,9 @@ def recorded() -> list[Event]:
 
 
 def alone(one: Event, block: int | None = None) -> dict[str, Any]:
-    """An event as earlier versions of this house wrote it."""
+    """An event as earlier versions of this house wrote it, with the keys of today."""
     return {
-        **one.index,
+        **with_type("AuditEvent", one.index),
         "_id": event_name(one.id),
         "type": "AuditEvent",
         "id": one.id,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from fhir_gateway.problem import Unavailable
 from fhir_gateway.search.extract import EDITION
 from fhir_gateway.search.query import parse
 from fhir_gateway.security.sight import Outsider
@@ -34,6 +35,36 @@ async def test_a_start_leaves_a_large_collection_to_the_upkeep(
     await connection.prepare(store._database)
 
     assert (await store.upkeep()).missing == ("updated",)
+
+
+async def test_an_index_over_other_fields_is_built_anew(store: MongoStore) -> None:
+    home = store._database.resources
+    await home.drop_index("keys")
+    await home.create_index([("type", 1), ("keys", 1), ("_id", 1)], name="keys")
+
+    assert (await store.upkeep()).missing == ("keys",)
+    assert await store.keep_up("me")
+    assert [field for field, _ in dict((await home.index_information())["keys"]["key"]).items()] == ["keys", "_id"]
+
+
+async def test_searches_wait_until_keys_of_an_earlier_layout_are_made_anew(
+    store: MongoStore, version: Callable[..., Version]
+) -> None:
+    await store.commit(Commit((Change(version(body=BODY), 0, {"keys": []}),)))
+    # As an earlier version left it: keys without a type, and nothing said of how they lie.
+    await store._database.resources.update_one({"_id": "Patient/p1"}, {"$set": {"keys": ["gender:male\x1f="]}})
+    await store._database.leases.delete_one({"_id": "upkeep"})
+    started = MongoStore(store._client, store.name)
+    await started.prepare()
+    query = parse("Patient", [("gender", "male")])
+    with pytest.raises(Unavailable, match="made anew"):
+        await started.find(query)
+    with pytest.raises(Unavailable, match="made anew"):
+        await started.count(query)
+    assert (await started.current("Patient/p1")) is not None
+
+    assert await started.keep_up("me")
+    assert [found.id for found in await started.find(query)] == ["p1"]
 
 
 async def test_records_with_old_keys_get_new_ones_once(store: MongoStore, version: Callable[..., Version]) -> None:
@@ -77,3 +108,15 @@ async def test_records_that_were_secret_before_the_mark_was_get_it(
     assert await store.find(query, Outsider(None)) == []
     assert await store.changes(Timeline(5, "Patient", reader=Outsider(None))) == []
     assert [found.secret for found in await store.find(query)] == [True]
+
+
+async def test_keys_that_lie_where_nobody_looks_are_never_called_current(
+    store: MongoStore, version: Callable[..., Version]
+) -> None:
+    await store.commit(Commit((Change(version(body=BODY), 0, {"keys": []}),)))
+    await store._database.leases.update_one(
+        {"_id": "upkeep"}, {"$set": {"edition": EDITION}, "$unset": {"layout": ""}}, upsert=True
+    )
+    assert not (await store.upkeep()).current
+    assert await store.keep_up("me")
+    assert (await store.upkeep()).current

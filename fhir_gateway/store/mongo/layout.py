@@ -1,0 +1,38 @@
+"""How search keys lie in the database: records that an earlier version wrote otherwise are found only when made anew.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4
+"""
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from fhir_gateway.problem import Unavailable
+from fhir_gateway.store.mongo.connection import Document
+
+NAME = "upkeep"
+LAYOUT = 2
+"""1: keys without the type of their record. To be raised when keys are no longer found where they lay."""
+
+
+class Layout:
+    """That of one database; a search that would miss records is refused, reads by id are not."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        self._database = database
+        self._known = False
+
+    async def begin(self) -> None:
+        """A database without records has none that lie otherwise."""
+        await self._database.leases.update_one({"_id": NAME}, {"$set": {"layout": LAYOUT}}, upsert=True)
+        self._known = True
+
+    async def look(self) -> None:
+        """See how they lie, until once they lie as they should."""
+        if not self._known:
+            told = await self._database.leases.find_one({"_id": NAME}) or {}
+            self._known = told.get("layout") == LAYOUT
+
+    async def found(self) -> None:
+        """Raises Unavailable while keys are made anew."""
+        await self.look()
+        if not self._known:
+            raise Unavailable("the search keys of an earlier version are made anew; /health/ready says how far it is")
