@@ -126,7 +126,7 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
 def _author(asked: Mapping[str, Any], facility: str) -> Author:
     author = asked.get("author")
     if not isinstance(author, Mapping):
-        raise BadRequest("'author' is needed: licence and name of the asking doctor", "author")
+        raise BadRequest("'author' is needed: an object with licence and name of the asking doctor", "author")
     return Author(_text(author, "licence"), str(author.get("name", "")), facility)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -19,9 +19,15 @@ def ahead() -> float:
     return time.time() - time.monotonic()
 
 
-async def keep_time(store: Store, queues: Sequence[str], measure: Callable[[], float] = ahead) -> None:
+async def set_right(store: Store, queues: Mapping[str, float]) -> None:
+    """At a start: what waits longer than the seconds a job of its queue may wait was put off by another clock."""
+    for queue, longest in queues.items():
+        await store.hasten(queue, longest)
+
+
+async def keep_time(store: Store, queues: Iterable[str], measure: Callable[[], float] = ahead) -> None:
     """For ever: what waits in ``queues`` is made ready when the clock was set back by more than a look."""
-    was = measure()
+    was, queues = measure(), tuple(queues)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         before, was = was, measure()

@@ -62,13 +62,11 @@ def today(hospital: Hospital, now: datetime) -> date:
 
 
 def asked_day(hospital: Hospital, text: str, now: datetime) -> Day:
-    """The day that ``date=`` names; today without it. Raises BadRequest for what is no date, or not yet."""
+    """The day that ``date=`` names; today without it. Raises BadRequest for what is no date."""
     try:
         when = date.fromisoformat(text) if text else today(hospital, now)
     except ValueError as fault:
         raise BadRequest("must be a date such as 2026-11-23", "date") from fault
-    if when > today(hospital, now):
-        raise BadRequest("that day has not begun yet", "date")
     return day_of(hospital, when)
 
 
@@ -79,10 +77,15 @@ async def rows_of(store: Store, shelf: str, hospital: str, day: Day, names: Sequ
 
 
 async def statement(house: House, hospital: Hospital, day: Day) -> dict[str, Any]:
-    """All there is to say about the day, as plain values."""
+    """All there is to say about the day, as plain values. Raises BadRequest for a day that has not begun.
+
+    Something that came on such a day came before the clock was set back, and is told.
+    """
     rows = await rows_of(house.store, inbox.SHELF, hospital.name, day, COLUMNS)
     repeats = await rows_of(house.store, inbox.REPEATS, hospital.name, day, ("received",))
     seen = [row["received"] for row in (*rows, *repeats)]
+    if not seen and day.when > today(hospital, house.clock()):
+        raise BadRequest("that day has not begun yet", "date")
     states = Counter(str(row["state"]) for row in rows)
     return {
         "hospital": hospital.name,
@@ -174,7 +177,8 @@ async def _seen_before(store: Store, hospital: Hospital, day: Day) -> str:
 
 def signed(house: House, content: Mapping[str, Any]) -> dict[str, Any]:
     """The statement with the gateway's signature over its canonical form, as documents are signed."""
-    text = seal.sign(canonical(dict(content)), house.keys.gateway, house.clock())
+    signer = house.keys.gateway
+    text = seal.sign(canonical(dict(content)), signer, seal.possible(signer, house.clock()))
     return {**content, "signature": text}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapters.contract import LINK_ENDED, Hospital
-from fhir_gateway.exchange import parts
+from fhir_gateway.exchange import circles, parts
 from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.fhir.reference import rewrite
 from fhir_gateway.fhir.resource import Resource, reference
@@ -49,6 +49,8 @@ async def folded_into(
     wholes = _wholes(resources)
     folded = [_fold(resource, current.get(reference(resource))) for resource in resources]
     folded = [_turned_round(resource, told_now, wholes) for resource, told_now in zip(folded, resources, strict=True)]
+    stays = await circles.closed(store, resources, current)
+    folded = [circles.freed(resource, told_now, stays) for resource, told_now in zip(folded, resources, strict=True)]
     return {reference(resource): _sourced(resource, receipt) for resource in folded}, current
 
 

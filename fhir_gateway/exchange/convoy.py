@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fhir_gateway.problem import NotSupported
 from fhir_gateway.search.query import Query
@@ -126,6 +126,32 @@ class Footprint:
             for query, reader in self.looked.searches
             for change in changes
         )
+
+
+class Way(Protocol):
+    """How a message goes beside others of its hospital."""
+
+    async def turn(self) -> int: ...
+
+    async def alone(self) -> None: ...
+
+    async def goes(self, footprint: "Footprint", since: int) -> bool: ...
+
+
+class Inside:
+    """The way of a piece: its whole is alone, and goes on when the piece is done."""
+
+    async def turn(self) -> int:
+        return 0
+
+    async def alone(self) -> None:
+        return
+
+    async def goes(self, footprint: "Footprint", since: int) -> bool:
+        return True
+
+
+INSIDE = Inside()
 
 
 class Place:

@@ -15,7 +15,7 @@ from fhir_gateway.exchange.directory import Partner, gateway_client
 from fhir_gateway.exchange.house import House
 from fhir_gateway.problem import NotFound, Problem, Unavailable, Unprocessable
 from fhir_gateway.security.assertion import assertion
-from fhir_gateway.security.seal import encrypt, sign
+from fhir_gateway.security.seal import encrypt, possible, sign
 from fhir_gateway.security.tokens import ASSERTION_TYPE
 
 SEALED = "application/jose"
@@ -157,7 +157,7 @@ class Courier:
 
 def _sealed(house: House, partner: Partner, body: bytes) -> str:
     """The message with this gateway's signature, readable by the partner alone."""
-    signature = sign(body, house.keys.gateway, house.clock())
+    signature = sign(body, house.keys.gateway, possible(house.keys.gateway, house.clock()))
     letter = json.dumps({"message": body.decode(), "signature": signature}, ensure_ascii=False).encode()
     return encrypt(letter, _encryption_key(partner))
 

@@ -84,6 +84,7 @@ class Feed:
         return {
             "hospital": self.hospital.name,
             "title": self.hospital.title,
+            "offset": self.hospital.offset,
             "date": self.when.isoformat(),
             "messages": sum(states.values()),
             "duplicates": self.duplicates,
@@ -115,6 +116,10 @@ class Feeds:
     async def look(self) -> list[Feed]:
         """All feeds; who fell silent since the last look is told once."""
         now = self.house.clock()
+        if self._looked is not None and now < self._looked:
+            # Set back: an hour that seemed to be over is not, and more may come in it.
+            self._heard.clear()
+            self._due.clear()
         for hospital in self.house.directory.hospitals.values():
             before = self.current.get(hospital.name)
             feed = await self._feed(hospital, now)

@@ -49,7 +49,8 @@ class Receipt:
     ``mapping`` is the version it was translated under, ``remapped`` are the times it was translated anew.
     ``corrects`` and ``corrected_by`` are receipt numbers, and so is ``whole``: of the message it was a piece of, at
     ``place``. ``pieces`` is how many a message was divided into. ``sequence`` is the sender's own count (MSH-13).
-    ``signature`` is what the facility's signature is worth, empty where nobody looked.
+    ``signature`` is what the facility's signature is worth, empty where nobody looked. ``retries`` is how often a
+    message in quarantine was tried again.
     """
 
     hospital: str
@@ -74,6 +75,7 @@ class Receipt:
     pieces: int = 0
     sequence: str = ""
     signature: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 0
 
     @property
     def key(self) -> str:
@@ -182,7 +184,7 @@ class Inbox:
         """Owe the translation of a quarantined message again. Raises Conflict when it is not in quarantine."""
         if receipt.state is not State.QUARANTINED:
             raise Conflict(f"only a quarantined message can be tried again; this one is {receipt.state}", "receipt")
-        again = replace(receipt, state=State.RECEIVED, settled="", problems=(), notices=())
+        again = replace(receipt, state=State.RECEIVED, settled="", problems=(), notices=(), retries=receipt.retries + 1)
         note = Note(SHELF, receipt.key, again.content(), expected={"state": str(State.QUARANTINED)}, entire=True)
         await self.store.commit(Commit(notes=(note,), jobs=(_job(again),), events=(event,)))
         return again

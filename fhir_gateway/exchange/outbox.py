@@ -12,6 +12,7 @@ from fhir_gateway.exchange import parts
 from fhir_gateway.exchange.house import House
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource
+from fhir_gateway.problem import BadRequest
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Job, Note
 from fhir_gateway.store.sight import sees
@@ -19,6 +20,7 @@ from fhir_gateway.store.sight import sees
 SHELF = "outbox"
 PACKAGES = "packages"
 DELIVER = "deliver"
+STATES = ("owed", "delivered", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,12 @@ def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:
 
 
 async def listed(house: House, reader: Reader, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """The deliveries people look at, with attempts and last trouble; ``reader`` sees those of its own cases."""
+    """The deliveries people look at, with attempts and last trouble; ``reader`` sees those of its own cases.
+
+    Raises BadRequest for a state there is not.
+    """
+    if state and state not in STATES:
+        raise BadRequest(f"a delivery is {', '.join(STATES)}", "state")
     rows = await house.store.notes(SHELF, {"state": state} if state else {}, "", limit)
     waiting = {job.content["delivery"]: job for job in await house.store.owed(DELIVER, limit)}
     tasks = await house.store.currents([f"Task/{content['task']}" for _, content in rows]) if reader is not None else {}

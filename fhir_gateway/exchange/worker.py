@@ -18,7 +18,7 @@ from adapters.contract import Message, Piece, Sequenced
 from fhir_gateway.exchange import division, filing, outbox
 from fhir_gateway.exchange.ahead import Ahead, Do, Turn
 from fhir_gateway.exchange.aside import aside
-from fhir_gateway.exchange.convoy import Convoy, Footprint, Halted, Onlooker, Place, looking
+from fhir_gateway.exchange.convoy import INSIDE, Convoy, Footprint, Halted, Onlooker, Place, Way, looking
 from fhir_gateway.exchange.delivery import Courier, Undelivered
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox, Receipt, State
@@ -140,7 +140,7 @@ class Translator:
         try:
             receipt = await self.inbox.awaiting(hospital, number)
             if receipt.state is State.RECEIVED:
-                self.settled.announce(await self._settle(receipt, place, job.order))
+                self.settled.announce(await self._settle(receipt, place, job))
                 self.outgoing.ring()
             else:
                 await self.house.store.settle(job.id)
@@ -158,15 +158,13 @@ class Translator:
             self.inbox.at_hand.forget(f"{hospital}/{number}")
         return True
 
-    async def _settle(self, receipt: Receipt, place: Place | None, order: int = 0) -> Receipt:
-        """``place`` is that in the convoy; a piece has none, its whole keeps all others waiting."""
+    async def _settle(self, receipt: Receipt, place: Way, job: Job) -> Receipt:
         translated, body = self._ahead.take(receipt.key) or await self._translated(receipt)
         if translated.pieces:
-            if place is not None:
-                await place.alone()
+            await place.alone()
             # Its pieces count themselves (MSH-13).
-            whole = await self._commit(receipt, filing.divided(receipt, translated, self._now(), order))
-            return await self._piece_by_piece(whole, translated.pieces)
+            whole = await self._commit(receipt, filing.divided(receipt, translated, self._now(), job.order))
+            return await self._piece_by_piece(whole, translated.pieces, job)
         receipt = self._counted(receipt, translated, body)
         if translated.faults:
             return await self._commit(receipt, filing.quarantined(receipt, translated, translated.faults, self._now()))
@@ -176,10 +174,8 @@ class Translator:
                 return await self._commit(receipt, filed)
         raise Conflict("other writers were faster every time")
 
-    async def _filed(self, receipt: Receipt, translated: Translated, body: bytes, place: Place | None) -> filing.Filed:
+    async def _filed(self, receipt: Receipt, translated: Translated, body: bytes, place: Way) -> filing.Filed:
         """What the message asks for, once nothing it is about is still on its way."""
-        if place is None:
-            return await filing.file(self.house, receipt, translated, body)
         while True:
             since = await place.turn()
             with looking() as looked:
@@ -187,15 +183,18 @@ class Translator:
             if await place.goes(Footprint.of(filed.commit, looked), since):
                 return filed
 
-    async def _piece_by_piece(self, whole: Receipt, pieces: Sequence[Piece]) -> Receipt:
+    async def _piece_by_piece(self, whole: Receipt, pieces: Sequence[Piece], job: Job) -> Receipt:
         """The pieces at once, before what was sent after them; their own jobs stand by for who does not get so far.
 
         Raises Halted where one is left to its own job: those behind wait.
         """
         held: list[Receipt] = []
         for piece in pieces:
-            after = await self._piece(division.piece_receipt(whole, piece), piece.body)
+            after = await self._piece(division.piece_receipt(whole, piece), piece.body, job)
             if after is None:
+                # Else what was leased behind the whole, and its pieces with it, would wait until the leases end.
+                with suppress(Problem):
+                    await self.house.store.give_back(job)
                 raise Halted
             self.settled.announce(after)
             held += [after] if after.state is State.QUARANTINED else []
@@ -204,11 +203,11 @@ class Translator:
             await self.house.store.commit(commit)
         return told
 
-    async def _piece(self, receipt: Receipt, body: bytes) -> Receipt | None:
+    async def _piece(self, receipt: Receipt, body: bytes, whole: Job) -> Receipt | None:
         """What became of one piece; None where it is left to its own job, for reasons outside it."""
         self.inbox.at_hand.put(receipt.key, receipt, body)
         try:
-            return await self._settle(receipt, None)
+            return await self._settle(receipt, INSIDE, whole)
         except (Unavailable, Conflict):
             return None
         except Problem as refusal:

@@ -29,7 +29,7 @@ from fhir_gateway.records.journal import Touched, Visit, record
 from fhir_gateway.records.settle import settle
 from fhir_gateway.search.query import parse
 from fhir_gateway.security.caller import Caller
-from fhir_gateway.store.port import Commit, Note, Version
+from fhir_gateway.store.port import Commit, Note, Timeline, Version
 
 SHELF = "export"
 RUNNING, DONE, FAILED, REMOVED = "running", "done", "failed", "removed"
@@ -57,6 +57,13 @@ class Job:
     @property
     def written(self) -> int:
         return sum(count for count, _ in self.files.values())
+
+
+async def latest(desk: Desk) -> datetime:
+    """The moment of an order: now, or when the newest record was written, if the clock was set back since."""
+    now = desk.now()
+    ahead = await desk.store.changes(Timeline(1, since=now))
+    return max([now, *(version.updated for version in ahead)])
 
 
 def _job(key: str, note: Mapping[str, Any]) -> Job:
@@ -210,8 +217,8 @@ class _Clerk:
         await self._checkpoint({"state": DONE, "ended": self.desk.now()})
 
     async def _settled(self) -> None:
-        left = (self.job.begun + SETTLE - self.desk.now()).total_seconds()
-        await asyncio.sleep(max(0.0, left))
+        left = min(SETTLE, self.job.begun + SETTLE - self.desk.now())
+        await asyncio.sleep(max(0.0, left.total_seconds()))
 
     async def _leg(self, found: Ground, number: int, pages: Pages) -> None:
         async with aclosing(pages) as gathered:

@@ -85,7 +85,8 @@ def next_block(last: Block | None, events: Sequence[Event], signer: Signer, now:
     number = last.number + 1 if last else 1
     previous = fingerprint(last) if last else BEGINNING
     root = merkle_root([event.body for event in events])
-    sealed = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    moment = seal.possible(signer, now)
+    sealed = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     signature = seal.sign(_statement(number, previous, root, sealed), signer, sealed)
     return Block(number, previous, root, tuple(event.id for event in events), sealed, signature)
 

@@ -54,6 +54,11 @@ class Signature:
     signed: datetime
 
 
+def possible(signer: Signer, when: datetime) -> datetime:
+    """When a signature made at ``when`` is dated: never before its certificate, as a clock that was set back says."""
+    return max(when, x509.load_der_x509_certificate(signer.chain[0]).not_valid_before_utc)
+
+
 def sign(payload: bytes, signer: Signer, when: datetime) -> str:
     """A detached signature (JWS compact, middle part empty) that carries the certificates and the time."""
     header = {

@@ -47,7 +47,7 @@ class TokenDesk:
     seconds: int = 300
     unlocked: tuple[str, ...] = ()
     clock: Callable[[], float] = time.time
-    _known: dict[str, tuple[Caller, float]] = field(default_factory=dict)
+    _known: dict[str, tuple[Caller, float, float]] = field(default_factory=dict)
 
     async def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
         """The answer to a client_credentials request; TokenRefused names the wrong parameter or claim."""
@@ -70,8 +70,9 @@ class TokenDesk:
         scheme, _, token = (authorization or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("a bearer token is needed; the token endpoint gives one", "Authorization")
-        caller, expires = self._known.get(token) or self._verified(token)
-        if expires <= self.clock():
+        caller, issued, expires = self._known.get(token) or self._verified(token)
+        # One from the future was given before the clock was set back: it would live for too long.
+        if not issued - CLOCK_SKEW_SECONDS <= self.clock() < expires:
             self._known.pop(token, None)
             raise Unauthenticated("the access token has expired", "Authorization")
         return caller
@@ -121,7 +122,7 @@ class TokenDesk:
         header = {"alg": "ES384", "typ": "at+jwt", "kid": self.key.kid}
         return jwt.encode(header, claims, self.key, algorithms=["ES384"])
 
-    def _verified(self, token: str) -> tuple[Caller, float]:
+    def _verified(self, token: str) -> tuple[Caller, float, float]:
         try:
             letter = jwt.decode(token, self.key, algorithms=["ES384"])
         except (JoseError, ValueError, TypeError) as error:
@@ -132,13 +133,14 @@ class TokenDesk:
             raise Unauthenticated("this is no access token of a registered client", "Authorization")
         scopes = tuple(claims["scope"].split())
         caller = Caller(client.name, client.role, client.organization, scopes, claims["jti"], self.unlocked)
-        self._remember(token, caller, claims["exp"])
-        return caller, claims["exp"]
+        known = caller, claims["iat"], claims["exp"]
+        self._remember(token, known)
+        return known
 
-    def _remember(self, token: str, caller: Caller, expires: float) -> None:
+    def _remember(self, token: str, known: tuple[Caller, float, float]) -> None:
         if len(self._known) >= REMEMBERED_TOKENS:
             self._known.clear()
-        self._known[token] = caller, expires
+        self._known[token] = known
 
 
 def smart_configuration(token_url: str) -> dict[str, Any]:
@@ -150,6 +152,8 @@ def smart_configuration(token_url: str) -> dict[str, Any]:
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "scopes_supported": [EVERY_SCOPE, "system/*.rs"],
         "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
+        # Required there, though nobody signs in with a code here.
+        "code_challenge_methods_supported": ["S256"],
     }
 
 

@@ -290,6 +290,13 @@ async def test_a_hospital_sees_the_deliveries_of_its_own_cases_only(pair, messag
     assert (await province.get("san-nhi", "/exchange/deliveries")).json()["deliveries"] == []
 
 
+async def test_a_state_of_deliveries_that_there_is_not_is_an_error(pair):
+    province, _ = pair
+    answer = await province.get("admin", "/exchange/deliveries?state=lost")
+    assert answer.status_code == 400
+    assert "owed, delivered, refused" in answer.text
+
+
 async def test_neither_a_case_nor_a_signed_document_can_be_written_over_rest(pair, message):
     province, _ = pair
     task = await referred(province, message)

@@ -12,9 +12,11 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.inbox import State, number
 from fhir_gateway.exchange.lanes import Bell
 from fhir_gateway.exchange.worker import Settled, Translator, work
+from fhir_gateway.fhir.codec import decode_resource
+from fhir_gateway.fhir.resource import instant
 from fhir_gateway.security.audit import Act
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.mongo import documents, jobs, writing
+from fhir_gateway.store.mongo import documents, jobs, notes, writing
 from fhir_gateway.store.port import Commit, Job
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +43,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(jobs, "now", ours.now)
     monkeypatch.setattr(documents, "now", ours.now)
     monkeypatch.setattr(writing, "time_ns", ours.nanoseconds)
+    monkeypatch.setattr(jobs, "time_ns", ours.nanoseconds)
     monkeypatch.setattr(writing, "_latest", [0])
     return ours
 
@@ -140,3 +143,65 @@ async def test_a_gateway_notices_by_itself_that_its_clock_was_set_back(store, cl
         while not await store.lease("q", "worker", 9, 60):  # noqa: ASYNC110 - the database rings no bell
             await asyncio.sleep(0.02)
     keeping.cancel()
+
+
+async def test_a_start_frees_what_another_clock_put_off_for_longer_than_any_job_waits(store, clock):
+    jobs_owed = tuple(Job(name, "q", name, clock.now()) for name in ("soon", "late"))
+    await store.commit(Commit(jobs=jobs_owed))
+    for job in await store.lease("q", "killed", 9, 5):
+        await store.postpone(job.id, clock.now() + timedelta(seconds={"soon": 30, "late": 3600}[job.id]), "trouble")
+    await watching.set_right(store, {"q": 60.0})
+    assert [job.id for job in await store.lease("q", "worker", 9, 5)] == ["late"]
+
+
+async def test_after_a_restart_with_the_clock_set_back_what_comes_later_stands_behind_what_waits(store, clock):
+    clock.jump += DAY
+    await store.commit(Commit(jobs=(Job("first", "q", "g", inbox.AT_ONCE),)))
+    clock.jump -= DAY
+    writing._latest[0] = 0  # another process
+    await watching.set_right(store, {"q": 60.0})
+    await store.commit(Commit(jobs=(Job("second", "q", "g", inbox.AT_ONCE),)))
+    assert [job.id for job in await store.lease("q", "worker", 9, 5)] == ["first", "second"]
+
+
+async def test_leases_behind_a_job_are_given_back_by_who_will_not_do_them(store, clock):
+    await store.commit(Commit(jobs=tuple(Job(name, "q", "g", inbox.AT_ONCE) for name in "abc")))
+    first, *_ = await store.lease("q", "worker", 9, 60)
+    await store.give_back(first)
+    await store.settle(first.id)
+    assert [job.id for job in await store.lease("q", "worker", 9, 60)] == ["b", "c"]
+
+
+async def test_a_named_lease_taken_before_the_clock_was_set_back_ends_unless_its_holder_renews_it(
+    store, clock, monkeypatch
+):
+    monkeypatch.setattr(notes, "now", clock.now)
+    clock.jump += DAY
+    assert await store.hold("sealer", "killed", 3)
+    assert await store.hold("export", "alive", 3)
+    clock.jump -= DAY
+    assert not await store.hold("sealer", "next", 3)
+    assert not await store.hold("export", "next", 3)
+    assert await store.hold("export", "alive", 3)
+    clock.jump += timedelta(seconds=3)
+    assert await store.hold("sealer", "next", 3)
+
+
+async def test_a_message_sent_again_after_the_clock_was_set_back_makes_no_version_older_than_the_last(
+    store, house, clock, message
+):
+    letters = inbox.Inbox(store, 10**6)
+    translator = Translator(house, letters, adapters(), Bell(), Settled())
+    bodies = [body_of(message, "V1"), body_of(message, "V1").replace(b"|A01|", b"|A08|").replace(b"^A01", b"^A08")]
+    for body in (bodies[0], bodies[1].replace(b"PV1|1|I|", b"PV1|1|E|")):
+        await letters.receive("qn-general", "application/hl7-v2", body, clock.now(), house.event(Act("ingest", None)))
+        await settle(store, translator)
+        clock.jump -= DAY
+    rows = await store.notes(inbox.SHELF, {"hospital": "qn-general"}, "", 9)
+    written = {ref for _, row in rows for ref in row["resources"]}
+    again = [version for version in (await store.currents(sorted(written))).values() if version.number > 1]
+    assert again
+    for version in again:
+        before = await store.version(version.reference, version.number - 1)
+        assert before.updated <= version.updated
+        assert decode_resource(version.body)["meta"]["lastUpdated"] == instant(version.updated)

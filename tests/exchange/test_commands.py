@@ -17,7 +17,6 @@ from fhir_gateway.exchange.worker import Settled, Translator
 from fhir_gateway.security.audit import Act
 from fhir_gateway.security.keys import KeyRing
 from fhir_gateway.store.mongo import MongoStore
-from fhir_gateway.store.mongo.connection import prepare
 
 pytestmark = pytest.mark.anyio
 MOST = {"hl7v2-adt": 19, "hl7v2-oru": 22, "vn_xml": 40, "cda": 33}
@@ -44,7 +43,7 @@ async def test_a_message_costs_no_more_commands_than_it_should(embedded_url, tmp
     counted = Counted()
     client = AsyncIOMotorClient(embedded_url, tz_aware=True, w="majority", journal=True, event_listeners=[counted])
     store = MongoStore(client, f"test-{uuid4().hex}")
-    await prepare(store._database)
+    await store.prepare()
     known = load("counted", None, None, tmp_path)
     house = House("counted", "http://counted/fhir", store, known, KeyRing(tmp_path / "keys", "counted"), now)
     letters = Inbox(store, 10**6)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from fhir_gateway.app import Gateway, directory, key_ring
+from fhir_gateway.app import Gateway, directory, key_ring, now
 from fhir_gateway.exchange import feeds as feeds_module
 from fhir_gateway.exchange.completeness import asked_day, day_of, signed, statement, verified
 from fhir_gateway.exchange.feeds import Feeds, communication
@@ -15,6 +15,7 @@ from fhir_gateway.exchange.habit import Silence
 from fhir_gateway.exchange.inbox import SHELF, Receipt, State
 from fhir_gateway.fhir.validation import validate
 from fhir_gateway.problem import BadRequest, Unprocessable
+from fhir_gateway.security.audit import Act
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.port import Commit, Note
 
@@ -184,9 +185,39 @@ async def test_a_statement_is_signed_and_an_altered_one_is_found_out(gateway):
 async def test_a_day_that_has_not_begun_is_refused(gateway):
     hospital = gateway.directory.hospital("qn-general")
     assert asked_day(hospital, "", datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == day_of(hospital, date(2026, 11, 23))
-    for wrong in ("2026-11-24", "yesterday"):
+    for wrong in ("2999-01-01", "yesterday"):
         with pytest.raises(BadRequest):
-            asked_day(hospital, wrong, NOON)
+            await told(gateway, wrong)
+
+
+async def test_what_came_on_a_day_ahead_before_the_clock_was_set_back_is_told(gateway, message):
+    ahead = gateway.house.clock() + timedelta(days=400)
+    body, event = message("hl7v2/admission-a01"), gateway.house.event(Act("ingest", None))
+    await gateway.reception.inbox.receive("qn-general", "application/hl7-v2", body, ahead, event)
+    assert (await told(gateway, (ahead + timedelta(hours=7)).date().isoformat()))["messages"] == 1
+
+
+async def test_an_hour_that_seemed_over_to_a_clock_ahead_is_looked_at_again(gateway, message, monkeypatch):
+    jump = [timedelta()]
+    house = replace(gateway.house, clock=lambda: now() + jump[0])
+    feeds = Feeds(house, timedelta(hours=4), timedelta(seconds=60))
+    for place in range(2):
+        body = message("hl7v2/admission-a01").replace(b"QN-000001", b"QN-%06d" % place)
+        event = house.event(Act("ingest", None))
+        await gateway.reception.inbox.receive("qn-general", "application/hl7-v2", body, now(), event)
+        await stored_by_hand(gateway, place)
+        jump[0] = timedelta(days=1)
+        await feeds.look()
+        jump[0] = timedelta()
+    await feeds.look()
+    assert sum(hour.handed_in for hour in feeds.current["qn-general"].today) == 2
+
+
+async def stored_by_hand(gateway, place):
+    rows = await gateway.store.notes(SHELF, {"state": "received"}, "", 9)
+    for key, content in rows:
+        note = Note(SHELF, key, {**content, "state": "stored"}, expected={"state": "received"})
+        await gateway.store.commit(Commit(notes=(note,)))
 
 
 def habitual(weeks):

@@ -187,3 +187,22 @@ async def test_a_statement_that_revises_nothing_only_adds(pair):
     assert adding.changes == ()
     assert set(made) <= set(adding.notes[0].content["parts"][part]["resources"])
     assert {change.version.reference for change in revising.changes} >= set(made)
+
+
+@pytest.mark.parametrize(("retries", "withdraws"), [(0, True), (1, False)], ids=["in its turn", "tried again"])
+async def test_a_resend_withdraws_after_the_clock_was_set_back_and_an_older_message_tried_again_does_not(
+    pair, retries, withdraws
+):
+    province, _ = pair
+    store, now = province.gateway.store, province.gateway.house.clock()
+    first = await province.ingest("bai-chay", XML, file(XML1=VISIT % "", XML2=drugs("A", "B")))
+    receipt = receipt_of({**first.json(), "receipt": "later", "received": "1999", "retries": retries})
+    made = {ref for ref in first.json()["resources"] if ref.startswith("MedicationRequest/")}
+    subject, part = next(
+        (subject.partition("/")[2], part)
+        for subject, note in await store.notes(SHELF, {}, "", 10)
+        for part, stated in note["parts"].items()
+        if made & set(stated["resources"])
+    )
+    resent = await replaced(store, receipt, (Unit(subject, part, ()),), {}, now)
+    assert (made <= {change.version.reference for change in resent.changes}) is withdraws

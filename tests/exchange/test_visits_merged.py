@@ -55,6 +55,16 @@ async def test_a_visit_that_is_part_of_a_third_one_stays_so(desk):
     assert (await desk.resource(one))["partOf"] == {"reference": other}
 
 
+async def test_a_merge_that_closes_a_circle_of_three_visits_ends_the_first_one(desk):
+    one, other = await found(desk, "Encounter", "VN1"), await found(desk, "Encounter", "VN2")
+    third = await found(desk, "Encounter", "VN3")
+    for number, (stays, goes) in enumerate([("VN2", "VN1"), ("VN3", "VN2"), ("VN1", "VN3")], 1):
+        await desk.file("qn-general", message("A42", number, PID.format(""), f"MRG|||||{goes}", PV1.format(stays)))
+    assert "partOf" not in await desk.resource(one)
+    assert (await desk.resource(third))["partOf"] == {"reference": one}
+    assert (await desk.resource(other))["partOf"] == {"reference": third}
+
+
 async def test_a_merge_of_accounts_the_other_way_round_takes_the_first_one_back(desk):
     for number, (stays, goes) in enumerate([("TK1", "TK2"), ("TK2", "TK1")], 1):
         receipt = await desk.file("qn-general", message("A41", number, PID.format(stays), f"MRG|||{goes}"))

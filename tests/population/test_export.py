@@ -6,12 +6,13 @@ import os
 import signal
 import stat
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fhir_gateway.fhir.parameters import Arguments
-from fhir_gateway.population import gathering, shelf
+from fhir_gateway.population import export, gathering, shelf
 from fhir_gateway.population.export import DONE, FAILED, REMOVED, SHELF
 from fhir_gateway.population.order import ordered
 from fhir_gateway.problem import BadRequest, Forbidden, NotFound, NotSupported
@@ -383,3 +384,19 @@ async def test_a_chain_that_may_not_be_followed_is_refused_before_it_begins(expo
     order = ordered(Arguments(pairs), visit.caller, exports.desk.now())
     with pytest.raises(Forbidden):
         await exports.begin(visit, order, "http://gateway/fhir/$export")
+
+
+async def test_what_was_written_before_the_clock_was_set_back_is_exported_and_nobody_waits_for_that_time(
+    exports, desk, visit_of, monkeypatch
+):
+    admin, year = visit_of("admin"), timedelta(days=365)
+    ahead = replace(desk, clock=lambda: desk.clock() + year)
+    await put(ahead, admin, patient("late"), observation("o", "late"))
+    await put(desk, admin, patient("a"))
+    monkeypatch.setattr(export, "SETTLE", timedelta(milliseconds=20))
+    order = ordered(Arguments(()), admin.caller, await export.latest(desk), "", "")
+    key = await exports.begin(admin, order, "http://gateway/fhir/$export")
+    async with asyncio.timeout(20):
+        assert await exports.go_on("worker") == 1
+    assert ids(exports, key, "Patient") == ["a", "late"]
+    assert ids(exports, key, "Observation") == ["o"]

@@ -338,3 +338,13 @@ async def test_a_chain_cut_off_at_its_end_is_found_out_by_a_head_kept_elsewhere(
         del memory.stored[name]
     assert (await _verified(memory, ring)).whole
     assert not (await verify(memory, [ring.authority], head=kept)).whole
+
+
+@pytest.mark.parametrize("away", [timedelta(days=-400), timedelta(days=400)], ids=["back", "forward"])
+async def test_a_block_sealed_while_the_clock_was_wrong_verifies(ring: KeyRing, away: timedelta) -> None:
+    memory = Memory()
+    for name, now in (("a", NOW), ("b", NOW + away), ("c", NOW)):
+        memory.add(name)
+        assert await seal_once(memory, ring.gateway, now) is not None
+    found = await verify(memory, [ring.authority])
+    assert (found.blocks, found.faults) == (3, ())

@@ -222,3 +222,15 @@ def test_the_smart_configuration_names_the_token_endpoint() -> None:
     configuration = smart_configuration(URL)
     assert configuration["token_endpoint"] == URL
     assert configuration["token_endpoint_auth_signing_alg_values_supported"] == ["ES384", "RS384"]
+
+
+async def test_a_token_given_before_the_clock_was_set_back_does_not_live_longer_for_it(
+    desk: TokenDesk, ring: KeyRing, clock: Clock
+) -> None:
+    answer = await desk.exchange(_form(ring, clock.now))
+    clock.now -= 3600
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            desk.caller(f"Bearer {answer['access_token']}")
+    clock.now += 3600
+    assert desk.caller(f"Bearer {answer['access_token']}").client == "bai-chay"

@@ -1,0 +1,27 @@
+"""The messages of a hospital by the day they came, newest first."""
+
+from fhir_gateway.exchange import inbox
+from fhir_gateway.exchange.completeness import Day, rows_of
+from fhir_gateway.exchange.inbox import Receipt, receipt_of
+from fhir_gateway.store.port import Store
+
+COLUMNS = ("receipt", "received", "state", "whole")
+Page = tuple[list[Receipt], str]
+
+
+async def arrived(store: Store, hospital: str, day: Day, wanted: dict[str, str], limit: int) -> Page:
+    """A page of receipts, and where the next one begins, empty after the last.
+
+    ``wanted`` are the filters: ``state``, ``whole``, and ``after``, where the page before ended.
+    """
+    asked = {name: value for name, value in wanted.items() if name in ("state", "whole")}
+    rows = await rows_of(store, inbox.SHELF, hospital, day, COLUMNS)
+    places = [
+        f"{row['received']}/{row['receipt']}"
+        for row in rows
+        if all(row.get(name, "") == value for name, value in asked.items())
+    ]
+    places = sorted((place for place in places if place < wanted.get("after", "~")), reverse=True)
+    found = [await store.note(inbox.SHELF, f"{hospital}/{place.partition('/')[2]}") for place in places[:limit]]
+    following = places[limit - 1] if len(places) > limit else ""
+    return [receipt_of(content) for content in found if content is not None], following
