@@ -94,9 +94,16 @@ def engine() -> str:
     """The database by name and version."""
     url = os.environ.get(MONGO_URL)
     if url is None:
-        return f"SecantusDB {version('SecantusDB')} (embedded)"
+        return _embedded(embedded.program())
     with _connected(url) as client:
         return f"MongoDB {client.server_info()['version']}"
+
+
+def _embedded(program: Path) -> str:
+    if program.name == embedded.PROGRAMS[-1]:
+        return f"SecantusDB {version('SecantusDB')} (embedded)"
+    told = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True, timeout=10)
+    return f"SecantusDB in Rust, {told.stdout.split()[1]} (embedded)"
 
 
 def _port(server: subprocess.Popen[str], log: Path) -> int:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html
 import asyncio
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from adapters.contract import Adapter
 from fhir_gateway.api.browsers import open_to, origins
 from fhir_gateway.api.bulk import BulkDoors
 from fhir_gateway.api.completeness import CompletenessDoors
+from fhir_gateway.api.entrance import Entrance
 from fhir_gateway.api.exchange import ExchangeDoors
 from fhir_gateway.api.feed_figures import FeedFigures
 from fhir_gateway.api.front import Front
@@ -38,7 +40,7 @@ from fhir_gateway.exchange.ahead import Turn
 from fhir_gateway.exchange.answering import Answering
 from fhir_gateway.exchange.answers import Renderer
 from fhir_gateway.exchange.backlog import Backlog
-from fhir_gateway.exchange.clock import keep_time
+from fhir_gateway.exchange.clock import keep_time, set_right
 from fhir_gateway.exchange.delivery import Courier
 from fhir_gateway.exchange.directory import Directory, load
 from fhir_gateway.exchange.feeds import Feeds
@@ -176,7 +178,7 @@ class Gateway:
     @property
     def owner(self) -> str:
         """Who holds what only one process may do at a time: no two processes of this gateway have the same name."""
-        return f"{self.base_url}#{os.getpid()}.{id(self)}"
+        return f"{self.base_url}#{socket.gethostname()}.{os.getpid()}.{id(self)}"
 
     @property
     def house(self) -> House:
@@ -253,8 +255,9 @@ class Gateway:
         lease = self.settings.lease_seconds
         if self.settings.mongo_url is None:
             # Nobody else works on an embedded database: what is leased was leased by a gateway that was killed.
-            for queue in (inbox.TRANSLATE, outbox.DELIVER, replay.REMAP, answers.QUEUE, watch.CHANGES, watch.ENROL):
+            for queue in self._waits:
                 await self.store.release(queue)
+        await set_right(self.store, self._waits)
         jobs = [
             work(inbox.TRANSLATE, self.house, lease, self.bell, Turn(translator.do, translator.ready, ABREAST)),
             work(outbox.DELIVER, self.house, lease, self.outgoing, dispatcher.do),
@@ -262,7 +265,7 @@ class Gateway:
             work(answers.QUEUE, self.house, lease, Bell(), answering.do),
             Service(self.office()).run(),
             self._seal(),
-            keep_time(self.store, (inbox.TRANSLATE, outbox.DELIVER)),
+            keep_time(self.store, self._waits),
             self._bulk(),
             self._keep_up(),
             self._watch_feeds(),
@@ -278,6 +281,13 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             await courier.close()
             await self.hook.close()
+
+    @property
+    def _waits(self) -> dict[str, float]:
+        """The queues of work, and how many seconds a job of each may wait, leased or put off."""
+        lease, retry = self.settings.lease_seconds, self.settings.retry_limit_seconds
+        short = {queue: max(60.0, 3 * lease) for queue in (inbox.TRANSLATE, replay.REMAP, watch.CHANGES, watch.ENROL)}
+        return {**short, outbox.DELIVER: max(lease, retry), answers.QUEUE: max(lease, retry)}
 
     def _remapper(self) -> replay.Remapper:
         """Maps stored messages again; which mapping is in force is found out now, before anybody changes a file."""
@@ -362,7 +372,9 @@ class Gateway:
         outward = OutboundDoors(self.house, speaker())
         insurance = InsuranceDoor(self.reception, settings.wait_seconds)
         services.traffic.registry.register(FeedFigures(self.feeds))
-        parts = (CompletenessDoors(self.feeds), outward, doors, receipts, source, bulk, insurance)
+        parts = (
+            Entrance(self.directory), CompletenessDoors(self.feeds), outward, doors, receipts, source, bulk, insurance,
+        )  # fmt: skip
         own = [route for part in parts for route in part.routes(services)]
         routes = [*own, socket_route(self.office), *fhir_routes(services)]
         app.router.routes[:] = [*routes, description_route(services, routes), last_route(services)]

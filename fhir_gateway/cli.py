@@ -3,9 +3,9 @@
 import asyncio
 import json
 import sys
-from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,9 +18,9 @@ from rich.table import Table
 
 from adapters.contract import Message
 from fhir_gateway import app as root
-from fhir_gateway import loading, logs, replaying, serving, stating
+from fhir_gateway import loading, logs, replaying, sending, serving, stating
 from fhir_gateway.demo import play
-from fhir_gateway.exchange.delivery import MessageSender, RemoteCounter, Undelivered
+from fhir_gateway.exchange.delivery import MessageSender, RemoteCounter
 from fhir_gateway.exchange.folder import Folder
 from fhir_gateway.exchange.replay import wanted
 from fhir_gateway.exchange.translation import Translated
@@ -32,7 +32,7 @@ from fhir_gateway.problem import NotFound, Problem
 from fhir_gateway.security.password import hashed
 from fhir_gateway.settings import Settings
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 audit = typer.Typer(no_args_is_help=True, help="The audit chain.")
 cli.add_typer(audit, name="audit")
 out = Console()
@@ -53,14 +53,21 @@ COLUMNS = (
     TextColumn("files, {task.fields[counts].read} resources, {task.fields[counts].refused} refused"),
     TimeElapsedColumn(),
 )
-MEDIA_TYPES = {
-    ".hl7": "application/hl7-v2",
-    ".xml": "application/xml",
-    ".json": "application/fhir+json",
-    ".ndjson": "application/fhir+ndjson",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"fhir-gateway {version('fhir-gateway')}\n")
+        raise typer.Exit
+
+
+@cli.callback()
+def start(
+    told: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
+) -> None:
+    """The command line: start a gateway, send it messages, try a translation, get a token, check the audit chain."""
 
 
 def main() -> None:
@@ -95,7 +102,9 @@ def serve(  # noqa: PLR0913, PLR0917 - each is a flag
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 picks a free one.")] = None,
     data: Data = None,
-    mllp: Annotated[str | None, typer.Option(help="[hospital@]host:port of an MLLP listener.")] = None,
+    mllp: Annotated[
+        str | None, typer.Option(help=escape("[hospital@]host:port of an MLLP listener; several with commas."))
+    ] = None,
     watch: Annotated[
         list[str] | None, typer.Option(metavar="HOSPITAL=DIR", help="Take the files of this folder; may be repeated.")
     ] = None,
@@ -139,7 +148,7 @@ def translate(
     """Dry run: print the Bundle and the ledger of a message. Touches no database; exit status 1 when refused."""
     body = file.read_bytes()
     known = root.directory(Settings()).hospital(hospital)
-    message = Message(known, media_type or media_type_of(file), body, datetime.now(UTC))
+    message = Message(known, media_type or sending.media_type_of(file), body, datetime.now(UTC))
     translated = run_translation(root.adapters(), message, sys.maxsize)
     sys.stdout.write(encode(_account(translated)).decode() + "\n")
     sys.exit(1 if translated.faults else 0)
@@ -157,10 +166,6 @@ def _account(translated: Translated) -> dict[str, Any]:
     }
 
 
-def media_type_of(file: Path) -> str:
-    return MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
-
-
 @cli.command()
 def ingest(
     files: Annotated[list[Path], typer.Argument(exists=True, help="Messages, or folders of messages.")],
@@ -174,9 +179,9 @@ def ingest(
     address = url or serving.address(settings)
     sender = MessageSender(address, serving.development_token(settings, hospital))
     with Progress(console=err, disable=as_json) as progress:
-        waiting = progress.track(_all_files(files), description=f"sending to {address}")
-        receipts = [{"file": file.name, **_sent(sender, hospital, file)} for file in waiting]
-    _show(receipts, as_json)
+        waiting = progress.track(sending.files_of(files), description=f"sending to {address}")
+        receipts = [sending.sent(sender, hospital, file) for file in waiting]
+    sending.show(receipts, f"{address}/ingest/{hospital}", as_json, out)
     sys.exit(0 if all(receipt["state"] in ("stored", "divided") for receipt in receipts) else 1)
 
 
@@ -199,33 +204,6 @@ def watch(  # noqa: PLR0913 - each is a flag
     with suppress(KeyboardInterrupt):
         asyncio.run(watching.run(once) if once else watching.go_on())
     out.print(f"{watching.handed} handed in, {watching.finished} filed away", highlight=False)
-
-
-def _sent(sender: MessageSender, hospital: str, file: Path) -> dict[str, Any]:
-    """The receipt; of a message that was not taken, why: the files after it are sent all the same."""
-    try:
-        return sender.send(hospital, media_type_of(file), file.read_bytes())
-    except Undelivered as refusal:
-        problems = [{"where": issue.where, "text": issue.text} for issue in refusal.issues]
-        return {"receipt": "", "state": "refused", "resources": [], "problems": problems}
-
-
-def _all_files(paths: list[Path]) -> list[Path]:
-    found = [sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] for path in paths]
-    return [file for files in found for file in files]
-
-
-def _show(receipts: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(receipts, ensure_ascii=False) + "\n")
-        return
-    table = Table("file", "receipt", "state", "resources", "place and reason")
-    for row in receipts:
-        why = "; ".join(f"{p['where']}: {p['text']}" for p in row["problems"])
-        table.add_row(escape(row["file"]), row["receipt"], row["state"], str(len(row["resources"])), escape(why))
-    out.print(table)
-    counts = Counter(row["state"] for row in receipts)
-    out.print(", ".join(f"{n} {state}" for state, n in sorted(counts.items())) + f"; {len(receipts)} sent")
 
 
 @cli.command("import")
@@ -251,7 +229,7 @@ def import_(
 
 @cli.command()
 def completeness(
-    hospital: Annotated[str, typer.Argument(help="Whose day.")] = "",
+    hospital: Annotated[str, typer.Argument(help="Whose day: qn-general, bai-chay, san-nhi or one of your own.")] = "",
     date: Annotated[str, typer.Option(help="The day, as 2026-11-23; default: today there.")] = "",
     verify: Annotated[Path | None, typer.Option(exists=True, help="Only verify this statement (JSON).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the signed statement as JSON.")] = False,

@@ -25,6 +25,20 @@ def configure(form: str, level: str) -> None:
         ),
         cache_logger_on_first_use=True,
     )
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Libraries)]:
+        root.removeHandler(handler)
+    root.addHandler(_Libraries())
+
+
+class _Libraries(logging.Handler):
+    """What libraries have to say, in the same form: one line, without a traceback, whose values may be of a record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said, _, _ = record.getMessage().partition("\n")
+        fault = record.exc_info[0] if record.exc_info else None
+        told = {"type": fault.__name__} if fault is not None else {}
+        structlog.get_logger("libraries").log(record.levelno, said, logger=record.name, **told)
 
 
 def _line(event: dict[str, object], **rest: object) -> bytes:

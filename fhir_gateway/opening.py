@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from fhir_gateway.problem import Problem, Unavailable
+from fhir_gateway.search import vocabulary
 from fhir_gateway.search.extract import index
 from fhir_gateway.security import journal
 from fhir_gateway.security.journal import Journal
@@ -22,6 +23,7 @@ SESSIONS = "sessions"
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
     """The database: MongoDB where a URL is set, else the embedded engine under the data folder."""
+    vocabulary.declare(settings.text_index)
     async with AsyncExitStack() as stack:
         if settings.mongo_url is None:
             url = await stack.enter_async_context(embedded(settings.data / "database"))
@@ -39,6 +41,7 @@ async def shared_store(settings: Settings) -> AsyncIterator[MongoStore]:
 
     Events that a killed process left in its journal are in it.
     """
+    vocabulary.declare(settings.text_index)
     async with AsyncExitStack() as stack:
         url = _running(settings)
         if url is None:

@@ -21,7 +21,7 @@ from fhir_gateway.crew import UP, crew
 from fhir_gateway.problem import NotFound, Unavailable
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.embedded import running
+from fhir_gateway.store.embedded import program, running
 from fhir_gateway.wire import SPOKEN
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ def run_worker(order: bytes) -> None:
 
 
 def _run(service: Coroutine[Any, Any, None]) -> None:
-    factory = uvicorn.Config("", loop="auto").get_loop_factory()
+    factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(service)
 
@@ -76,6 +76,7 @@ async def serve(settings: Settings) -> None:
         with _noted(settings.data, {"url": base_url, "mllp": mllp}):
             _tell(gateway, mllp)
             await server.serve(sockets=[listening])
+            log.info("stopping", name=settings.name)
 
 
 async def work(order: bytes) -> None:
@@ -133,7 +134,7 @@ def _tell(gateway: root.Gateway, mllp: str | None) -> None:
         ingest=f"{gateway.base_url}/ingest/{{hospital}}",
         mllp=mllp or "off",
         data=str(gateway.settings.data.resolve()),
-        database="embedded" if gateway.settings.mongo_url is None else "MongoDB",
+        database=f"embedded ({program().name})" if gateway.settings.mongo_url is None else "MongoDB",
         hospitals=",".join(gateway.directory.hospitals),
         partners=",".join(gateway.directory.partners),
         token=f"fhir-gateway token CLIENT --data {gateway.settings.data}",

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     scan_limit: int = Field(
         default=100_000, ge=1, description="records that a search which no index narrows may look at"
     )
+    text_index: str = Field(
+        default="",
+        description="types whose narratives _text finds by an index, as Composition,DiagnosticReport; * for all",
+    )
     wait_seconds: float = Field(default=30.0, description="longest ?wait=true on an ingest")
     lease_seconds: float = Field(default=10.0, description="how long a worker may hold a message or a delivery")
     retry_seconds: float = Field(default=1.0, description="first delay of a failed delivery; doubles each time")

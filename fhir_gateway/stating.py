@@ -15,7 +15,7 @@ from rich.table import Table
 from fhir_gateway import app as root
 from fhir_gateway.exchange.completeness import asked_day, signed, statement, verified
 from fhir_gateway.fhir.codec import decode, encode
-from fhir_gateway.problem import Malformed
+from fhir_gateway.problem import BadRequest, Malformed
 from fhir_gateway.security.chain import verify as verify_chain
 from fhir_gateway.settings import Settings
 
@@ -34,6 +34,8 @@ async def _made(settings: Settings, hospital: str, date: str) -> dict[str, Any]:
     async with root.shared_store(settings) as store:
         base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
         house = root.Gateway(settings, base_url, store, root.directory(settings), root.key_ring(settings)).house
+        if not hospital:
+            raise BadRequest(f"whose day? One of {', '.join(sorted(house.directory.hospitals))}", "HOSPITAL")
         known = house.directory.hospital(hospital)
         return signed(house, await statement(house, known, asked_day(known, date, house.clock())))
 

@@ -71,7 +71,8 @@ class Bounded(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP, in the words of FHIR."""
-        self._refuse(BadRequest("this is no HTTP request", "headers"))
+        text = "this is no HTTP request; letters beyond ASCII are percent-encoded in an address"
+        self._refuse(BadRequest(text, "headers"))
 
     def _expect_head(self) -> None:
         self._forget_patience()

@@ -89,6 +89,30 @@ def test_import_ends_with_counts_that_add_up_and_a_list_of_reasons(serving, tmp_
     assert "1 files, 2 resources read = 0 created + 0 updated + 1 unchanged + 1 refused" in again.stdout
 
 
+def test_what_is_quarantined_is_told_with_place_reason_and_what_to_do(serving):
+    files = [str(FIXTURES / "vn_xml" / name / "message.xml") for name in ("outpatient", "bad-truncated")]
+    done = run("ingest", "--hospital", "bai-chay", *files, data=serving, COLUMNS="80")
+    receipt = json.loads(run("ingest", "--hospital", "bai-chay", "--json", files[1], data=serving).stdout)[0]
+    assert receipt["receipt"] in done.stdout
+    assert "bad-truncated/message.xml: line 21, column 8105: the XML is not well formed" in done.stdout
+    assert "/ingest/bai-chay?state=quarantined" in done.stdout
+    assert "fhir-gateway replay --hospital bai-chay --dry-run" in done.stdout
+
+
+def test_a_statement_of_nobody_asks_whose_day(serving):
+    done = run("completeness", data=serving)
+    assert done.returncode == 1
+    assert "whose day? One of bai-chay, qn-general, san-nhi" in done.stderr
+
+
+def test_the_version_is_told():
+    assert run("--version").stdout.startswith("fhir-gateway ")
+
+
+def test_the_help_of_the_listener_keeps_its_brackets():
+    assert "[hospital@]host:port" in run("serve", "--help").stdout
+
+
 def test_a_token_opens_the_door_it_is_for(serving):
     done = run("token", "auditor", data=serving)
     assert done.stdout.count(".") == 2

@@ -3,6 +3,7 @@
 http://www.hl7.eu/HL7v2x/v251/std251/ch02.html#Heading23 (2.9 Message processing rules; table 0155)
 """
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ HEADER = {
     "11": ("202", "Unsupported processing ID"),
     "12": ("203", "Unsupported version ID"),
 }
+# Where a message that cannot be looked into is refused.
+WHOLE = "body"
 ACKNOWLEDGEMENTS = frozenset({"ACK", "MCF"})
 _NUMBERS = count()
 
@@ -116,7 +119,10 @@ def applied(receipt: Receipt) -> Verdict:
 
 def header_of(body: bytes) -> Header:
     """The MSH fields of a message, tolerant of anything: an acknowledgement must always be possible."""
-    first = re.split(rb"[\r\n]", body.lstrip(), maxsplit=1)[0].decode("utf-8", "replace")
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode()
+    start = body.removeprefix(codecs.BOM_UTF8).lstrip()
+    first = re.split(rb"[\r\n]", start, maxsplit=1)[0].decode("utf-8", "replace")
     if not first.startswith("MSH") or len(first) < 8:
         return Header("|", "^~\\&", ())
     separator = first[3]
@@ -152,8 +158,10 @@ def _error(header: Header, fault: Mapping[str, str]) -> str:
 
 def _condition(place: re.Match[str] | None, fault: Mapping[str, str]) -> tuple[str, str]:
     """Code and name of table 0357."""
-    if place is None or fault.get("code", "") in OUR_OWN:
+    if fault.get("code", "") in OUR_OWN or (place is None and fault["where"] != WHOLE):
         return "207", "Application internal error"
+    if place is None:
+        return "100", "Segment sequence error"
     field = place["field"]
     if place["segment"] == "MSH" and field in HEADER and not MISSING.search(fault["text"]):
         return HEADER[field]

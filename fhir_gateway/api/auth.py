@@ -16,6 +16,7 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.records import journal
 from fhir_gateway.security.assertion import TokenRefused
 from fhir_gateway.security.audit import Act
+from fhir_gateway.security.tokens import smart_configuration
 
 log = structlog.get_logger("fhir_gateway.access")
 
@@ -37,6 +38,11 @@ async def token(services: Services, asked: Asked) -> Answer:
     caller = services.tokens.caller(f"Bearer {granted['access_token']}")
     await journal.record(services.desk, replace(asked.visit, caller=caller), "login")
     return _json(200, granted)
+
+
+async def discovered(services: Services, asked: Asked) -> Answer:
+    """Where a client gets its token and how it proves itself, for those that look it up by themselves."""
+    return Answer(200, orjson.dumps(smart_configuration(services.tokens.url)), media_type=JSON)
 
 
 def _json(status: int, content: dict[str, Any]) -> Answer:

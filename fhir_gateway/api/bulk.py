@@ -24,7 +24,7 @@ from fhir_gateway.fhir.parameters import Arguments, arguments
 from fhir_gateway.fhir.resource import instant, is_id
 from fhir_gateway.population import shelf
 from fhir_gateway.population.admission import Errand, Imports, must_import, named_files
-from fhir_gateway.population.export import DONE, FAILED, Exports, Job
+from fhir_gateway.population.export import DONE, FAILED, Exports, Job, latest
 from fhir_gateway.population.gathering import DELETED, legs
 from fhir_gateway.population.imports import REFUSED
 from fhir_gateway.population.intake import IMPORT, Counts
@@ -103,7 +103,7 @@ class BulkDoors:
     async def _begun(self, services: Services, asked: Asked, level: str, group: str = "") -> Answer:
         must_be_async(asked)
         sent = await _arguments(services, asked)
-        order = ordered(sent, asked.visit.caller, services.desk.now(), level, group)
+        order = ordered(sent, asked.visit.caller, await latest(services.desk), level, group)
         key = await self._exports(services).begin(asked.visit, order, _request(services, asked))
         self.ring()
         return accepted(f"{services.desk.base_url}/{EXPORT}/{key}")

@@ -29,6 +29,7 @@ from fhir_gateway.api.negotiation import (
 )
 from fhir_gateway.api.presentation import presented
 from fhir_gateway.api.services import Services
+from fhir_gateway.api.sign_in import proved, refusal
 from fhir_gateway.fhir import codec
 from fhir_gateway.fhir.reference import at_home
 from fhir_gateway.fhir.resource import Resource, is_id
@@ -133,7 +134,7 @@ class Door:
         address = request.client.host if request.client else ""
         if self.anonymous:
             return Visit(NOBODY, number, address)
-        return Visit(self.services.tokens.caller(request.headers.get("authorization")), number, address)
+        return Visit(self.services.tokens.caller(proved(request)), number, address)
 
     async def _outcome(self, request: Request, visit: Visit) -> tuple[Visit, Answer | Problem]:
         """What comes of it, with the glass broken before where the request says so."""
@@ -184,7 +185,7 @@ class Door:
             work = journal.record(self.services.desk, visit, interaction, touched, problem.status)
             unwritten = await caught(work, visit.request)
             problem = problem if unwritten is None else unwritten
-        answer = of_problem(problem)
+        answer = refusal(self.services.desk.name, request, problem)
         if isinstance(problem, NotAllowed) and self.actions:
             return Answer(answer.status, answer.body, (("allow", self.allowed),))
         return answer

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.routing import Route
 
@@ -15,9 +14,11 @@ from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.negotiation import body
 from fhir_gateway.api.pages import wants_page
-from fhir_gateway.api.receipts_page import receipt_filters, receipts_page
+from fhir_gateway.api.receipts_page import Shown, receipt_filters, receipts_page
 from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import arrivals, casework, inbox, outbox
+from fhir_gateway.exchange.arrived import arrived
+from fhir_gateway.exchange.completeness import asked_day, today
 from fhir_gateway.exchange.delivery import SEALED
 from fhir_gateway.exchange.inbox import Receipt, receipt_of
 from fhir_gateway.exchange.lanes import Bell
@@ -78,18 +79,33 @@ class ExchangeDoors:
         return _json({**receipt.content(), "repeated": repeated}, status, (location,))
 
     async def receipts(self, services: Services, asked: Asked) -> Answer:
-        """``GET /ingest/{hospital}?state=quarantined``: what came; ``?whole=`` the pieces of a divided message."""
-        hospital = self._hospital(asked)
+        """``GET /ingest/{hospital}?date=&state=``: what came that day, newest first; without it, what is in a state.
+
+        ``?whole=`` gives the pieces of a divided message, ``?after=`` the next page. A page without a filter is today.
+        """
+        house, name = self.reception.house, self._hospital(asked)
+        hospital = house.directory.hospital(name)
+        now = today(hospital, house.clock())
         given = receipt_filters(asked)
-        after = given.pop("after", "")
-        rows = await self.reception.house.store.notes(inbox.SHELF, {"hospital": hospital, **given}, after, LIST_LIMIT)
+        if wants_page(asked) and not given:
+            given["date"] = now.isoformat()
+        if "date" in given:
+            day = asked_day(hospital, given["date"], house.clock())
+            found, after = await arrived(house.store, name, day, given, LIST_LIMIT)
+        else:
+            found, after = await self._kept(name, given)
         await _audited(services, asked)
-        found = [receipt_of(content) for _, content in rows]
-        following = rows[-1][0] if len(rows) == LIST_LIMIT else None
         if wants_page(asked):
-            onward = {**given, "after": following, "_format": "html"}
-            return receipts_page(hospital, found, f"?{urlencode(onward)}" if following else "")
-        return _json({"receipts": [receipt.content() for receipt in found], "after": following})
+            return receipts_page(hospital, Shown(found, given, after, now))
+        return _json({"receipts": [receipt.content() for receipt in found], "after": after or None})
+
+    async def _kept(self, hospital: str, given: Mapping[str, str]) -> tuple[list[Receipt], str]:
+        """Those of any day, a page in the order of their numbers; each page has its newest first."""
+        asked = {name: value for name, value in given.items() if name != "after"}
+        where = {"hospital": hospital, **asked}
+        rows = await self.reception.house.store.notes(inbox.SHELF, where, given.get("after", ""), LIST_LIMIT)
+        found = sorted((receipt_of(content) for _, content in rows), key=lambda one: one.received, reverse=True)
+        return found, rows[-1][0] if len(rows) == LIST_LIMIT else ""
 
     async def case(self, services: Services, asked: Asked) -> Answer:
         """``GET /exchange/cases/{task}``: the Task and the moves open to the caller."""

@@ -1,38 +1,55 @@
 """The ledger of a message as a page: counts on top, then each source field, its fate, and where it went."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from fhir_gateway.api.answer import Answer
-from fhir_gateway.api.pages import Markup, facts, link, page, table, tag
+from fhir_gateway.api.pages import Markup, facts, link, local, page, steps, table, tag
 from fhir_gateway.exchange.inbox import Receipt
 from fhir_gateway.exchange.ledgers import FATES, Row
 
 ROWS = 5000
-HEADS = ("source field", "fate", "went to, or why not", "bytes")
+AS_TEXT = "_format=json&_pretty=true"
+HEADS = ("source field", "fate", "went to, or why not", "#bytes")
+LEGEND = (
+    "Bytes: the first byte and how many; of an inner file (base64), within it and where it stands itself. "
+    "A resource leads to the record, an element to where its value came from."
+)
 
 
-def ledger_page(receipt: Receipt, counts: dict[str, int], rows: Sequence[Row], asked: dict[str, str]) -> Answer:
-    """``asked`` is the filter in force: ``fate``, ``place`` and ``start``."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines that are shown of a ledger: ``asked`` is the filter in force, ``fate``, ``place`` and ``start``."""
+
+    counts: Mapping[str, int]
+    rows: Sequence[Row]
+    asked: dict[str, str]
+
+
+def ledger_page(receipt: Receipt, lines: Lines, offset: str) -> Answer:
+    """``offset`` is the hospital's own time."""
+    rows, asked = lines.rows, lines.asked
     start = int(asked.get("start", "0"))
     shown = rows[start : start + ROWS]
     return page(
         f"Ledger of message {receipt.receipt}",
         facts(
             hospital=receipt.hospital,
-            received=receipt.received,
+            received=local(receipt.received, offset),
             format=receipt.adapter,
             mapping=receipt.mapping,
             state=receipt.state,
         ),
-        _navigation(receipt, counts, asked),
+        _navigation(receipt, lines.counts, asked),
         _place_filter(asked),
-        table(HEADS, *map(_row, shown)) if shown else tag("p", "No field is listed here.", class_="quiet"),
+        tag("p", LEGEND, class_="quiet"),
+        table(HEADS, *map(_row, shown), class_="cards") if shown else tag("p", "No field is listed here."),
         _more(asked, start, len(rows)),
     )
 
 
-def _navigation(receipt: Receipt, counts: dict[str, int], asked: dict[str, str]) -> Markup:
+def _navigation(receipt: Receipt, counts: Mapping[str, int], asked: dict[str, str]) -> Markup:
     fates = [_filter(f"{counts[fate]} {fate}", asked | {"fate": fate}) for fate in FATES]
     every = _filter(f"{counts['fields']} fields", {k: v for k, v in asked.items() if k not in ("fate", "start")})
     there = f"/ingest/{quote(receipt.key)}"
@@ -40,9 +57,16 @@ def _navigation(receipt: Receipt, counts: dict[str, int], asked: dict[str, str])
 
 
 def _place_filter(asked: dict[str, str]) -> Markup:
-    if not asked.get("place"):
-        return tag("p", "Narrow it with &place=, as in &place=PID or &place=XML3/CHI_TIET", class_="quiet")
-    return tag("p", f"Only fields whose place holds “{asked['place']}”.")
+    """A form without a script: what is typed goes into the address."""
+    kept = {**asked, "_format": "html"}
+    hidden = [_field(name, value, "hidden") for name, value in kept.items() if name not in ("place", "start")]
+    typed = tag("label", "Only places that hold ", _field("place", asked.get("place", ""), "search"))
+    hint = tag("span", " as PID or XML3/CHI_TIET", class_="quiet")
+    return tag("form", *hidden, typed, " ", tag("button", "show"), hint)
+
+
+def _field(name: str, value: str, type_: str) -> Markup:
+    return tag("input", name=name, value=value, type=type_)
 
 
 def _filter(text: str, asked: dict[str, str]) -> Markup:
@@ -59,7 +83,7 @@ def _row(row: Row) -> Markup:
     place = row["place"]
     return tag(
         "tr",
-        tag("td", link(f"#{quote(place)}", place), class_="place"),
+        tag("td", link(f"#{quote(place)}", steps(place)), class_="place"),
         tag("td", row["fate"], class_=row["fate"]),
         tag("td", *_where(row)),
         tag("td", bytes_of(row), class_="number"),
@@ -76,7 +100,8 @@ def _where(row: Row) -> list[Markup]:
 def _target(target: str) -> tuple[Markup, Markup]:
     record, _, path = target.partition("#")
     source = f"/fhir/{record}/$source?path={quote(path)}"
-    return link(f"/fhir/{record}", record.partition("/")[0]), tag("code", ".", link(source, path)) if path else Markup()
+    shown = link(f"/fhir/{record}?{AS_TEXT}", record.partition("/")[0])
+    return shown, tag("code", ".", link(f"{source}&{AS_TEXT}", path)) if path else Markup()
 
 
 def bytes_of(row: Row) -> str:

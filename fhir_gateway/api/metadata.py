@@ -121,6 +121,7 @@ def _resource(type_: str, interactions: frozenset[str], deletions: int) -> dict[
         "conditionalDelete": ("multiple" if deletions > 1 else "single") if writable else "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
         "searchInclude": ["*", *_links(type_)],
+        "searchRevInclude": ["*"],
         "searchParam": list(_parameters(type_)),
         "operation": list(operations.of_type(type_)),
     }

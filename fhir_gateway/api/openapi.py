@@ -76,10 +76,10 @@ BODIES = {
 }
 
 
-def describing(routes: Iterable[BaseRoute], anonymous: Iterable[str]) -> Action:
+def describing(routes: Iterable[BaseRoute]) -> Action:
     """The action that answers with the description of ``routes``; the text is made when it is first asked for."""
     told: list[bytes] = []
-    make = partial(document, list(routes), frozenset(anonymous))
+    make = partial(document, list(routes))
 
     async def described(services: Services, asked: Asked) -> Answer:
         """This document."""
@@ -90,7 +90,7 @@ def describing(routes: Iterable[BaseRoute], anonymous: Iterable[str]) -> Action:
     return Action("capabilities", described, raw=True)
 
 
-def document(routes: Iterable[BaseRoute], anonymous: frozenset[str], base_url: str) -> Described:
+def document(routes: Iterable[BaseRoute], base_url: str) -> Described:
     """The whole description. ``base_url`` is that of the FHIR interface; addresses are given from its root."""
     doors = [route.app for route in routes if isinstance(route, Route) and isinstance(route.app, Door)]
     return {
@@ -101,7 +101,7 @@ def document(routes: Iterable[BaseRoute], anonymous: frozenset[str], base_url: s
             "summary": "FHIR R4 records of the province, messages in, referrals and teleconsultations out",
         },
         "servers": [{"url": base_url.removesuffix("/fhir")}],
-        "paths": dict(_paths(doors, anonymous)),
+        "paths": dict(_paths(doors)),
         "components": {
             "schemas": {"Resource": _RESOURCE, "OperationOutcome": _OUTCOME},
             "responses": dict(_refusals()),
@@ -116,12 +116,12 @@ def document(routes: Iterable[BaseRoute], anonymous: frozenset[str], base_url: s
     }
 
 
-def _paths(doors: Iterable[Door], anonymous: frozenset[str]) -> Iterator[tuple[str, Described]]:
+def _paths(doors: Iterable[Door]) -> Iterator[tuple[str, Described]]:
     for door in doors:
         if not door.actions or door.path == "/fhir/":
             continue
         methods = {
-            method.lower(): _operation(door.path, method, action, door.path in anonymous)
+            method.lower(): _operation(door.path, method, action, door.anonymous)
             for method, action in door.actions.items()
             if method != "HEAD"
         }

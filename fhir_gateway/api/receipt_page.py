@@ -1,11 +1,12 @@
 """A receipt as a page, for whoever is woken by it: what was wrong, where, and what to do."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from fhir_gateway.api.answer import Answer
-from fhir_gateway.api.ledger_page import bytes_of
-from fhir_gateway.api.pages import Markup, facts, link, page, table, tag, together
+from fhir_gateway.api.ledger_page import AS_TEXT, bytes_of
+from fhir_gateway.api.pages import Markup, counted, facts, link, local, page, steps, table, tag, together
 from fhir_gateway.exchange.inbox import Receipt, State
 from fhir_gateway.exchange.ledgers import Row
 
@@ -25,18 +26,26 @@ OTHERWISE = (
     "What the message says here would not be valid FHIR. Correct it where it is made, or teach the hospital's file "
     "the local code."
 )
-PROBLEMS = ("place", "what was wrong", "what to do", "bytes")
+PROBLEMS = ("place", "what was wrong", "what to do", "#bytes")
 
 
-def receipt_page(receipt: Receipt, rows: Sequence[Row]) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reader stands: the hospital's own time, and the address of this gateway."""
+
+    offset: str
+    gateway: str
+
+
+def receipt_page(receipt: Receipt, rows: Sequence[Row], here: Place) -> Answer:
     """``rows`` are the lines of its ledger, which give the bytes of a problem's place."""
     return page(
         f"Message {receipt.receipt}",
         tag("p", tag("span", receipt.state, class_=receipt.state), ": ", MEANINGS[receipt.state]),
         _links(receipt),
         _problems(receipt, rows),
-        _ways(receipt) if receipt.state is State.QUARANTINED else Markup(),
-        _about(receipt),
+        _ways(receipt, here.gateway) if receipt.state is State.QUARANTINED else Markup(),
+        _about(receipt, here.offset),
         _notices(receipt),
         _resources(receipt),
     )
@@ -47,7 +56,12 @@ def _there(receipt: Receipt) -> str:
 
 
 def _links(receipt: Receipt) -> Markup:
-    links = [link(f"{_there(receipt)}/original", "original")]
+    house = f"/ingest/{quote(receipt.hospital)}"
+    links = [
+        link(f"{house}?_format=html", f"messages of {receipt.hospital}"),
+        link(f"{house}?state=quarantined&_format=html", "quarantine"),
+        link(f"{_there(receipt)}/original", "original"),
+    ]
     if receipt.ledger:
         links.append(link(f"{_there(receipt)}/ledger?_format=html", "ledger"))
         links.append(link(f"{_there(receipt)}/ledger?_format=html&fate=unmapped", "unmapped fields"))
@@ -58,26 +72,25 @@ def _links(receipt: Receipt) -> Markup:
     )
     for other, name in others:
         if other:
-            links.append(link(f"/ingest/{quote(receipt.hospital)}/{other}?_format=html", name))
+            links.append(link(f"{house}/{other}?_format=html", name))
     if receipt.pieces:
-        pieces = f"/ingest/{quote(receipt.hospital)}?whole={receipt.receipt}&_format=html"
+        pieces = f"{house}?whole={receipt.receipt}&_format=html"
         links.append(link(pieces, f"its {receipt.pieces} pieces"))
     return tag("nav", *links)
 
 
-def _about(receipt: Receipt) -> Markup:
-    counted = receipt.ledger
+def _about(receipt: Receipt, offset: str) -> Markup:
     return facts(
         hospital=receipt.hospital,
-        received=receipt.received,
-        settled=receipt.settled,
+        received=f"{local(receipt.received, offset)} ({offset})",
+        settled=local(receipt.settled, offset),
         media_type=receipt.media_type,
         size=f"{receipt.size} bytes",
         sha256=receipt.sha256,
         format=receipt.adapter,
         mapping=receipt.mapping,
-        mapped_again=", ".join(receipt.remapped),
-        fields=", ".join(f"{number} {name}" for name, number in counted.items()),
+        mapped_again=", ".join(local(when, offset) for when in receipt.remapped),
+        fields=counted(receipt.ledger),
     )
 
 
@@ -85,7 +98,7 @@ def _problems(receipt: Receipt, rows: Sequence[Row]) -> Markup:
     if not receipt.problems:
         return Markup()
     lines = [_problem(receipt, problem, rows) for problem in receipt.problems]
-    return together(tag("h2", "What was wrong"), table(PROBLEMS, *lines))
+    return together(tag("h2", "What was wrong"), table(PROBLEMS, *lines, class_="cards"))
 
 
 def _problem(receipt: Receipt, problem: Mapping[str, str], rows: Sequence[Row]) -> Markup:
@@ -94,17 +107,17 @@ def _problem(receipt: Receipt, problem: Mapping[str, str], rows: Sequence[Row]) 
     target = f"{_there(receipt)}/ledger?_format=html#{quote(there['place'])}" if there else ""
     return tag(
         "tr",
-        tag("td", link(target, place) if target else place, class_="place"),
+        tag("td", link(target, steps(place)) if target else steps(place), class_="place"),
         tag("td", problem["text"]),
         tag("td", ADVICE.get(problem.get("code", ""), OTHERWISE)),
         tag("td", bytes_of(there) if there else "", class_="number"),
     )
 
 
-def _ways(receipt: Receipt) -> Markup:
-    """The three ways out, as they are typed."""
+def _ways(receipt: Receipt, gateway: str) -> Markup:
+    """The ways out, as they are typed."""
     bearer = '-H "Authorization: Bearer $TOKEN"'
-    here = f"$GATEWAY{_there(receipt)}"
+    here = f"{gateway}{_there(receipt)}"
     ways = (
         ("Corrected where it is made: send it again as any message. This one stays here as it came.", ""),
         (
@@ -112,26 +125,32 @@ def _ways(receipt: Receipt) -> Markup:
             f"curl -X POST {bearer} {here}/retry",
         ),
         (
+            "The same for all of this hospital with a fault of this kind: counted first, then without --dry-run.",
+            f"fhir-gateway replay --hospital {receipt.hospital} --code {receipt.problems[0].get('code', '')} --dry-run",
+        ),
+        (
             "Corrected by hand: fetch the original, correct it, and hand it in as the correction. Both are kept.",
             f"curl {bearer} -o message {here}/original\n"
-            f"curl {bearer} -H 'Content-Type: {receipt.media_type}' --data-binary @message {here}/corrected",
+            f"curl {bearer} -H 'Content-Type: {receipt.media_type}' --data-binary @message '{here}/corrected'",
         ),
     )
-    steps = [tag("li", text, tag("pre", command) if command else Markup()) for text, command in ways]
-    return together(tag("h2", "What to do"), tag("ol", *steps))
+    listed = [tag("li", text, tag("pre", command) if command else Markup()) for text, command in ways]
+    token = tag("p", "TOKEN stands for an access token, as the one you signed in with.", class_="quiet")
+    return together(tag("h2", "What to do"), tag("ol", *listed), token)
 
 
 def _notices(receipt: Receipt) -> Markup:
     if not receipt.notices:
         return Markup()
     lines = [
-        tag("tr", tag("td", notice["where"], class_="place"), tag("td", notice["text"])) for notice in receipt.notices
+        tag("tr", tag("td", steps(notice["where"]), class_="place"), tag("td", notice["text"]))
+        for notice in receipt.notices
     ]
-    return together(tag("h2", "Notices that did not stop it"), table(("place", "notice"), *lines))
+    return together(tag("h2", "Notices that did not stop it"), table(("place", "notice"), *lines, class_="cards"))
 
 
 def _resources(receipt: Receipt) -> Markup:
     if not receipt.resources:
         return Markup()
-    made = [tag("li", link(f"/fhir/{ref}", ref)) for ref in receipt.resources]
+    made = [tag("li", link(f"/fhir/{ref}?{AS_TEXT}", ref)) for ref in receipt.resources]
     return together(tag("h2", f"{len(made)} resources made or completed"), tag("ul", *made))

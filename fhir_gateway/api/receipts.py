@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from starlette.routing import Route
 
 from fhir_gateway.api.answer import Answer
+from fhir_gateway.api.binary import AS_A_FILE
 from fhir_gateway.api.door import Act, Action, Asked, Door
-from fhir_gateway.api.ledger_page import ledger_page
+from fhir_gateway.api.ledger_page import Lines, ledger_page
 from fhir_gateway.api.negotiation import body, without_presentation
 from fhir_gateway.api.pages import wants_page
-from fhir_gateway.api.receipt_page import receipt_page
+from fhir_gateway.api.receipt_page import Place, receipt_page
 from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import ledgers
 from fhir_gateway.exchange.correction import Correction, correct
@@ -67,7 +68,7 @@ class ReceiptDoors:
         if found.problems and found.ledger:
             rows = (await ledgers.opened(self.reception.inbox, self.adapters, found)).rows
         await audited(services, asked)
-        return receipt_page(found, rows)
+        return receipt_page(found, rows, Place(self._offset(asked), services.desk.base_url.removesuffix("/fhir")))
 
     async def ledger(self, services: Services, asked: Asked) -> Answer:
         """``GET /ingest/{hospital}/{receipt}/ledger``: every source field; ``?fate=``, ``?place=``."""
@@ -78,7 +79,7 @@ class ReceiptDoors:
         counts = ledgers.counts(message.rows)
         rows = [row for row in message.rows if _is_wanted(row, given)]
         if wants_page(asked):
-            return ledger_page(found, counts, rows, given)
+            return ledger_page(found, Lines(counts, rows, given), self._offset(asked))
         told = {"receipt": found.receipt, "mapping": found.mapping, "counts": counts}
         return answered({**told, "accounts": rows[int(given.get("start", "0")) :]})
 
@@ -105,7 +106,8 @@ class ReceiptDoors:
         """``GET /ingest/{hospital}/{receipt}/original``: the bytes exactly as they came."""
         media_type, content = await self.reception.inbox.original(self._hospital(asked), asked.path("receipt"))
         await audited(services, asked)
-        return Answer(200, bytes(content), media_type=media_type)
+        # A sender chooses the media type: a browser saves the file and runs nothing in it.
+        return Answer(200, bytes(content), AS_A_FILE, media_type)
 
     async def replay(self, services: Services, asked: Asked) -> Answer:
         """``POST /exchange/replay`` with a query as JSON: every message it meets is put to work again.
@@ -127,6 +129,9 @@ class ReceiptDoors:
 
     async def _receipt(self, asked: Asked) -> Receipt:
         return await self.reception.inbox.receipt(self._hospital(asked), asked.path("receipt"))
+
+    def _offset(self, asked: Asked) -> str:
+        return self.reception.house.directory.hospital(asked.path("hospital")).offset
 
     def _hospital(self, asked: Asked) -> str:
         hospital = asked.path("hospital")

@@ -51,6 +51,7 @@ ANONYMOUS: Mapping[str, Mapping[str, Action]] = {
     "/health": {"GET": Action("health", health.live)},
     "/health/ready": {"GET": Action("health", health.ready)},
     "/auth/token": {"POST": Action("login", auth.token)},
+    "/fhir/.well-known/smart-configuration": {"GET": Action("capabilities", auth.discovered, raw=True)},
 }
 INTERACTIONS = frozenset(action.interaction for actions in FHIR.values() for action in actions.values())
 METADATA = "/fhir/metadata"
@@ -73,7 +74,7 @@ def fhir_routes(services: Services) -> list[Route]:
 
 def description_route(services: Services, routes: Sequence[BaseRoute]) -> Route:
     """The OpenAPI document of ``routes``; like the CapabilityStatement it is for anybody."""
-    action = openapi.describing(routes, {*ANONYMOUS, METADATA, openapi.PATH})
+    action = openapi.describing(routes)
     return Route(openapi.PATH, Door(services, openapi.PATH, {"GET": action}, anonymous=True))
 
 

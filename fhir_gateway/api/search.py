@@ -20,6 +20,7 @@ from fhir_gateway.records import find
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.find import CURSOR, Page
 from fhir_gateway.records.ground import EVERYTHING, Ground
+from fhir_gateway.records.nearness import distance_told
 
 _PLAIN = ":/|,$"
 
@@ -69,7 +70,8 @@ def _subset(pairs: Pairs, type_: str | None) -> Subset:
 def _entries(desk: Desk, page: Page, subset: Subset) -> Iterator[Entry]:
     for mode, versions, kept in (("match", page.matches, subset), ("include", page.included, subset.beside())):
         for version in versions:
-            yield Entry(part(version.body, kept), f"{desk.base_url}/{version.reference}", mode)
+            told = distance_told(page.query.criteria, version.body) if mode == "match" else ()
+            yield Entry(part(version.body, kept), f"{desk.base_url}/{version.reference}", mode, told=told)
     if page.explanation:
         yield Entry(page.explanation, "", "outcome")
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fhir_gateway.demo.script import Story, Unexpected
 from fhir_gateway.demo.stage import stage
 from fhir_gateway.demo.story import SCENES
+
+WIDTH = 100
 
 
 def play(as_json: bool, keep: Path | None) -> int:
@@ -52,13 +55,20 @@ def _tell(console: Console, result: dict[str, Any]) -> None:
     for scene in result["scenes"]:
         mark = "[green]✓[/green]" if scene["ok"] else "[red]✗[/red]"
         console.print(f"{mark} [bold]{scene['scene']}. {scene['title']}[/bold]  ({scene['seconds']} s)")
-        console.print(f"   {scene['says']}", highlight=False)
+        _say(console, scene["says"])
         for name, value in scene.get("facts", {}).items():
-            console.print(f"   · {name}: {_plain(value)}", highlight=False, markup=False)
+            _say(console, f"· {name}: {_plain(value)}", "     ")
         if not scene["ok"]:
             console.print(f"   {scene['fault']}", style="red", markup=False)
     verdict = "[green]The story holds.[/green]" if result["ok"] else "[red]The story broke.[/red]"
     console.print(f"{verdict} {result['seconds']} s, two gateways, two databases.")
+
+
+def _say(console: Console, text: str, following: str = "   ") -> None:
+    """A sentence below its scene, broken between words and still below it."""
+    width = min(console.width, WIDTH)
+    lines = textwrap.wrap(" ".join(text.split()), width, initial_indent="   ", subsequent_indent=following)
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _plain(value: Any) -> str:

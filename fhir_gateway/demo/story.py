@@ -1,6 +1,6 @@
 """The ten scenes of the story, each played through the doors and held against what it must show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,8 @@ def general_hospital(story: Story) -> Scene:
         expect(answer[1] == "AA", f"{name} is accepted", answer[3])
     receipts = story.province.client("qn-general").get("/ingest/qn-general").body["receipts"]
     expect(len(receipts) == len(GENERAL), "one receipt for each message", len(receipts))
-    return Scene({name: answer[1] for name, answer in zip(GENERAL, answers, strict=True)} | _ledgers(receipts))
+    codes = {f"acknowledgement of {name}": answer[1] for name, answer in zip(GENERAL, answers, strict=True)}
+    return Scene(codes | _ledgers(receipts))
 
 
 def bai_chay(story: Story) -> Scene:
@@ -50,7 +51,11 @@ def bai_chay(story: Story) -> Scene:
     story.referral_receipt = receipts[0]
     repeated = story.province.client("bai-chay").ingest("bai-chay", XML, fixture("vn_xml/episode-3176/message.xml"))
     expect(repeated.body["repeated"] is True, "the same file again gets the first receipt", repeated.body["repeated"])
-    return Scene({name: len(r["resources"]) for name, r in zip(EPISODES, receipts, strict=True)} | _ledgers(receipts))
+    return Scene(_resources(EPISODES, receipts) | _ledgers(receipts))
+
+
+def _resources(names: Sequence[str], receipts: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {f"resources made of {name}": len(row["resources"]) for name, row in zip(names, receipts, strict=True)}
 
 
 def san_nhi(story: Story) -> Scene:
@@ -58,7 +63,7 @@ def san_nhi(story: Story) -> Scene:
     receipts = [_sent(story, "san-nhi", CDA, f"cda/{name}/message.xml") for name in DOCUMENTS]
     story.newborn_receipt = receipts[1]
     story.mother_receipt = receipts[0]
-    return Scene({name: len(r["resources"]) for name, r in zip(DOCUMENTS, receipts, strict=True)} | _ledgers(receipts))
+    return Scene(_resources(DOCUMENTS, receipts) | _ledgers(receipts))
 
 
 def people(story: Story) -> Scene:

@@ -152,6 +152,12 @@ def test_a_message_without_a_readable_header_is_answered_in_original_mode():
     assert wanted("as-asked", header_of(b"hello")) == wanted("original", Header("|", "^~\\&", ()))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_header_is_found_behind_a_byte_order_mark(encoding):
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    assert header_of(mark + "MSH|^~\\&|HIS|22T01|GW|QN|20261102||ADT^A01|77".encode(encoding)).field(10) == "77"
+
+
 @pytest.mark.parametrize(
     ("where", "text", "code", "expected"),
     [
@@ -160,6 +166,7 @@ def test_a_message_without_a_readable_header_is_answered_in_original_mode():
         ("PID", "there is no PID segment", "structure", ("PID^1", "100")),
         ("MSH-9", "the message type is missing", "structure", ("MSH^1^9", "101")),
         ("MSH-12", "this version is not read", "structure", ("MSH^1^12", "203")),
+        ("body", "the message is empty", "invalid", ("", "100")),
         ("message", "the gateway itself failed on this message", "exception", ("", "207")),
         ("Patient.birthDate", "is not a date", "value", ("", "207")),
     ],

@@ -127,3 +127,13 @@ async def test_no_forged_token_makes_a_fault(client_of: Callable[[str], httpx.As
     proven = await client_of("").post("/auth/token", data=asked, headers=FORM)
 
     assert (bearer.status_code, proven.status_code) == (401, 401)
+
+
+async def test_a_client_finds_out_by_itself_where_its_token_is(
+    client_of: Callable[[str], httpx.AsyncClient], services: Services
+) -> None:
+    answer = await client_of("").get("/fhir/.well-known/smart-configuration")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["token_endpoint"] == services.tokens.url
+    assert "client-confidential-asymmetric" in answer.json()["capabilities"]

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.anyio
 
 PROFILE = "http://example.org/StructureDefinition/patient"
 PATIENT = {"resourceType": "Patient", "id": "p", "active": True}
+THO = "http://terminology.hl7.org/CodeSystem"
 STRUCTURE = {
     "resourceType": "StructureDefinition",
     "id": "patient",
@@ -220,3 +221,24 @@ async def test_a_document_and_an_invariant_of_r4_are_looked_at_too(admin: httpx.
     assert issues(await admin.post("/fhir/SearchParameter/$validate", json=parameter)) == {
         ("error", "invariant", "SearchParameter")
     }
+
+
+async def test_a_vital_sign_keeps_r4s_profile_and_extensions_of_r4_their_places(admin: httpx.AsyncClient) -> None:
+    code = {"coding": [{"system": "http://loinc.org", "code": "8310-5"}]}
+    vital = {"category": [{"coding": [{"system": f"{THO}/observation-category", "code": "vital-signs"}]}]}
+    unit = {"unit": "Cel", "system": "http://unitsofmeasure.org", "code": "Cel"}
+    rest = {
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": "2026-11-24",
+        "valueQuantity": {"value": 37, **unit},
+    }
+    good = {"resourceType": "Observation", "status": "final", "code": code, **vital, **rest}
+    assert {one[0] for one in issues(await admin.post("/fhir/Observation/$validate", json=good))} == {"information"}
+
+    no_category = {name: one for name, one in good.items() if name != "category"}
+    found = issues(await admin.post("/fhir/Observation/$validate", json=no_category))
+    assert ("error", "required", "Observation.category") in found
+
+    birth = {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2026-11-24"}
+    found = issues(await admin.post("/fhir/Patient/$validate", json={**PATIENT, "extension": [birth]}))
+    assert found == {("error", "structure", "Patient.extension[0]")}

@@ -46,6 +46,7 @@ async def test_every_type_is_there_with_what_its_routes_do(client_of: Callable[[
         each for each in types["Patient"]["searchParam"] if each["name"] == "birthdate"
     ).items()
     assert "Observation:subject" in types["Observation"]["searchInclude"]
+    assert types["Patient"]["searchRevInclude"] == ["*"]
 
 
 async def test_nobody_is_told_that_the_audit_trail_can_be_written(

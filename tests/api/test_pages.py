@@ -1,6 +1,22 @@
 """Pages: what is shown is escaped, and only who wants a page gets one."""
 
-from fhir_gateway.api.pages import Markup, facts, link, page, table, tag, together
+import pytest
+from starlette.datastructures import Headers
+
+from fhir_gateway.api.pages import (
+    Markup,
+    counted,
+    facts,
+    link,
+    local,
+    page,
+    steps,
+    table,
+    tag,
+    time,
+    together,
+    wants_page,
+)
 
 
 def test_what_is_no_markup_is_escaped_everywhere():
@@ -31,3 +47,49 @@ def test_a_page_allows_no_script_and_is_not_kept():
     headers = dict(page("title").headers)
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
+
+
+def test_a_moment_is_shown_as_the_clock_of_the_hospital_has_it():
+    assert local("2026-11-23T18:34:22.123+00:00", "+07:00") == "2026-11-24 01:34:22"
+    assert 'datetime="2026-11-23T18:34:22.123+00:00"' in time("2026-11-23T18:34:22.123+00:00", "+07:00")
+    assert local("", "+07:00") == time("", "+07:00") == ""
+
+
+def test_a_long_path_may_break_after_each_step_and_stays_escaped():
+    assert steps("/A/B<i>") == "/<wbr>A/<wbr>B&lt;i&gt;"
+
+
+def test_a_count_begins_with_the_whole():
+    assert counted({"mapped": 95, "unmapped": 1, "fields": 96}) == "96: 95 mapped, 1 unmapped"
+
+
+def test_an_element_without_content_has_no_end():
+    assert tag("input", name="place", value="PID") == '<input name="place" value="PID">'
+
+
+def test_a_table_scrolls_by_itself_or_becomes_cards():
+    assert 'class="wide" tabindex="0"' in table(("#one",))
+    assert '<th class="number">one</th>' in table(("#one",))
+    assert table(("one",), class_="cards").startswith('<table class="cards">')
+
+
+class Wish:
+    """What a request says of the form it wants."""
+
+    def __init__(self, accept="", **pairs):
+        self.headers = Headers({"accept": accept})
+        self.pairs = list(pairs.items())
+
+
+@pytest.mark.parametrize(
+    ("wish", "page_wanted"),
+    [
+        (Wish("text/html,application/xml;q=0.9"), True),
+        (Wish("application/json, text/html"), False),
+        (Wish("*/*"), False),
+        (Wish("application/json", _format="html"), True),
+        (Wish("text/html", _format="json"), False),
+    ],
+)
+def test_only_who_asks_for_a_page_gets_one(wish, page_wanted):
+    assert wants_page(wish) is page_wanted

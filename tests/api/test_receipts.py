@@ -4,6 +4,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from fhir_gateway.api.pages import local
+from fhir_gateway.exchange.completeness import today
+
 pytestmark = pytest.mark.anyio
 
 HL7, XML = "application/hl7-v2", "application/xml"
@@ -196,7 +199,8 @@ async def test_the_messages_of_a_hospital_are_a_page_that_leads_to_each_of_them(
     answer = await province.get("qn-general", "/ingest/qn-general?state=quarantined&_format=html")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     page = Page(answer.text)
-    assert page.links == [f"/ingest/qn-general/{wrong['receipt']}?_format=html"]
+    messages = [one for one in page.links if one.startswith("/ingest/qn-general/") and "completeness" not in one]
+    assert messages == [f"/ingest/qn-general/{wrong['receipt']}?_format=html"]
     assert "PID: there is no PID segment" in page.text
 
 
@@ -206,3 +210,60 @@ async def test_a_filter_of_receipts_that_there_is_not_is_an_error(pair, query):
     answer = await province.get("qn-general", f"/ingest/qn-general?{query}")
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["expression"] == [query.partition("=")[0]]
+
+
+async def test_the_messages_of_a_day_come_newest_first_and_page_by_page(pair, message, monkeypatch):
+    province, _ = pair
+    monkeypatch.setattr("fhir_gateway.api.exchange.LIST_LIMIT", 2)
+    names = ("hl7v2/admission-a01", "hl7v2/bad-lab-value", "hl7v2/discharge-a03")
+    sent_first_to_last = [(await sent(province, "qn-general", HL7, message(name)))["receipt"] for name in names]
+    day = today(province.gateway.directory.hospital("qn-general"), province.gateway.house.clock()).isoformat()
+    first = (await province.get("qn-general", f"/ingest/qn-general?date={day}")).json()
+    rest = (await province.get("qn-general", f"/ingest/qn-general?date={day}&after={first['after']}")).json()
+    assert [r["receipt"] for r in first["receipts"] + rest["receipts"]] == sent_first_to_last[::-1]
+    assert rest["after"] is None
+    bad = (await province.get("qn-general", f"/ingest/qn-general?date={day}&state=quarantined")).json()
+    assert [r["receipt"] for r in bad["receipts"]] == [sent_first_to_last[1]]
+    before = (await province.get("qn-general", "/ingest/qn-general?date=2020-01-01")).json()
+    assert before["receipts"] == []
+    assert (await province.get("qn-general", "/ingest/qn-general?date=today")).status_code == 400
+
+
+async def test_the_page_of_messages_is_today_in_the_hospitals_time_and_leads_on(pair, message):
+    province, _ = pair
+    receipt = await sent(province, "qn-general", HL7, message("hl7v2/bad-lab-value"))
+    answer = await province.get("qn-general", "/ingest/qn-general?_format=html")
+    assert local(receipt["received"], "+07:00") in answer.text
+    assert "OBX[2]-5" in Page(answer.text).text
+    links = Page(answer.text).links
+    assert not any("the day after" in link for link in links)
+    for link in [one for one in links if one.startswith("?")]:
+        assert (await province.get("qn-general", f"/ingest/qn-general{link}")).status_code == 200
+
+
+async def test_the_ledger_is_narrowed_by_a_form(pair, message):
+    province, _ = pair
+    receipt = await sent(province, "qn-general", HL7, message("hl7v2/admission-a01"))
+    page = (await ledger(province, receipt, "?_format=html&fate=mapped&place=PID")).text
+    assert '<input name="place" value="PID" type="search">' in page
+    assert '<input name="fate" value="mapped" type="hidden">' in page
+    assert "form-action 'self'" in (await ledger(province, receipt, "?_format=html")).headers["content-security-policy"]
+
+
+async def test_an_original_is_saved_by_a_browser_and_never_run(pair, message):
+    province, _ = pair
+    receipt = await sent(province, "qn-general", "text/html", b"<script>alert(1)</script>")
+    answer = await province.get("qn-general", f"/ingest/qn-general/{receipt['receipt']}/original")
+    assert answer.content == b"<script>alert(1)</script>"
+    assert answer.headers["content-disposition"] == "attachment"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_ways_out_of_quarantine_can_be_typed_as_they_stand(pair, message):
+    province, _ = pair
+    receipt = await sent(province, "qn-general", HL7, message("hl7v2/bad-lab-value"))
+    page = Page((await province.get("qn-general", f"/ingest/qn-general/{receipt['receipt']}?_format=html")).text)
+    assert f"http://quang-ninh/ingest/qn-general/{receipt['receipt']}/retry" in page.text
+    assert "$GATEWAY" not in page.text
+    assert f"replay --hospital qn-general --code {receipt['problems'][0]['code']}" in page.text

@@ -93,6 +93,45 @@ async def test_what_cannot_be_searched_is_refused_with_the_nearest_name(admin: h
     assert "famly" not in link(lenient.json(), "self")
 
 
+async def test_the_distance_of_a_place_stands_beside_it_in_json_and_xml(admin: httpx.AsyncClient) -> None:
+    position = {"latitude": 20.9578, "longitude": 107.0203}
+    await admin.put("/fhir/Location/l", json={"resourceType": "Location", "id": "l", "position": position})
+    address = "/fhir/Location?near=20.9712|107.0448|10|km"
+
+    search = (await admin.get(address)).json()["entry"][0]["search"]
+    written = (await admin.get(f"{address}&_format=xml")).text
+
+    assert search["mode"] == "match"
+    assert search["extension"][0]["url"].endswith("/location-distance")
+    assert search["extension"][0]["valueDistance"]["value"] == pytest.approx(2.95, abs=0.02)
+    assert '<extension url="http://hl7.org/fhir/StructureDefinition/location-distance"><valueDistance>' in written
+    assert "extension" not in (await admin.get("/fhir/Location")).json()["entry"][0]["search"]
+
+
+async def test_a_contained_resource_has_the_address_of_its_container(admin: httpx.AsyncClient) -> None:
+    medication = {"resourceType": "Medication", "id": "m1", "code": {"text": "x"}, "status": "active"}
+    facts = {"status": "active", "intent": "order", "subject": {"reference": "Patient/p"}}
+    request = {"resourceType": "MedicationRequest", "id": "23", "contained": [medication], **facts}
+    await admin.put("/fhir/MedicationRequest/23", json={**request, "medicationReference": {"reference": "#m1"}})
+    asked = "/fhir/Medication?status=active&_contained=true"
+
+    alone = (await admin.get(f"{asked}&_containedType=contained")).json()
+    whole = (await admin.get(f"{asked}&_summary=true")).json()
+    in_xml = await admin.get(f"{asked}&_containedType=contained&_format=xml")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    posted = await admin.post("/fhir/Medication/_search", content="status=active&_contained=both", headers=form)
+
+    (entry,) = alone["entry"]
+    assert entry["fullUrl"].endswith("/fhir/MedicationRequest/23#m1")
+    assert (entry["resource"], entry["search"]) == (medication, {"mode": "match"})
+    assert link(alone, "self").endswith("Medication?status=active&_contained=true&_containedType=contained")
+    assert [one["resource"]["resourceType"] for one in whole["entry"]] == ["MedicationRequest"]
+    assert "MedicationRequest/23#m1" in in_xml.text
+    assert posted.json()["total"] == 1
+    assert (await admin.get("/fhir?_type=Medication&_contained=true")).status_code == 400
+    assert (await admin.get("/fhir/Patient/p/MedicationRequest?_contained=true")).status_code == 400
+
+
 async def test_the_total_is_a_number_unless_nobody_wants_it(admin: httpx.AsyncClient) -> None:
     await _patients(admin, 3)
 
