@@ -13,8 +13,8 @@ import pytest
 
 from adapters.contract import Message
 from fhir_gateway.app import adapters, directory
-from fhir_gateway.sending import media_type_of
 from fhir_gateway.exchange.translation import Translated, translate
+from fhir_gateway.sending import media_type_of
 from fhir_gateway.settings import Settings
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
