@@ -372,9 +372,8 @@ class Gateway:
         outward = OutboundDoors(self.house, speaker())
         insurance = InsuranceDoor(self.reception, settings.wait_seconds)
         services.traffic.registry.register(FeedFigures(self.feeds))
-        parts = (
-            Entrance(self.directory), CompletenessDoors(self.feeds), outward, doors, receipts, source, bulk, insurance,
-        )  # fmt: skip
+        pages = Entrance(self.directory), CompletenessDoors(self.feeds)
+        parts = (*pages, outward, doors, receipts, source, bulk, insurance)
         own = [route for part in parts for route in part.routes(services)]
         routes = [*own, socket_route(self.office), *fhir_routes(services)]
         app.router.routes[:] = [*routes, description_route(services, routes), last_route(services)]

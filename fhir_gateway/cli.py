@@ -21,7 +21,7 @@ from fhir_gateway import app as root
 from fhir_gateway import loading, logs, replaying, sending, serving, stating
 from fhir_gateway.demo import play
 from fhir_gateway.exchange.delivery import MessageSender, RemoteCounter
-from fhir_gateway.exchange.folder import Folder
+from fhir_gateway.exchange.folder import Folder, media_type_of
 from fhir_gateway.exchange.replay import wanted
 from fhir_gateway.exchange.translation import Translated
 from fhir_gateway.exchange.translation import translate as run_translation
@@ -148,7 +148,7 @@ def translate(
     """Dry run: print the Bundle and the ledger of a message. Touches no database; exit status 1 when refused."""
     body = file.read_bytes()
     known = root.directory(Settings()).hospital(hospital)
-    message = Message(known, media_type or sending.media_type_of(file), body, datetime.now(UTC))
+    message = Message(known, media_type or media_type_of(file.name), body, datetime.now(UTC))
     translated = run_translation(root.adapters(), message, sys.maxsize)
     sys.stdout.write(encode(_account(translated)).decode() + "\n")
     sys.exit(1 if translated.faults else 0)
@@ -182,7 +182,7 @@ def ingest(
         waiting = progress.track(sending.files_of(files), description=f"sending to {address}")
         receipts = [sending.sent(sender, hospital, file) for file in waiting]
     sending.show(receipts, f"{address}/ingest/{hospital}", as_json, out)
-    sys.exit(0 if all(receipt["state"] in ("stored", "divided") for receipt in receipts) else 1)
+    sys.exit(0 if all(receipt["state"] in sending.TAKEN for receipt in receipts) else 1)
 
 
 @cli.command()

@@ -11,20 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from fhir_gateway.exchange.delivery import MessageSender, Undelivered
+from fhir_gateway.exchange.folder import media_type_of
 
-MEDIA_TYPES = {
-    ".hl7": "application/hl7-v2",
-    ".xml": "application/xml",
-    ".json": "application/fhir+json",
-    ".ndjson": "application/fhir+ndjson",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-}
 TAKEN = ("stored", "divided")
-
-
-def media_type_of(file: Path) -> str:
-    return MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
 
 
 def files_of(paths: list[Path]) -> list[Path]:
@@ -36,7 +25,7 @@ def files_of(paths: list[Path]) -> list[Path]:
 def sent(sender: MessageSender, hospital: str, file: Path) -> dict[str, Any]:
     """The receipt; of a message that was not taken, why: the files after it are sent all the same."""
     try:
-        return {"file": str(file), **sender.send(hospital, media_type_of(file), file.read_bytes())}
+        return {"file": str(file), **sender.send(hospital, media_type_of(file.name), file.read_bytes())}
     except Undelivered as refusal:
         problems = [{"where": issue.where, "text": issue.text} for issue in refusal.issues]
         return {"file": str(file), "receipt": "", "state": "refused", "resources": [], "problems": problems}

@@ -31,12 +31,13 @@ def show(settings: Settings, hospital: str, date: str, as_json: bool, out: Conso
 
 
 async def _made(settings: Settings, hospital: str, date: str) -> dict[str, Any]:
+    directory = root.directory(settings)
+    if not hospital:
+        raise BadRequest(f"whose day? One of {', '.join(sorted(directory.hospitals))}", "HOSPITAL")
+    known = directory.hospital(hospital)
     async with root.shared_store(settings) as store:
         base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
-        house = root.Gateway(settings, base_url, store, root.directory(settings), root.key_ring(settings)).house
-        if not hospital:
-            raise BadRequest(f"whose day? One of {', '.join(sorted(house.directory.hospitals))}", "HOSPITAL")
-        known = house.directory.hospital(hospital)
+        house = root.Gateway(settings, base_url, store, directory, root.key_ring(settings)).house
         return signed(house, await statement(house, known, asked_day(known, date, house.clock())))
 
 

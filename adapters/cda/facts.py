@@ -22,6 +22,7 @@ _SHELL = frozenset({"id", "code", "statusCode", "text"})
 _COMMENT = "2.16.840.1.113883.10.20.22.4.64"
 _COMMENT_CODE = "48767-8"
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _REASON = "RSON"
 #: Moods of what is asked for, planned or wished: none of it has happened.
 NOT_YET = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
@@ -209,6 +210,15 @@ def related(statement: Node, element: str = "observation") -> list[Node]:
     """The statements nested in this one."""
     relations = statement.all("entryRelationship")
     return [node for one in relations if (node := one.first(element)) is not NOTHING] if relations else []
+
+
+def instructions(statement: Node) -> list[Node]:
+    """What the patient is told beside a statement."""
+    return [act for act in related(statement, "act") if is_instruction(act)]
+
+
+def is_instruction(act: Node) -> bool:
+    return follows(act, _INSTRUCTION)
 
 
 def with_template(statement: Node, *roots: str) -> Node:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.cda.chart import Spot
 from adapters.cda.datatypes import concept, known_concept, period, start, system_uri, words
-from adapters.cda.facts import PART, follows, related, set_aside
+from adapters.cda.facts import PART, follows, instructions, related, set_aside
 from adapters.cda.node import NOTHING, Node
 from adapters.cda.quantities import number, quantity, range_, ratio
 from adapters.cda.tables import translated
@@ -17,7 +17,6 @@ from adapters.contract import Resource
 
 ASKED = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ"})
 
-_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _SIGNATURE = ("2.16.840.1.113883.10.20.22.4.147", "76662-6")
 _PERIODS = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
 _MINUTES = {"min": Decimal(1), "h": Decimal(60), "d": Decimal(1440), "s": Decimal(1) / 60}
@@ -91,7 +90,7 @@ def _signature(statement: Node, spot: Spot) -> str:
 
 def instruction(statement: Node, spot: Spot) -> dict[str, Any]:
     """What the patient is told, in words and as codes."""
-    told = next((node for node in related(statement, "act") if follows(node, _INSTRUCTION)), NOTHING)
+    told = next(iter(instructions(statement)), NOTHING)
     text = words(told.first("text"), spot.at("patientInstruction"))
     code = known_concept(told.first("code"), spot.at("additionalInstruction[0]"))
     set_aside(told, spot, PART)

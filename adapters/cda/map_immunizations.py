@@ -14,6 +14,7 @@ from adapters.cda.facts import (
     authored,
     explanations,
     follows,
+    instructions,
     is_negated,
     keep_text,
     notes,
@@ -34,7 +35,6 @@ from adapters.contract import Resource
 
 FUNCTION = "http://terminology.hl7.org/CodeSystem/v2-0443"
 
-_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _REFUSAL = "2.16.840.1.113883.10.20.22.4.53"
 _REACTION = "2.16.840.1.113883.10.20.22.4.9"
 
@@ -74,7 +74,7 @@ def immunization(chart: Chart, statement: Node, setting: Setting) -> list[Link]:
 def _told(statement: Node, spot: Spot) -> list[Resource]:
     """Remarks, and what the patient was told to watch for."""
     found = notes(statement, spot)
-    for act in _instructions(statement):
+    for act in instructions(statement):
         text = words(act.first("text"), spot.at(f"note[{len(found)}].text"))
         found += [{"text": text}] if text else []
     return found
@@ -83,17 +83,13 @@ def _told(statement: Node, spot: Spot) -> list[Resource]:
 def _education(statement: Node, spot: Spot) -> list[Resource]:
     """Which kind of teaching came with it."""
     found: list[Resource] = []
-    for act in _instructions(statement):
+    for act in instructions(statement):
         place = spot.at(f"education[{len(found)}].documentType")
         code = act.first("code")
         name = place.attribute(code, "displayName") or place.attribute(code, "code")
         found += [{"documentType": name}] if name else []
         set_aside(act, spot, PART)
     return found
-
-
-def _instructions(statement: Node) -> list[Node]:
-    return [act for act in related(statement, "act") if follows(act, _INSTRUCTION)]
 
 
 def _refused(statement: Node, refused: bool, spot: Spot) -> Resource:

@@ -12,7 +12,8 @@ from adapters.cda.facts import (
     Setting,
     author,
     authored,
-    follows,
+    instructions,
+    is_instruction,
     is_negated,
     keep_text,
     notes,
@@ -33,7 +34,6 @@ from adapters.cda.tables import TEMPLATES, translated
 from adapters.cda.values import value
 from adapters.contract import Resource
 
-_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _PROGRESS = "2.16.840.1.113883.10.20.22.4.110"
 _PREFERENCE = ("2.16.840.1.113883.10.20.22.4.143", "225773000")
 _REACHABLE = frozenset(
@@ -86,7 +86,7 @@ def _steps(chart: Chart, statement: Node, setting: Setting, whole: Link) -> list
 def _is_request(node: Node) -> bool:
     """Instructions too have the mood of what is asked for, but ask the patient."""
     kinds = {TEMPLATES.get(template.get("root")) for template in node.all("templateId")}
-    return (node.name in _REQUESTED or "plan" in kinds) and not follows(node, _INSTRUCTION)
+    return (node.name in _REQUESTED or "plan" in kinds) and not is_instruction(node)
 
 
 def _places(chart: Chart, statement: Node) -> list[Resource]:
@@ -96,7 +96,7 @@ def _places(chart: Chart, statement: Node) -> list[Resource]:
 
 def _instruction(statement: Node, spot: Spot) -> str:
     """What the patient is told beside the request."""
-    told = next((node for node in related(statement, "act") if follows(node, _INSTRUCTION)), NOTHING)
+    told = next(iter(instructions(statement)), NOTHING)
     set_aside(told, spot, PART)
     return words(told.first("text"), spot.at("patientInstruction"))
 

@@ -13,8 +13,8 @@ from adapters.cda.facts import (
     Setting,
     author,
     explanations,
-    follows,
     informant,
+    instructions,
     is_among,
     is_negated,
     keep_text,
@@ -35,7 +35,6 @@ from adapters.cda.map_specimens import specimen
 from adapters.cda.node import Node
 from adapters.contract import Resource
 
-_INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _OUTCOME = "OUTC"
 
 
@@ -88,8 +87,7 @@ def _methods(statement: Node, spot: Spot) -> list[Resource]:
 
 
 def _follow_ups(statement: Node, spot: Spot) -> Iterator[Resource]:
-    acts = [node for node in related(statement, "act") if follows(node, _INSTRUCTION)]
-    for n, node in enumerate(acts):
+    for n, node in enumerate(instructions(statement)):
         set_aside(node, spot, PART)
         one = required_concept(node.first("code"), spot.at(f"followUp[{n}]"), node.first("text"))
         if one:

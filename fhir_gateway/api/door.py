@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import structlog
@@ -18,6 +18,7 @@ from fhir_gateway.api.answer import Answer, of_problem
 from fhir_gateway.api.errors import caught
 from fhir_gateway.api.negotiation import (
     JSON_TYPES,
+    MOST_ARGUMENTS,
     PLAIN,
     RESOURCE_TYPES,
     Form,
@@ -29,7 +30,7 @@ from fhir_gateway.api.negotiation import (
 )
 from fhir_gateway.api.presentation import presented
 from fhir_gateway.api.services import Services
-from fhir_gateway.api.sign_in import proved, refusal
+from fhir_gateway.api.sign_in import proved, refusal, unkept
 from fhir_gateway.fhir import codec
 from fhir_gateway.fhir.reference import at_home
 from fhir_gateway.fhir.resource import Resource, is_id
@@ -47,7 +48,6 @@ log = structlog.get_logger("fhir_gateway.access")
 
 # A client may send any word as its method; counters and logs keep to those that HTTP knows.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
-MOST_ARGUMENTS = 1000
 # Of one of many resources in a body, about.
 ENTRY_BYTES = 1000
 NOBODY = Caller("", "", "", ())
@@ -126,7 +126,8 @@ class Door:
         if isinstance(outcome, Problem):
             outcome = await self._refused(request, visit, outcome)
         outcome = await self._presented(request, outcome, number)
-        await outcome.send(send, ((b"x-request-id", number.encode("ascii")),), request.method == "HEAD")
+        extra = (b"x-request-id", number.encode("ascii")), *unkept(request, outcome)
+        await outcome.send(send, extra, request.method == "HEAD")
         client = "" if isinstance(visit, Problem) else visit.caller.client
         self._account(request, (number, client), outcome.status, time.perf_counter() - started)
 
@@ -187,7 +188,7 @@ class Door:
             problem = problem if unwritten is None else unwritten
         answer = refusal(self.services.desk.name, request, problem)
         if isinstance(problem, NotAllowed) and self.actions:
-            return Answer(answer.status, answer.body, (("allow", self.allowed),))
+            return replace(answer, headers=(*answer.headers, ("allow", self.allowed)))
         return answer
 
     async def _note(self, request: Request) -> None:

@@ -21,11 +21,12 @@ from fhir_gateway.api.sign_in import COOKIE, SESSION, proved, sign_in
 from fhir_gateway.exchange.directory import Directory
 from fhir_gateway.problem import BadRequest, Forbidden, Unauthenticated
 from fhir_gateway.records import journal
-from fhir_gateway.security.access import may_ingest
+from fhir_gateway.security.access import WATCHERS, is_sender
+from fhir_gateway.security.audit import Act
 from fhir_gateway.security.caller import Caller
 
-WATCHERS = frozenset({"admin", "auditor"})
-SENDERS = frozenset({"admin", "hospital"})
+_OURS = frozenset({"same-origin", "none"})
+"""What a browser says of a request that no other site made: https://www.w3.org/TR/fetch-metadata/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,12 @@ class Entrance:
         return page(f"Gateway {services.desk.name}", *self._welcome(caller))
 
     async def enter(self, services: Services, asked: Asked) -> Answer:
-        """A form with ``token`` (and ``next``, a page of this gateway); without a token the browser forgets the old."""
+        """A form with ``token`` (and ``next``, a page of this gateway); without a token the browser forgets the old.
+
+        Raises Forbidden for a form on a page of somebody else's.
+        """
+        if asked.request.headers.get("sec-fetch-site", "same-origin") not in _OURS:
+            raise Forbidden("only a page of this gateway signs in or out")
         given = dict(arguments(await asked.body(services.limits.form, frozenset({FORM})), services.limits.parameters))
         token = "".join(given.get("token", "").split()).removeprefix("Bearer")
         if not token:
@@ -58,6 +64,9 @@ class Entrance:
         try:
             caller = services.tokens.caller(f"Bearer {token}")
         except Unauthenticated as problem:
+            visit = asked.visit
+            act = Act("login", None, problem.status, visit.address, request=visit.request)
+            await services.refusals.note(services.desk, act)
             return sign_in(services.desk.name, given.get("next", ""), problem)
         await journal.record(services.desk, replace(asked.visit, caller=caller), "login")
         return _moved(_own(given.get("next", "")), _cookie(token, services))
@@ -76,16 +85,8 @@ class Entrance:
 
     def _hospitals(self, caller: Caller) -> Iterator[tuple[str, str]]:
         for name, hospital in self.directory.hospitals.items():
-            if caller.role in SENDERS and _may_see(caller, name):
+            if is_sender(caller, name):
                 yield name, hospital.title
-
-
-def _may_see(caller: Caller, hospital: str) -> bool:
-    try:
-        may_ingest(caller, hospital)
-    except Forbidden:
-        return False
-    return True
 
 
 def _of_hospital(name: str, title: str) -> Iterator[Markup]:

@@ -9,10 +9,10 @@ from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.services import Services
 from fhir_gateway.problem import Forbidden
+from fhir_gateway.security.access import WATCHERS
 
 JSON = "application/json"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-WATCHERS = frozenset({"admin", "auditor"})
 
 
 async def live(services: Services, asked: Asked) -> Answer:

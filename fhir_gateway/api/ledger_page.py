@@ -50,8 +50,9 @@ def ledger_page(receipt: Receipt, lines: Lines, offset: str) -> Answer:
 
 
 def _navigation(receipt: Receipt, counts: Mapping[str, int], asked: dict[str, str]) -> Markup:
-    fates = [_filter(f"{counts[fate]} {fate}", asked | {"fate": fate}) for fate in FATES]
-    every = _filter(f"{counts['fields']} fields", {k: v for k, v in asked.items() if k not in ("fate", "start")})
+    kept = {name: value for name, value in asked.items() if name not in ("fate", "start")}
+    fates = [_filter(f"{counts[fate]} {fate}", kept | {"fate": fate}) for fate in FATES]
+    every = _filter(f"{counts['fields']} fields", kept)
     there = f"/ingest/{quote(receipt.key)}"
     return tag("nav", every, *fates, link(f"{there}?_format=html", "receipt"), link(f"{there}/original", "original"))
 

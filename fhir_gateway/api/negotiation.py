@@ -24,6 +24,8 @@ FORM = "application/x-www-form-urlencoded"
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 VERSIONS = frozenset({"4.0", "4.0.1"})
 PRESENTATION = frozenset({"_format", "_pretty"})
+# Among so many a refused request may still say in which form it wants its refusal.
+MOST_ARGUMENTS = 1000
 BODY_SECONDS = 30.0
 BODY_RATE = 2048
 SUBSETS = frozenset({"_summary", "_elements"})

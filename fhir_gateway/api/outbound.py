@@ -15,12 +15,12 @@ from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import answers
 from fhir_gateway.exchange.answering import told
 from fhir_gateway.exchange.house import House
+from fhir_gateway.exchange.outbox import STATES
 from fhir_gateway.problem import BadRequest, Conflict, Unprocessable
 from fhir_gateway.security.access import may_ingest
 from fhir_gateway.store.port import Commit
 
 HL7 = "application/hl7-v2"
-STATES = ("owed", "delivered", "refused")
 LIST_LIMIT = 200
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote as as_word
 from urllib.parse import quote
 
 from fhir_gateway.api.answer import Answer
@@ -30,14 +31,14 @@ PROBLEMS = ("place", "what was wrong", "what to do", "#bytes")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the reader stands: the hospital's own time, and the address of this gateway."""
+class Viewpoint:
+    """Where the page is looked at: the hospital's own time, and the address of this gateway."""
 
     offset: str
     gateway: str
 
 
-def receipt_page(receipt: Receipt, rows: Sequence[Row], here: Place) -> Answer:
+def receipt_page(receipt: Receipt, rows: Sequence[Row], here: Viewpoint) -> Answer:
     """``rows`` are the lines of its ledger, which give the bytes of a problem's place."""
     return page(
         f"Message {receipt.receipt}",
@@ -117,6 +118,8 @@ def _problem(receipt: Receipt, problem: Mapping[str, str], rows: Sequence[Row]) 
 def _ways(receipt: Receipt, gateway: str) -> Markup:
     """The ways out, as they are typed."""
     bearer = '-H "Authorization: Bearer $TOKEN"'
+    # The sender chose it, and it is pasted into a shell.
+    kind = as_word(f"Content-Type: {receipt.media_type}")
     here = f"{gateway}{_there(receipt)}"
     ways = (
         ("Corrected where it is made: send it again as any message. This one stays here as it came.", ""),
@@ -131,7 +134,7 @@ def _ways(receipt: Receipt, gateway: str) -> Markup:
         (
             "Corrected by hand: fetch the original, correct it, and hand it in as the correction. Both are kept.",
             f"curl {bearer} -o message {here}/original\n"
-            f"curl {bearer} -H 'Content-Type: {receipt.media_type}' --data-binary @message '{here}/corrected'",
+            f"curl {bearer} -H {kind} --data-binary @message {here}/corrected",
         ),
     )
     listed = [tag("li", text, tag("pre", command) if command else Markup()) for text, command in ways]

@@ -14,7 +14,7 @@ from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.ledger_page import Lines, ledger_page
 from fhir_gateway.api.negotiation import body, without_presentation
 from fhir_gateway.api.pages import wants_page
-from fhir_gateway.api.receipt_page import Place, receipt_page
+from fhir_gateway.api.receipt_page import Viewpoint, receipt_page
 from fhir_gateway.api.services import Services
 from fhir_gateway.exchange import ledgers
 from fhir_gateway.exchange.correction import Correction, correct
@@ -68,7 +68,7 @@ class ReceiptDoors:
         if found.problems and found.ledger:
             rows = (await ledgers.opened(self.reception.inbox, self.adapters, found)).rows
         await audited(services, asked)
-        return receipt_page(found, rows, Place(self._offset(asked), services.desk.base_url.removesuffix("/fhir")))
+        return receipt_page(found, rows, Viewpoint(self._offset(asked), services.desk.base_url.removesuffix("/fhir")))
 
     async def ledger(self, services: Services, asked: Asked) -> Answer:
         """``GET /ingest/{hospital}/{receipt}/ledger``: every source field; ``?fate=``, ``?place=``."""

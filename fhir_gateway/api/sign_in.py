@@ -9,13 +9,12 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from fhir_gateway.api.answer import Answer, of_problem
-from fhir_gateway.api.negotiation import Pairs, arguments
+from fhir_gateway.api.negotiation import MOST_ARGUMENTS, Pairs, arguments
 from fhir_gateway.api.pages import Markup, link, page, tag, wants_page
 from fhir_gateway.problem import Problem, Unauthenticated
 
 COOKIE = "fhir-gateway-token"
 FHIR = "/fhir"
-MOST_ARGUMENTS = 100
 SESSION = "/session"
 PUBLIC = (
     ("/fhir/metadata?_format=json&_pretty=true", "what the FHIR interface can do (CapabilityStatement)"),
@@ -36,6 +35,12 @@ def proved(request: Request) -> str | None:
         return None
     token = request.cookies.get(COOKIE)
     return f"Bearer {token}" if token else None
+
+
+def unkept(request: Request, answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that keeps what the cookie opened out of caches: somebody else may use the same computer."""
+    is_by_cookie = "cookie" in request.headers and "authorization" not in request.headers and COOKIE in request.cookies
+    return ((b"cache-control", b"no-store"),) if is_by_cookie and answer.header("cache-control") is None else ()
 
 
 def sign_in(name: str, following: str = "", problem: Problem | None = None) -> Answer:

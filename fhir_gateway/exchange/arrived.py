@@ -16,12 +16,10 @@ async def arrived(store: Store, hospital: str, day: Day, wanted: dict[str, str],
     """
     asked = {name: value for name, value in wanted.items() if name in ("state", "whole")}
     rows = await rows_of(store, inbox.SHELF, hospital, day, COLUMNS)
-    places = [
-        f"{row['received']}/{row['receipt']}"
-        for row in rows
-        if all(row.get(name, "") == value for name, value in asked.items())
-    ]
-    places = sorted((place for place in places if place < wanted.get("after", "~")), reverse=True)
+    met = [row for row in rows if all(row.get(name, "") == value for name, value in asked.items())]
+    places = sorted((f"{row['received']}/{row['receipt']}" for row in met), reverse=True)
+    if "after" in wanted:
+        places = [place for place in places if place < wanted["after"]]
     found = [await store.note(inbox.SHELF, f"{hospital}/{place.partition('/')[2]}") for place in places[:limit]]
     following = places[limit - 1] if len(places) > limit else ""
     return [receipt_of(content) for content in found if content is not None], following

@@ -56,4 +56,4 @@ def freed(folded: Resource, said: Resource, stays: frozenset[str]) -> Resource:
         for link in folded.get("link", ())
         if link.get("type") != "replaced-by" or link["other"].get("reference") not in gone
     ]
-    return {**folded, "link": links}
+    return {name: value for name, value in {**folded, "link": links}.items() if value != []}

@@ -7,7 +7,7 @@ when, and a message that left the quarantine later is told where it is now.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from typing import Any
 
 from adapters.contract import Hospital
@@ -26,6 +26,7 @@ FIELDS = ("mapped", "ignored", "unmapped", "fields")
 # As far as a clock may be set over midnight without making a gap in a sender's count.
 NEAR = timedelta(hours=3)
 LOOK_BACK = timedelta(days=14)
+NO_DATE = "must be a date such as 2026-11-23"
 Row = Mapping[str, Any]
 
 
@@ -66,7 +67,10 @@ def asked_day(hospital: Hospital, text: str, now: datetime) -> Day:
     try:
         when = date.fromisoformat(text) if text else today(hospital, now)
     except ValueError as fault:
-        raise BadRequest("must be a date such as 2026-11-23", "date") from fault
+        raise BadRequest(NO_DATE, "date") from fault
+    # The first and the last day of the calendar have none beside them to look at.
+    if when.year in (MINYEAR, MAXYEAR):
+        raise BadRequest(NO_DATE, "date")
     return day_of(hospital, when)
 
 

@@ -47,8 +47,7 @@ async def folded_into(
     resources, more = await _under_one_patient(store, hospital, resources, current)
     current = {**current, **more}
     wholes = _wholes(resources)
-    folded = [_fold(resource, current.get(reference(resource))) for resource in resources]
-    folded = [_turned_round(resource, told_now, wholes) for resource, told_now in zip(folded, resources, strict=True)]
+    folded = [_turned_round(_fold(resource, current.get(reference(resource))), wholes) for resource in resources]
     stays = await circles.closed(store, resources, current)
     folded = [circles.freed(resource, told_now, stays) for resource, told_now in zip(folded, resources, strict=True)]
     return {reference(resource): _sourced(resource, receipt) for resource in folded}, current
@@ -81,19 +80,11 @@ def _wholes(resources: Iterable[Resource]) -> dict[str, Resource]:
     return {ref: visits[whole] for ref, whole in found.items() if whole in visits}
 
 
-def _turned_round(folded: Resource, said: Resource, wholes: Mapping[str, Resource]) -> Resource:
-    """A merge of visits the other way round takes the first one back.
-
-    Who has become the whole is no part of its part any longer, and who has become the part gives back its number.
-    """
-    if folded["resourceType"] != "Encounter":
+def _turned_round(folded: Resource, wholes: Mapping[str, Resource]) -> Resource:
+    """A merge of visits the other way round takes the first one back: who has become the part gives back its number."""
+    whole = wholes.get(reference(folded))
+    if whole is None:
         return folded
-    ref, partner = reference(folded), folded.get("partOf", {}).get("reference", "")
-    if "partOf" not in said and partner in wholes and reference(wholes[partner]) == ref:
-        return {name: value for name, value in folded.items() if name != "partOf"}
-    if ref not in wholes:
-        return folded
-    whole = wholes[ref]
     own = [row_identity(row) for row in whole.get("identifier", ()) if row.get("use") != "old"]
     kept = [row for row in folded.get("identifier", ()) if row.get("use") != "old" or row_identity(row) not in own]
     return {**folded, "identifier": kept} if kept else folded

@@ -14,34 +14,36 @@ from fhir_gateway.fhir.expression.amounts import Amount, compare
 from fhir_gateway.fhir.expression.items import Item
 from fhir_gateway.fhir.expression.operators import order
 from fhir_gateway.fhir.expression.syntax import NotFhirPath
+from fhir_gateway.fhir.profile.tree import CORE
 from fhir_gateway.fhir.reference import parse
 from fhir_gateway.problem import BadRequest
 
 Entry = dict[str, Any]
 Holds = Callable[[str | None, str], bool | None]
 
-_CORE = "http://hl7.org/fhir/StructureDefinition/"
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
-UNIT_VALUE_SET = f"{_CORE}questionnaire-unitValueSet"
+UNIT_VALUE_SET = f"{CORE}questionnaire-unitValueSet"
 
 
 def stated(element: Entry, url: str) -> list[Item]:
     """The values of the extensions of that address, with their types."""
     listed = element.get("extension")
     found = [one for one in listed or () if isinstance(one, dict) and one.get("url") == url]
-    return [item for one in found for item in _value(one)]
+    return [item for one in found for item in chosen(one)]
 
 
-def _value(extension: Entry) -> Iterator[Item]:
-    for name, value in extension.items():
-        kind = name.removeprefix("value")
+def chosen(element: Entry, stem: str = "value") -> list[Item]:
+    """The value of ``value[x]`` with its type."""
+    for name, value in element.items():
+        kind = name.removeprefix(stem)
         if kind != name and kind[:1].isupper():
-            yield Item(value, kind if isinstance(value, dict) else f"{kind[0].lower()}{kind[1:]}")
+            return [Item(value, kind if isinstance(value, dict) else f"{kind[0].lower()}{kind[1:]}")]
+    return []
 
 
 def count_faults(question: Entry, count: int, *, finished: bool) -> Iterator[str]:
     """How often the question is answered, against questionnaire-minOccurs and -maxOccurs."""
-    least, most = (_number(question, f"{_CORE}questionnaire-{name}") for name in ("minOccurs", "maxOccurs"))
+    least, most = (_number(question, f"{CORE}questionnaire-{name}") for name in ("minOccurs", "maxOccurs"))
     if least is not None and finished and count < least:
         yield f"at least {least} answers are asked for, {count} are there"
     if most is not None and count > most:
@@ -71,7 +73,7 @@ def faults(question: Entry, answer: Item, value_sets: Mapping[str, Holds]) -> It
 
 def _bounds(question: Entry, answer: Item) -> Iterator[str]:
     for name, wrong, word in (("minValue", -1, "less"), ("maxValue", 1, "more")):
-        for bound in stated(question, f"{_CORE}{name}"):
+        for bound in stated(question, f"{CORE}{name}"):
             try:
                 if order(answer, bound) == wrong:
                     yield f"is {word} than the question allows"
@@ -82,10 +84,10 @@ def _bounds(question: Entry, answer: Item) -> Iterator[str]:
 def _text(question: Entry, value: Any) -> Iterator[str]:
     if not isinstance(value, str):
         return
-    least = _number(question, f"{_CORE}minLength")
+    least = _number(question, f"{CORE}minLength")
     if least is not None and len(value) < least:
         yield f"is shorter than {least} characters"
-    for wanted in stated(question, f"{_CORE}regex"):
+    for wanted in stated(question, f"{CORE}regex"):
         try:
             if isinstance(wanted.value, str) and not pattern.matches_whole(wanted.value, value):
                 yield "does not have the form that the question asks for"
@@ -94,14 +96,14 @@ def _text(question: Entry, value: Any) -> Iterator[str]:
 
 
 def _places(question: Entry, answer: Item) -> Iterator[str]:
-    most = _number(question, f"{_CORE}maxDecimalPlaces")
+    most = _number(question, f"{CORE}maxDecimalPlaces")
     value = answer.value.get("value") if isinstance(answer.value, dict) else answer.value
-    if most is not None and isinstance(value, Decimal) and len(str(value).partition(".")[2]) > most:
+    if most is not None and isinstance(value, Decimal) and -int(value.as_tuple().exponent) > most:
         yield f"has more than {most} decimal places"
 
 
 def _quantity(question: Entry, answer: Item, value_sets: Mapping[str, Holds]) -> Iterator[str]:
-    options = [one.value for one in stated(question, f"{_CORE}questionnaire-unitOption")]
+    options = _objects(question, f"{CORE}questionnaire-unitOption")
     unit = (answer.value.get("system"), answer.value.get("code"))
     if options and unit not in [(one.get("system"), one.get("code")) for one in options]:
         yield "is in none of the units that the question offers"
@@ -110,12 +112,17 @@ def _quantity(question: Entry, answer: Item, value_sets: Mapping[str, Holds]) ->
         if holds and unit[1] and holds(unit[0], str(unit[1])) is False:
             yield "is in a unit that is not of the question's value set"
     for name, wrong, word in (("minQuantity", -1, "less"), ("maxQuantity", 1, "more")):
-        for bound in stated(question, f"{_SDC}{name}"):
-            found = _measured(answer.value, bound.value)
+        for bound in _objects(question, f"{_SDC}{name}"):
+            found = _measured(answer.value, bound)
             if found == wrong:
                 yield f"is {word} than the question allows"
             elif found is None:
                 yield "is in a unit that cannot be compared with what the question allows"
+
+
+def _objects(question: Entry, url: str) -> list[Entry]:
+    """Of the values that are stated those that can be a quantity or a code: a questionnaire may hold others."""
+    return [one.value for one in stated(question, url) if isinstance(one.value, dict)]
 
 
 def _measured(one: Entry, other: Entry) -> int | None:
@@ -132,10 +139,10 @@ def _measured(one: Entry, other: Entry) -> int | None:
 
 
 def _attachment(question: Entry, value: Entry) -> Iterator[str]:
-    types = [one.value for one in stated(question, f"{_CORE}mimeType")]
+    types = [one.value for one in stated(question, f"{CORE}mimeType")]
     if types and value.get("contentType", types[0]) not in types:
         yield "is of none of the media types that the question asks for"
-    most, size = _number(question, f"{_CORE}maxSize"), size_of(value)
+    most, size = _number(question, f"{CORE}maxSize"), size_of(value)
     if most is not None and size is not None and size > most:
         yield f"is larger than {most} bytes"
 
@@ -153,7 +160,7 @@ def size_of(attachment: Entry) -> int | None:
 
 
 def _link(question: Entry, value: Entry) -> Iterator[str]:
-    kinds = [one.value for one in stated(question, f"{_CORE}questionnaire-referenceResource")]
+    kinds = [one.value for one in stated(question, f"{CORE}questionnaire-referenceResource")]
     text = value.get("reference")
     found = parse(text).type if isinstance(text, str) else value.get("type", "")
     if kinds and found and found not in kinds:

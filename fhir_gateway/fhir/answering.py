@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_gateway.fhir import answer_limits
+from fhir_gateway.fhir.answer_limits import chosen
 from fhir_gateway.fhir.expression.items import Item
 from fhir_gateway.fhir.expression.operators import equal, order
 from fhir_gateway.fhir.expression.syntax import NotFhirPath
+from fhir_gateway.fhir.profile.tree import CORE
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
 Entry = dict[str, Any]
 Holds = Callable[[str | None, str], bool | None]
 
-_CORE = "http://hl7.org/fhir/StructureDefinition/"
+EXCLUSIVE = f"{CORE}questionnaire-optionExclusive"
 _FINISHED = ("completed", "amended")
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "boolean": ("Boolean",),
@@ -54,7 +56,7 @@ def faults(response: Resource, questionnaire: Resource, value_sets: Mapping[str,
 def _collect(entry: Entry, found: dict[str, list[Item]]) -> None:
     for item in _listed(entry, "item"):
         for answer in _listed(item, "answer"):
-            found.setdefault(str(item.get("linkId")), []).extend(_value(answer))
+            found.setdefault(str(item.get("linkId")), []).extend(chosen(answer))
             _collect(answer, found)
         _collect(item, found)
 
@@ -129,7 +131,7 @@ class _Check:
         longest = question.get("maxLength")
         if isinstance(longest, int) and isinstance(value, str) and len(value) > longest:
             yield Issue(f"is longer than {longest} characters", f"{where}.{member}", "too-long")
-        for text in (one for each in _value(answer) for one in answer_limits.faults(question, each, self.value_sets)):
+        for text in (one for each in chosen(answer) for one in answer_limits.faults(question, each, self.value_sets)):
             yield Issue(text, f"{where}.{member}", "value")
         if member and not self._is_offered(question, answer, kind):
             yield Issue("is none of the answers that the question offers", f"{where}.{member}", "code-invalid")
@@ -140,7 +142,7 @@ class _Check:
         if question.get("type") == "open-choice" and kind == "String":
             return True
         if options:
-            return any(_alike(one, other) for one in _value(answer) for option in options for other in _value(option))
+            return any(_alike(one, other) for one in chosen(answer) for option in options for other in chosen(option))
         holds = self.value_sets.get(str(canonical))
         coding = answer.get("valueCoding")
         if holds is None or not isinstance(coding, dict) or "code" not in coding:
@@ -155,7 +157,7 @@ class _Check:
 
     def _holds(self, condition: Entry) -> bool:
         given = self.given.get(str(condition.get("question")), [])
-        wanted = next(iter(_value(condition, "answer")), None)
+        wanted = next(iter(chosen(condition, "answer")), None)
         operator = str(condition.get("operator"))
         if operator == "exists":
             return bool(given) is condition.get("answerBoolean")
@@ -172,20 +174,9 @@ def _is_filled(item: Entry) -> bool:
 
 def _is_exclusive(question: Entry, answer: Entry) -> bool:
     """https://hl7.org/fhir/R4/extension-questionnaire-optionexclusive.html"""
-    exclusive = f"{_CORE}questionnaire-optionExclusive"
-    marked = (
-        one for one in _listed(question, "answerOption") if any(x.value for x in answer_limits.stated(one, exclusive))
-    )
-    return any(_alike(one, other) for option in marked for one in _value(option) for other in _value(answer))
-
-
-def _value(element: Entry, stem: str = "value") -> list[Item]:
-    """The value of ``value[x]`` with its type."""
-    for name, value in element.items():
-        kind = name.removeprefix(stem)
-        if kind != name and kind[:1].isupper():
-            return [Item(value, kind if isinstance(value, dict) else f"{kind[0].lower()}{kind[1:]}")]
-    return []
+    options = _listed(question, "answerOption")
+    marked = [one for one in options if any(flag.value for flag in answer_limits.stated(one, EXCLUSIVE))]
+    return any(_alike(one, other) for option in marked for one in chosen(option) for other in chosen(answer))
 
 
 def _alike(one: Item, other: Item) -> bool:

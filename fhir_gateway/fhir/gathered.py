@@ -14,7 +14,7 @@ from fhir_gateway.fhir.reference import links, parse
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
-_MATCHED = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)(?:\?.*)?")
+_SEARCHED = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)")
 _ADDRESSED = ("document", "message", "collection")
 _HEADS = {"document": "Composition", "message": "MessageHeader"}
 
@@ -59,7 +59,7 @@ def _result_faults(bundle: Resource) -> Iterator[Issue]:
 def _searched(bundle: Resource) -> str:
     """The type that the link to itself asks for; empty where it asks for none or for several."""
     urls = [str(link.get("url")) for link in bundle.get("link", ()) if link.get("relation") == "self"]
-    match = _MATCHED.fullmatch(urls[0].partition("?")[0]) if len(urls) == 1 else None
+    match = _SEARCHED.fullmatch(urls[0].partition("?")[0]) if len(urls) == 1 else None
     return match[1] if match and match[1] in resource_types() else ""
 
 

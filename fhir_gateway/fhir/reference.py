@@ -70,7 +70,7 @@ def _literal(text: str) -> Target:
 
 
 def _is_of_scheme(text: str) -> bool:
-    """``resource:0``; ``Patient:0`` is a slip."""
+    """Whether it begins with the scheme of an address, as ``resource:0`` does; ``Patient:0`` is a slip of the pen."""
     match = _SCHEME.match(text)
     return match is not None and match[1] not in resource_types()
 

@@ -3,7 +3,7 @@
 https://ucum.org/ucum#section-Grammar-of-Units-and-Unit-Terms
 
 Arbitrary units, equivalents and osmoles are scales of their own, as is the mole: nobody wants 1 mmol found by 6e20.
-Logarithmic units are not known here; what is not known is compared as it is written.
+Rare and logarithmic units are known by name alone; what is on no scale is compared as it is written.
 """
 
 import csv
@@ -164,19 +164,19 @@ def _simple(atom: str) -> _Product:
 
 
 @cache
-def _rare() -> dict[str, bool]:
+def _symbols() -> dict[str, bool]:
+    """All unit symbols of UCUM, and whether each takes a prefix."""
     text = files(__package__).joinpath("definitions", "ucum-rare.csv").read_text(encoding="utf-8")
-    return {row["code"]: row["prefixed"] == "1" for row in csv.DictReader(text.splitlines())}
+    rare = {row["code"]: row["prefixed"] == "1" for row in csv.DictReader(text.splitlines())}
+    return {code: prefixed for code, (prefixed, _, _) in _table().items()} | rare
 
 
 def _named(atom: str) -> _Product:
     """Nothing but that the symbol exists. Raises KeyError."""
-    stems = [atom, *(atom[len(prefix) :] for prefix in PREFIXES if atom.startswith(prefix))]
-    for stem in stems:
-        takes_prefix = _rare()[stem] if stem in _rare() else stem in _table() and _table()[stem][0]
-        if (stem in _rare() or stem in _table()) and (stem == atom or takes_prefix):
-            return _ONE
-    raise KeyError(atom)
+    stems = (atom[len(prefix) :] for prefix in PREFIXES if atom.startswith(prefix))
+    if atom not in _symbols() and not any(_symbols().get(stem) for stem in stems):
+        raise KeyError(atom)
+    return _ONE
 
 
 def _of(code: str) -> _Product:

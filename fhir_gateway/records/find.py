@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlencode
 
-from fhir_gateway.fhir.codec import decode_resource
 from fhir_gateway.records.along import brought_along
 from fhir_gateway.records.cost import explained, must_be_affordable
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.ground import TYPES, Ground, Pair
 from fhir_gateway.records.inside import Found, look_inside
 from fhir_gateway.records.journal import Touched, Visit, patients, record
+from fhir_gateway.records.position import Position, position
 from fhir_gateway.records.settle import settle
 from fhir_gateway.search import cursor
-from fhir_gateway.search.extract import index
 from fhir_gateway.search.query import Query, parse, parse_deep
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.security.sight import Reader
@@ -32,7 +31,6 @@ ESTIMATED = 10_000
 """As many are counted for an estimate that no sample tells; what is more is said to be as many."""
 
 Pairs = Sequence[Pair]
-Position = tuple[str | float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ async def search_on(desk: Desk, visit: Visit, ground: Ground, pairs: Pairs, leni
     """As ``search``, on any ground: several types, the whole system, a compartment."""
     question = await _question(desk, visit, ground, (pairs, lenient))
     query = question.query
-    inside = await look_inside(desk, visit, question.parts[0]) if query.inside else None
+    inside = await look_inside(desk, visit, question.parts[0], query.inside) if query.inside else None
     matches, more = await _matches(desk, question, inside)
     total = await _total(desk, question, len(matches), more) if inside is None else inside.total(query)
     included = await brought_along(desk, visit, query, matches)
@@ -125,8 +123,8 @@ def _parsed(desk: Desk, ground: Ground, types: Sequence[str], pairs: Pairs, leni
 
 
 def _placed(desk: Desk, query: Query, pairs: Pairs) -> Query:
-    position = next((value for name, value in pairs if name == CURSOR), None)
-    return query if position is None else cursor.resume(query, position, desk.cursor_secret)
+    told = next((value for name, value in pairs if name == CURSOR), None)
+    return query if told is None else cursor.resume(query, told, desk.cursor_secret)
 
 
 async def _matches(desk: Desk, question: _Question, inside: Found | None) -> tuple[list[Version], bool]:
@@ -154,7 +152,7 @@ async def _found(desk: Desk, question: _Question, size: int) -> list[Version]:
             break
         parts = question.parts[at : at + AT_ONCE]
         pages = await asyncio.gather(*(desk.store.find(replace(one, size=size), reader) for one, reader in parts))
-        found += [(_position(parts[0][0], version), version) for page in pages for version in page]
+        found += [(position(parts[0][0], version), version) for page in pages for version in page]
     for at, sort in reversed([*enumerate(question.query.order)]):
         found.sort(key=lambda one: one[0][at], reverse=sort.descending)
     kept = found[-size:] if question.query.backwards else found[:size]
@@ -192,9 +190,4 @@ def _around(desk: Desk, query: Query, matches: Sequence[Version], more: bool) ->
 
 
 def _cursor(desk: Desk, query: Query, version: Version, backwards: bool = False) -> str:
-    return cursor.issue(query, _position(query, version), desk.cursor_secret, backwards)
-
-
-def _position(query: Query, version: Version) -> Position:
-    fields = index(decode_resource(version.body)) if cursor.needs_index(query) else {}
-    return cursor.position(query, version.reference, version.updated, fields)
+    return cursor.issue(query, position(query, version), desk.cursor_secret, backwards)

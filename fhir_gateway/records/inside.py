@@ -17,9 +17,11 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
+from fhir_gateway.records.position import position
 from fhir_gateway.search import containing, cursor
+from fhir_gateway.search.controls import Inside
 from fhir_gateway.search.criteria import Choice, Condition, Criterion
-from fhir_gateway.search.extract import index, ways_inside
+from fhir_gateway.search.extract import index_inside, ways_inside
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.security.access import may
@@ -48,7 +50,7 @@ class Found:
 
     def page(self, query: Query, size: int) -> list[Version]:
         """At most ``size`` of them nearest to the query's position, in order."""
-        beyond = [one for one in self.matches if not query.after or _is_beyond(query, _position(query, one))]
+        beyond = [one for one in self.matches if not query.after or _is_beyond(query, position(query, one))]
         return beyond[-size:] if query.backwards else beyond[:size]
 
     def total(self, query: Query) -> int | None:
@@ -58,22 +60,22 @@ class Found:
         return [self.shown[version.reference.partition("#")[0]] for version in versions]
 
 
-async def look_inside(desk: Desk, visit: Visit, part: Part) -> Found:
+async def look_inside(desk: Desk, visit: Visit, part: Part, wanted: Inside) -> Found:
     """All that a settled query of one type finds. Raises TooCostly for more than ``desk.chain_limit`` records."""
     query, reader = replace(part[0], after=(), backwards=False), part[1]
     tests = [stage["$match"] for stage in conditions(query, None)]
     if not all(map(readable, tests)):
         raise NotSupported("contained resources are not searched by distance", "_contained")
-    if query.inside is None or (query.sorts and not query.inside.alone and cursor.needs_index(query)):
+    if cursor.needs_index(query) and not wanted.alone:
         raise NotSupported("containers are sorted by _id or _lastUpdated; _containedType=contained by any", "_sort")
-    parts = [(query, reader)] if query.inside.outside else []
+    parts = [(query, reader)] if wanted.outside else []
     matches = await _all(desk, query, reader) if parts else []
     shown = {version.reference: version for version in matches}
     for holding in await _holding(desk, visit, query):
         parts.append(holding)
         for version in await _all(desk, *holding):
             found = [one for one in _contained(query.type, version) if all(meets(one[1], test) for test in tests)]
-            matches += [_alone(version, one) for one, _ in found] if query.inside.alone else [version] * bool(found)
+            matches += [_alone(version, one) for one, _ in found] if wanted.alone else [version] * bool(found)
             shown[version.reference] = version
         _must_be_few(desk, shown)
     return Found(tuple(_in_order(query, matches)), shown, tuple(parts))
@@ -139,15 +141,16 @@ def _narrowed(query: Query, ways: Sequence[str]) -> tuple[Criterion, ...]:
 
 def _contained(type_: str, version: Version) -> Iterator[tuple[Resource, dict[str, Any]]]:
     """Each contained resource of the type, and what a search sees of it."""
-    for one in containing.contained(decode_resource(version.body)).values():
+    found = containing.contained(decode_resource(version.body))
+    for name, fields in index_inside(found).items():
+        one = found[name]
         if one["resourceType"] == type_:
             own = {"_id": f"{type_}/{one['id']}", "type": type_, "id": one["id"], "updated": version.updated}
-            yield one, {**with_type(type_, index(one)), **own, "deleted": False, "secret": version.secret}
+            yield one, {**with_type(type_, fields), **own, "deleted": False}
 
 
-def holds(version: Version, way: str, asked: tuple[str, Criterion]) -> bool:
+def holds(version: Version, way: str, type_: str, criterion: Criterion) -> bool:
     """Whether a way leads from the record to a contained resource of the type that meets the criterion alone."""
-    type_, criterion = asked
     resource = decode_resource(version.body)
     ways = ways_inside(resource, containing.contained(resource))
     tests = [stage["$match"] for stage in conditions(Query(type_, (criterion,)), None)]
@@ -160,20 +163,15 @@ def _alone(version: Version, one: Resource) -> Version:
 
 
 def _in_order(query: Query, matches: Sequence[Version]) -> list[Version]:
-    placed = [(_position(query, one), one) for one in {one.reference: one for one in matches}.values()]
+    placed = [(position(query, one), one) for one in {one.reference: one for one in matches}.values()]
     for at, sort in reversed([*enumerate(query.order)]):
         placed.sort(key=lambda one: one[0][at], reverse=sort.descending)
     return [one for _, one in placed]
 
 
-def _position(query: Query, version: Version) -> tuple[str | float, ...]:
-    fields = index(decode_resource(version.body)) if cursor.needs_index(query) else {}
-    return cursor.position(query, version.reference, version.updated, fields)
-
-
-def _is_beyond(query: Query, position: Sequence[Any]) -> bool:
+def _is_beyond(query: Query, place: Sequence[Any]) -> bool:
     """Whether a position lies behind that of the query, in the direction it goes."""
-    for value, edge, sort in zip(position, query.after, query.order, strict=True):
+    for value, edge, sort in zip(place, query.after, query.order, strict=True):
         if value != edge:
             return bool((value < edge) == falls(query, sort))
     return False

@@ -44,6 +44,7 @@ INTERACTION = "search-type"
 ROWS = 10
 """Times as many records may refer as may be referred to."""
 FEW_KEYS = 10
+"""So few single keys are asked for together with the links; more would be questions of their own."""
 FEW = 100
 """So few records are asked for by name who refers to them, before all that may refer are looked at."""
 
@@ -52,7 +53,7 @@ async def settle(desk: Desk, visit: Visit, query: Query) -> Query:
     """The query with no question pending. Raises Forbidden for a type the caller may not search, and TooCostly."""
     if not query.pending:
         return query
-    settler = _Settler(desk, visit)
+    settler = _Settler(desk, visit, deep=query.inside is not None)
     criteria = await settler.all(query.type, query.criteria)
     return replace(query, criteria=criteria, before=tuple(settler.before))
 
@@ -69,6 +70,8 @@ class _TooMany(TooCostly):
 
 @dataclass(frozen=True, slots=True)
 class _Settler:
+    """``before`` collects what was asked. ``deep``: the records asked about may lie inside others themselves."""
+
     desk: Desk
     visit: Visit
     before: list[str] = field(default_factory=list)
@@ -103,41 +106,40 @@ class _Settler:
                 addresses += _addresses(await self._targets(target, ADDRESS, [inner]))
         linked = (*links(chain.key, self._few(found)), *named(chain.key, self._few(addresses)).choices)
         conditions = [(target, inner) for target, inner in inside if isinstance(inner, (Condition, Composite))]
-        return await self._contained((type_, chain.key), conditions, Condition(linked, 2), others)
+        return await self._contained(type_, chain.key, conditions, Condition(linked, 2), others)
 
     async def _contained(
         self,
-        of: tuple[str, str],
+        type_: str,
+        key: str,
         ways: Sequence[tuple[str, Condition | Composite]],
         linked: Condition,
         others: Sequence[Criterion],
     ) -> Criterion:
-        """What is linked, or contained and meets the same; ``of`` is the type and the key of its reference."""
-        type_, key = of
+        """What is linked, or contained and meets the same; ``key`` is that of the reference."""
         plain = [(to, one) for to, one in ways if isinstance(one, Condition) and not one.absent]
         found = [one for to, inner in plain for one in containing.within(inner, containing.prefix(key, to))]
         rest = [one for one in ways if one not in plain]
         whole = replace(linked, choices=(*linked.choices, *found))
-        # A few single keys are asked for together with the links; more would be questions of their own. Further down a
-        # chain it is the record at its beginning that contains all of them.
         few = len(found) <= FEW_KEYS and all(one.exact for one in found)
+        # Further down a chain it is the record at its beginning that contains all of them.
         if not rest and (self.deep or few):
             return whole
         marks = Condition(tuple(containing.held(key, to) for to, _ in ways), 3)
-        if not ways or not await self.desk.store.references(Query(type_, (marks,), size=1), self._reader(type_)):
+        if not await self.desk.store.references(Query(type_, (marks,), size=1), self._reader(type_)):
             return linked
         if not rest:
             return whole
         met = await self._references(type_, [*others, whole])
         for one in rest:
-            met += await self._holding(of, one, others)
+            met += await self._holding(type_, key, one, others)
         return Ids(tuple(self._few(list(dict.fromkeys(met)))))
 
     async def _holding(
-        self, of: tuple[str, str], asked: tuple[str, Condition | Composite], others: Sequence[Criterion]
+        self, type_: str, key: str, asked: tuple[str, Condition | Composite], others: Sequence[Criterion]
     ) -> list[str]:
         """The records that contain what does not meet a condition, or what has several values in one element."""
-        (type_, key), (to, inner) = of, asked
+        to, inner = asked
         start = containing.prefix(key, to)
         if isinstance(inner, Condition):
             none = replace(inner, choices=tuple(containing.within(inner, start)))
@@ -145,7 +147,7 @@ class _Settler:
         narrow = [replace(one, choices=tuple(containing.within(one, start))) for one in inner.narrow]
         query = Query(type_, (*others, *narrow), size=self.desk.chain_limit + 1)
         found = self._few(await self.desk.store.find(query, self._reader(type_)), f"{type_} records")
-        return [version.reference for version in found if holds(version, key, asked)]
+        return [version.reference for version in found if holds(version, key, to, inner)]
 
     async def _among(
         self, type_: str, key: str, others: Sequence[Criterion], asked: tuple[str, Criterion]

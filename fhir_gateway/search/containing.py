@@ -7,7 +7,6 @@ keys directly: ``medication>Medication>code:...``. One that no parameter points 
 that contains others pays for it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -39,10 +38,7 @@ def within(condition: Condition, start: str) -> Iterator[Choice]:
     """The choices of a condition, asked of what is contained behind a prefix."""
     for one in condition.choices:
         span = one.span and replace(one.span, key=start + one.span.key)
-        # Each pattern begins with the key, and with what says so.
-        pattern = one.pattern and f"^{re.escape(start)}{one.pattern.removeprefix('^')}"
-        stop, also = (text and start + text for text in (one.stop, one.also))
-        yield Choice(start + one.start, stop, pattern, span, also)
+        yield replace(one.behind(start), span=span)
 
 
 def contained(resource: Resource) -> dict[str, Resource]:

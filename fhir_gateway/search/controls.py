@@ -21,10 +21,11 @@ ITERATED = frozenset(f"{name}:{word}" for name in ("_include", "_revinclude") fo
 ELSEWHERE = frozenset({"_format", "_pretty", "_cursor"})
 """Read by whoever answers the request; a search neither needs nor refuses them."""
 
+UNOFFERED = "legal FHIR that this server does not offer here"
 UNSCORED = "what is searched for is found or not, without a score"
 LATER = {
-    "_elements": "legal FHIR that this server does not offer here",
-    "_type": "legal FHIR that this server does not offer here",
+    "_elements": UNOFFERED,
+    "_type": UNOFFERED,
     "_score": UNSCORED,
     "_query": "this server has no named queries; its CapabilityStatement would list them as operations",
 }

@@ -8,6 +8,7 @@ indexed. A choice is an interval of keys, which an index answers, and, where the
 exact check.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,18 +40,29 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Keys from ``start`` up to but without ``stop``; exactly ``start`` (or ``also``) where ``stop`` is None."""
+    """Keys from ``start`` up to but without ``stop``; exactly ``start`` (or ``also``) where ``stop`` is None.
+
+    ``ending`` is what such a key ends with; ``pattern`` and ``span`` say what else there is to check.
+    """
 
     start: str
     stop: str | None = None
     pattern: str | None = None
     span: Span | None = None
     also: str | None = None
+    ending: str = ""
 
     @property
     def exact(self) -> bool:
         """Whether equality of one key says all."""
         return self.stop is None and self.pattern is None and self.span is None
+
+    def behind(self, start: str) -> "Choice":
+        """The same of keys that lie behind ``start``; spans bear the names that they had."""
+        stop, also = (key and start + key for key in (self.stop, self.also))
+        # Each pattern says with what the key begins.
+        pattern = self.pattern and f"^{re.escape(start)}{self.pattern.removeprefix('^')}"
+        return Choice(start + self.start, stop, pattern, self.span, also, self.ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,7 @@ class Circle:
     stop: str
     center: tuple[float, float, float]
     chord: float
-    unit: str = "km"
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)

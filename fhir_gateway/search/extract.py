@@ -134,21 +134,25 @@ def index(resource: Resource) -> dict[str, Any]:
 
 
 def _contained(resource: Resource, entries: Entries) -> None:
-    """What is contained, and what that points at among the rest."""
     found = containing.contained(resource)
     ways = ways_inside(resource, found)
+    for name, inner in index_inside(found).items():
+        for way in ways[name] or (containing.NO_WAY,):
+            containing.add(entries, way, found[name]["resourceType"], inner)
+
+
+def index_inside(found: Mapping[str, Resource]) -> dict[str, dict[str, Any]]:
+    """The search fields of what is contained, each with those of what it points at among the rest."""
+    own = {name: index({member: one[member] for member in one if member != "contained"}) for name, one in found.items()}
+    whole: dict[str, dict[str, Any]] = {}
     for name, one in found.items():
-        inner = {"keys": [], "spans": {}} | index(
-            {member: child for member, child in one.items() if member != "contained"}
-        )
         further = Entries()
         for behind, steps in ways_inside(one, found).items():
             for step in steps if behind != name else ():
-                containing.add(further, step, found[behind]["resourceType"], index(found[behind]))
-        inner["keys"] += further.keys
-        inner["spans"] |= further.spans
-        for way in ways[name] or (containing.NO_WAY,):
-            containing.add(entries, way, one["resourceType"], inner)
+                containing.add(further, step, found[behind]["resourceType"], own[behind])
+        keys, spans = [*own[name]["keys"], *further.keys], own[name].get("spans", {}) | further.spans
+        whole[name] = own[name] | {"keys": keys, "spans": spans}
+    return whole
 
 
 def ways_inside(resource: Resource, found: Mapping[str, Resource]) -> dict[str, dict[str, None]]:

@@ -31,7 +31,7 @@ def known(type_: str, name: str) -> tuple[Parameter, str]:
     if code in controls.LATER:
         raise Unoffered(f"'{name[:60]}': {controls.LATER[code]}", code)
     if code in controls.CONTROLS:
-        raise Unoffered(f"'{name}' is legal FHIR that this server does not offer here", name)
+        raise Unoffered(f"'{name}' is {controls.UNOFFERED}", name)
     parameter = parameters(type_).get(code)
     if parameter is None:
         raise unknown(type_, code)

@@ -13,13 +13,15 @@ from fhir_gateway.search import controls, filtering
 from fhir_gateway.search.asking import question
 from fhir_gateway.search.controls import Include, Inside, Sort
 from fhir_gateway.search.names import Unknown
-from fhir_gateway.search.pending import PENDING, Either, Neither, Question, Words
+from fhir_gateway.search.pending import PENDING, Either, Listed, Neither, Question, Reverse, Words
 
 VALUE_LIMIT = 2000
 """Characters of one value between commas."""
 
 Pair = tuple[str, str]
 
+_OF_RECORDS = (Words, Either, Neither, Listed, Reverse)
+"""Questions that are settled into ids of records; what is contained may have the same id as one of them."""
 _NAMED = re.compile(r"'([\w.-]+)[:']")
 _TEXT = re.compile(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]*$")
 
@@ -30,8 +32,7 @@ class Query:
 
     ``after`` holds a record's values in ``order``: the page begins behind it, or with ``backwards`` ends before it.
     ``path`` is where the search was addressed to, if that is not the type alone. ``counted`` is the total that an
-    earlier page told. ``nearest`` is the order where none was asked for.
-    ``before`` tells what was asked to settle it.
+    earlier page told. ``nearest`` is the order where none was asked for. ``before`` tells what was asked to settle it.
     """
 
     type: str
@@ -95,7 +96,8 @@ def parse_deep(
     if type_ not in resource_types():
         raise BadRequest(f"'{type_}' is not a resource type of R4")
     try:
-        return _query(type_, _understood(type_, pairs, lenient), page_size, page_limit)
+        used, questions = _understood(type_, pairs, lenient)
+        return _query(type_, used, questions, page_size, page_limit)
     except BadRequest as problem:
         raise _placed(problem, pairs) from problem
 
@@ -113,8 +115,7 @@ def _code(name: str) -> str:
     return name.partition(":")[0].partition(".")[0]
 
 
-def _query(type_: str, understood: tuple[list[Pair], list[Question]], page_size: int, page_limit: int) -> Query:
-    used, questions = understood
+def _query(type_: str, used: Sequence[Pair], questions: Sequence[Question], page_size: int, page_limit: int) -> Query:
     asked = {name: [value for code, value in used if code == name] for name in controls.CONTROLS}
     near = controls.nearest(questions)
     size = controls.size(asked["_count"], min(page_size, page_limit), page_limit)
@@ -135,8 +136,9 @@ def _query(type_: str, understood: tuple[list[Pair], list[Question]], page_size:
 
 def _inside(asked: Mapping[str, Sequence[str]], questions: Sequence[Question]) -> Inside | None:
     wanted = controls.contained(asked)
-    if wanted and any(isinstance(one, (Words, Either, Neither)) for one in questions):
-        raise NotSupported("contained resources are searched neither by words nor by '_filter'", "_contained")
+    if wanted and any(isinstance(one, _OF_RECORDS) for one in questions):
+        text = "contained resources are searched neither by words, lists and '_has' nor by '_filter'"
+        raise NotSupported(text, "_contained")
     return wanted
 
 

@@ -74,6 +74,8 @@ SCOPE_LETTERS = {
 }
 OLD_SCOPES = {"read": "rs", "write": "cud", "*": "cruds"}
 WRITES = frozenset({"create", "update", "delete", "import"})
+# Who looks after the whole gateway: its figures, and the feeds of every hospital.
+WATCHERS = frozenset({"admin", "auditor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,15 @@ def may_ingest(caller: Caller, hospital: str) -> Access:
     if isinstance(access.reader, str) and access.reader != hospital:
         raise Forbidden(f"{caller.client} may not send messages of another hospital", "hospital")
     return access
+
+
+def is_sender(caller: Caller, hospital: str) -> bool:
+    """Whether ``may_ingest`` lets the caller pass."""
+    try:
+        may_ingest(caller, hospital)
+    except Forbidden:
+        return False
+    return True
 
 
 def _rule(role: str, action: str, resource_type: str) -> Rule | None:

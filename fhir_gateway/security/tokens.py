@@ -74,7 +74,7 @@ class TokenDesk:
         # One from the future was given before the clock was set back: it would live for too long.
         if not issued - CLOCK_SKEW_SECONDS <= self.clock() < expires:
             self._known.pop(token, None)
-            raise Unauthenticated("the access token has expired", "Authorization")
+            raise Unauthenticated("the access token has expired, or is of a time to come", "Authorization")
         return caller
 
     def development_token(self, name: str) -> str:

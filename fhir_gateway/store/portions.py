@@ -10,13 +10,10 @@ from itertools import groupby
 from fhir_gateway.search.criteria import Choice, Composite, Condition, Criterion, Ids
 from fhir_gateway.search.pending import Question
 from fhir_gateway.search.query import Query
-from fhir_gateway.store.ranking import rank
+from fhir_gateway.store.ranking import SELECTIVE, rank
 
 PORTION = 20
 """The engine compares each record it meets with every key asked for: 134 keys took 950 ms, by tens 80 ms."""
-
-SELECTIVE = 2
-"""Single keys of so low a rank are asked for together, whosever they are; others are read by stretches one by one."""
 
 
 def parted(query: Query) -> list[Query]:
@@ -40,6 +37,7 @@ def _parts(first: Question | None) -> Sequence[Criterion]:
     match first:
         case Ids(absent=False):
             return [Ids(first.references[at : at + PORTION]) for at in range(0, len(first.references), PORTION)]
+        # Single keys of several parameters are asked for together where they leave few; others by stretches, in turn.
         case Condition(absent=False) if first.rank <= SELECTIVE and all(one.exact for one in first.choices):
             return [replace(first, choices=few) for few in _by_number(first.choices)]
         case Condition(absent=False):

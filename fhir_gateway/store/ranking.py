@@ -10,6 +10,8 @@ from typing import Any
 from fhir_gateway.search.criteria import Choice, Compartment, Composite, Condition, Ids, Near, Updated
 from fhir_gateway.search.pending import Question
 
+SELECTIVE = 2
+"""The rank of a reference; what is less selective leaves many."""
 _SHORT_RANK = 2.5
 """A day or two: fewer are born on one than have a name, more happens on one than to one patient."""
 _SHORT = 2 * 86_400_000_000

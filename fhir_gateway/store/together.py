@@ -15,11 +15,9 @@ from fhir_gateway.search.query import Query
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import AUDIT, conditions, falls
 from fhir_gateway.store.meeting import meets, readable
-from fhir_gateway.store.ranking import rank
+from fhir_gateway.store.ranking import SELECTIVE, rank
 from fhir_gateway.store.typed import typed, without_type
 
-SELECTIVE = 2
-"""The rank of a reference; what is less selective leaves many."""
 NAMED_BY_MANY = frozenset({"Device", "Endpoint", "Group", "HealthcareService", "Location", "Medication", "Organization",
                            "Practitioner", "PractitionerRole", "Substance"})  # fmt: skip
 """Who refers to one of these is one of very many; to a patient or a visit some do."""

@@ -51,14 +51,7 @@ def _condition(type_: str, condition: Condition) -> Condition:
 
 
 def _choices(type_: str, choices: Iterable[Choice]) -> tuple[Choice, ...]:
-    return tuple(_choice(type_, one) for one in choices)
-
-
-def _choice(type_: str, choice: Choice) -> Choice:
-    stop, also = (key and typed(type_, key) for key in (choice.stop, choice.also))
-    # Each pattern says with what the key begins.
-    pattern = choice.pattern and f"^{typed(type_, choice.pattern.removeprefix('^'))}"
-    return Choice(typed(type_, choice.start), stop, pattern, choice.span, also)
+    return tuple(one.behind(typed(type_, "")) for one in choices)
 
 
 def _together(type_: str, choice: Together) -> Together:

@@ -68,12 +68,10 @@ def due(office: Office, register: Register, known: Progress) -> bool:
     """Whether something is to be done now: events, a heartbeat, the end."""
     if ended(office, register):
         return True
-    now, seconds = office.clock(), register.terms.heartbeat_seconds
+    now = office.clock()
     if register.terms.channel != REST_HOOK or _waits(office, known, now):
         return False
-    # Spoken later than now: the clock was set back.
-    beats = bool(seconds) and not known.spoken <= now < known.spoken + timedelta(seconds=seconds)
-    return known.told < known.count or beats
+    return known.told < known.count or register.terms.beats(known.spoken, now)
 
 
 def _waits(office: Office, known: Progress, now: datetime) -> bool:

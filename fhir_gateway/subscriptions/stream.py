@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeGuard
 
 from fhir_gateway.problem import Conflict, Unauthenticated
@@ -87,9 +87,7 @@ class Stream:
         known = await progress(self.office.store, identity)
         while bound.told < known.count:
             known = await self._next(register, known, bound)
-        seconds = register.terms.heartbeat_seconds
-        # Spoken later than now: the clock was set back.
-        if seconds and not bound.spoken <= self.office.clock() < bound.spoken + timedelta(seconds=seconds):
+        if register.terms.beats(bound.spoken, self.office.clock()):
             await self._say(Notice(register, known, HEARTBEAT, self.office.clock()))
             bound.spoken = self.office.clock()
 

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/subscription.html
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -65,6 +65,11 @@ class Terms:
     @property
     def types(self) -> frozenset[str]:
         return frozenset(one.trigger.resource for one in self.watched)
+
+    def beats(self, spoken: datetime, now: datetime) -> bool:
+        """Whether a heartbeat is due after what was last ``spoken``; also where the clock was set back behind it."""
+        pause = timedelta(seconds=self.heartbeat_seconds)
+        return bool(pause) and not spoken <= now < spoken + pause
 
 
 def terms(subscription: Resource) -> Terms:

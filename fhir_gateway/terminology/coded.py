@@ -14,7 +14,8 @@ from fhir_gateway.terminology.system import Concept, System
 
 Element = dict[str, Any]
 
-CODING_LIMIT = 5_000
+SYSTEM_LIMIT = 5_000
+"""So many code systems are looked up for one resource."""
 
 
 async def faults(library: Library, path: str, resource: Resource) -> AsyncIterator[Issue]:
@@ -23,7 +24,7 @@ async def faults(library: Library, path: str, resource: Resource) -> AsyncIterat
     for place, coding in _codings(path, resource):
         system, version = coding["system"], coding.get("version")
         key = (system, version if isinstance(version, str) else None)
-        if key not in known and len(known) < CODING_LIMIT:
+        if key not in known and len(known) < SYSTEM_LIMIT:
             known[key] = await _system(library, *key)
         held, supplemented = known.get(key, (None, ""))
         if supplemented:

@@ -140,18 +140,20 @@ async def _report(library: Library, report: Resource) -> Found:
 
 
 async def _structure(library: Library, structure: Resource) -> Found:
-    """What a profile fixes, a profile that builds on it cannot fix otherwise."""
+    """What a profile fixes, a profile that builds on it cannot fix otherwise; elements are the same by their id."""
     edition = await library.find("StructureDefinition", str(structure.get("baseDefinition", "")))
     if edition is None or structure.get("derivation") != "constraint":
         return []
     fixed = {
-        str(one.get("id")): found for one in elements(edition.resource) if (found := Node("", one).chosen("fixed"))
+        str(one["id"]): found
+        for one in elements(edition.resource)
+        if "id" in one and (found := Node("", one).chosen("fixed"))
     }
-    places = listed(structure.get("differential", {}), "element")
+    places = [each for each in listed(structure.get("differential", {}), "element") if "id" in each[1]]
     return [
         (f"differential.{place}", "the profile that this one builds on fixes another value")
         for place, one in places
-        if (own := Node("", one).chosen("fixed")) and own != fixed.get(str(one.get("id")), own)
+        if (own := Node("", one).chosen("fixed")) and own != fixed.get(str(one["id"]), own)
     ]
 
 

@@ -14,6 +14,10 @@ def token_of(running, client):
     return running.bearer(client)["Authorization"].removeprefix("Bearer ")
 
 
+def told(event):
+    return event["subtype"][0]["code"], event["outcome"]
+
+
 async def entered(running, client, following=""):
     return await running.http.post("/session", data={"token": token_of(running, client), "next": following})
 
@@ -38,6 +42,14 @@ async def test_the_cookie_is_for_no_script_and_no_other_site(pair):
     province, _ = pair
     cookie = (await entered(province, "bai-chay")).headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+
+
+async def test_a_form_on_another_site_signs_nobody_in_or_out(pair):
+    province, _ = pair
+    for given in ({"token": token_of(province, "bai-chay")}, {}):
+        answer = await province.http.post("/session", data=given, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
 
 
 async def test_a_program_without_a_token_gets_an_outcome_as_before(pair):
@@ -94,7 +106,31 @@ async def test_a_sign_in_is_on_the_audit_trail(pair):
     province, _ = pair
     await entered(province, "san-nhi")
     found = await province.search("auditor", "AuditEvent?_sort=-date&_count=5")
-    assert any(event["subtype"][0]["code"] == "login" for event in found if event.get("subtype"))
+    assert ("login", "0") in [told(event) for event in found if "san-nhi" in str(event["agent"])]
+
+
+async def test_a_wrong_token_is_on_the_audit_trail_too(pair):
+    province, _ = pair
+    await province.http.post("/session", data={"token": "nonsense"})
+    found = await province.search("auditor", "AuditEvent?_sort=-date&_count=5")
+    assert ("login", "4") in [told(event) for event in found]
+
+
+async def test_what_a_cookie_opened_stays_in_no_cache(pair):
+    province, _ = pair
+    browser, program = keeping(province, "bai-chay"), province.bearer("bai-chay")
+    for path in ("/fhir/Patient?_format=json", f"{LIST}&_format=json"):
+        shown = await province.http.get(path, headers=browser)
+        assert (shown.status_code, shown.headers["cache-control"]) == (200, "no-store")
+        assert "cache-control" not in (await province.http.get(path, headers=program)).headers
+
+
+async def test_an_address_that_is_no_page_says_so_to_a_browser_as_a_page(pair):
+    province, _ = pair
+    answer = await province.http.get("/session", headers=PAGE)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_the_first_page_shows_each_what_is_theirs(pair):

@@ -45,7 +45,7 @@ def test_facts_without_a_value_are_left_out():
 
 def test_a_page_allows_no_script_and_is_not_kept():
     headers = dict(page("title").headers)
-    assert "default-src 'none'" in headers["content-security-policy"]
+    assert {"default-src 'none'", "frame-ancestors 'none'"} <= set(headers["content-security-policy"].split("; "))
     assert headers["cache-control"] == "no-store"
 
 

@@ -235,9 +235,9 @@ async def test_the_page_of_messages_is_today_in_the_hospitals_time_and_leads_on(
     answer = await province.get("qn-general", "/ingest/qn-general?_format=html")
     assert local(receipt["received"], "+07:00") in answer.text
     assert "OBX[2]-5" in Page(answer.text).text
-    links = Page(answer.text).links
-    assert not any("the day after" in link for link in links)
-    for link in [one for one in links if one.startswith("?")]:
+    assert "the day before" in Page(answer.text).text
+    assert "the day after" not in Page(answer.text).text
+    for link in [one for one in Page(answer.text).links if one.startswith("?")]:
         assert (await province.get("qn-general", f"/ingest/qn-general{link}")).status_code == 200
 
 
@@ -248,6 +248,13 @@ async def test_the_ledger_is_narrowed_by_a_form(pair, message):
     assert '<input name="place" value="PID" type="search">' in page
     assert '<input name="fate" value="mapped" type="hidden">' in page
     assert "form-action 'self'" in (await ledger(province, receipt, "?_format=html")).headers["content-security-policy"]
+
+
+async def test_another_fate_is_shown_from_its_beginning(pair, message):
+    province, _ = pair
+    receipt = await sent(province, "qn-general", HL7, message("hl7v2/admission-a01"))
+    page = Page((await ledger(province, receipt, "?_format=html&place=PID&start=5")).text)
+    assert "?place=PID&fate=ignored&_format=html" in page.links
 
 
 async def test_an_original_is_saved_by_a_browser_and_never_run(pair, message):
@@ -267,3 +274,11 @@ async def test_the_ways_out_of_quarantine_can_be_typed_as_they_stand(pair, messa
     assert f"http://quang-ninh/ingest/qn-general/{receipt['receipt']}/retry" in page.text
     assert "$GATEWAY" not in page.text
     assert f"replay --hospital qn-general --code {receipt['problems'][0]['code']}" in page.text
+
+
+async def test_a_media_type_that_a_sender_chose_is_one_word_to_a_shell(pair, message):
+    province, _ = pair
+    chosen = f"{HL7}; x=';reboot;'"
+    receipt = await sent(province, "qn-general", chosen, message("hl7v2/bad-lab-value"))
+    page = Page((await province.get("qn-general", f"/ingest/qn-general/{receipt['receipt']}?_format=html")).text)
+    assert f"Content-Type: {HL7}; x='\"'\"';reboot;'\"'\"''" in page.text

@@ -18,8 +18,8 @@ def visit(number, whole=""):
 
 
 def person(number, into=""):
-    link = [{"other": {"reference": f"Patient/{into}"}, "type": "replaced-by"}] if into else []
-    return {"resourceType": "Patient", "id": number, "link": link}
+    link = {"link": [{"other": {"reference": f"Patient/{into}"}, "type": "replaced-by"}]} if into else {}
+    return {"resourceType": "Patient", "id": number, **link}
 
 
 class Shelf:

@@ -185,7 +185,7 @@ async def test_a_statement_is_signed_and_an_altered_one_is_found_out(gateway):
 async def test_a_day_that_has_not_begun_is_refused(gateway):
     hospital = gateway.directory.hospital("qn-general")
     assert asked_day(hospital, "", datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == day_of(hospital, date(2026, 11, 23))
-    for wrong in ("2999-01-01", "yesterday"):
+    for wrong in ("2999-01-01", "yesterday", "0001-01-01", "9999-12-31"):
         with pytest.raises(BadRequest):
             await told(gateway, wrong)
 

@@ -35,6 +35,7 @@ UNITS = question("questionnaire-unitValueSet", valueCanonical="http://a.vn/units
         (question("minLength", valueInteger=3), "string", "abc", "ab"),
         (question("regex", valueString="[a-z]+@[a-z]+"), "string", "a@b", "a@@b"),
         (question("maxDecimalPlaces", valueInteger=2), "decimal", Decimal("1.66"), Decimal("1.666")),
+        (question("maxDecimalPlaces", valueInteger=2), "decimal", Decimal("1.5e1"), Decimal("1e-3")),
         (KILOMETRE, "Quantity", amount(1, "km"), amount(1, "kg")),
         (UNITS, "Quantity", amount(1, "km"), amount(1, "kg")),
         (question("minQuantity", SDC, valueQuantity=amount(5, "km")), "Quantity", amount(5000, "m"), amount(4, "km")),
@@ -65,6 +66,12 @@ def test_amounts_without_a_formal_unit_are_compared_by_the_word():
     assert not list(faults(asked, Item({"value": Decimal(6), "unit": "Kg"}, "Quantity"), {}))
     assert list(faults(asked, Item({"value": Decimal(4), "unit": "Kg"}, "Quantity"), {}))
     assert not list(faults(asked, Item({"value": Decimal(4), "unit": "pound"}, "Quantity"), {}))
+
+
+@pytest.mark.parametrize("url", [f"{CORE}questionnaire-unitOption", f"{SDC}minQuantity", f"{SDC}maxQuantity"])
+@pytest.mark.parametrize("value", [{"valueInteger": 5}, {"valueString": "km"}])
+def test_an_extension_of_another_type_demands_nothing(url, value):
+    assert not list(faults(question("", url, **value), Item(amount(1, "km"), "Quantity"), {}))
 
 
 def test_a_pattern_that_is_none_is_not_asked():

@@ -220,6 +220,16 @@ async def test_one_contained_resource_has_to_meet_all_that_is_asked(desk: Desk, 
     ]
 
 
+async def test_a_contained_resource_is_found_by_another_one_that_it_points_at(desk: Desk, admin: Visit) -> None:
+    maker = {"resourceType": "Organization", "id": "o", "name": "Quảng Ninh", "active": True}
+    await _write(desk, admin, _request("28", _medication("m", "own", manufacturer={"reference": "#o"}), maker))
+
+    for name, value in (("name", "quang"), ("name:exact", "Quảng Ninh"), ("active", "true")):
+        asked = (f"manufacturer.{name}", value)
+        assert await ask(desk, admin, "Medication", asked, TRUE, ALONE) == ["MedicationRequest/28#m"]
+    assert await ask(desk, admin, "Medication", ("manufacturer.name", "ha"), TRUE) == []
+
+
 async def test_what_no_parameter_points_at_is_found_too(desk: Desk, admin: Visit) -> None:
     about = {"url": "http://example.org/about", "valueReference": {"reference": "#m"}}
     body = {"resourceType": "Basic", "id": "b", "code": {"text": "x"}, "extension": [about]}

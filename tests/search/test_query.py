@@ -261,6 +261,8 @@ def test_contained_resources_are_looked_for_by_who_can_alone() -> None:
         ([("_containedType", "contained")], "needs '_contained=true'"),
         ([("_contained", "true"), ("_text", "x")], "neither by words"),
         ([("_contained", "true"), ("_filter", "not (active eq true)")], "neither by words"),
+        ([("_contained", "true"), ("_list", "mine")], "neither by words"),
+        ([("_contained", "both"), ("_has:Observation:patient:code", "x")], "neither by words"),
     ],
 )
 def test_what_cannot_be_asked_of_contained_resources_is_said(pairs: list[tuple[str, str]], says: str) -> None:

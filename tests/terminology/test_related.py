@@ -11,6 +11,7 @@ pytestmark = pytest.mark.anyio
 
 SYSTEM = "http://example.org/diseases"
 NAME = "http://hl7.org/fhir/SearchParameter/Organization-name"
+CORE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/Extension"
 
 
 async def found(library: Library, kind: str, **facts: Any) -> list[str]:
@@ -99,9 +100,14 @@ async def test_a_profile_fixes_what_the_one_that_it_builds_on_fixes(library: Lib
         rest = {"baseDefinition": base, "derivation": "constraint", "differential": {"element": url}}
         return {"resourceType": "StructureDefinition", "id": name, "url": f"http://example.org/{name}", **facts, **rest}
 
-    await put(structure("base", "http://hl7.org/fhir/StructureDefinition/Extension", "urn:a"))
+    await put(structure("base", CORE_EXTENSION, "urn:a"))
     good, bad = (structure("own", "http://example.org/base", value) for value in ("urn:a", "urn:b"))
 
     assert [issue async for issue in related.faults(library, good)] == []
     where = [issue.where async for issue in related.faults(library, bad)]
     assert where == ["StructureDefinition.differential.element[0]"]
+
+    unnamed = [{"path": "Extension.url", "fixedUri": "urn:a"}, {"path": "Extension.valueCode", "fixedCode": "x"}]
+    await put(structure("bare", CORE_EXTENSION, "urn:a") | {"differential": {"element": unnamed}})
+    bare = structure("own", "http://example.org/bare", "urn:a") | {"differential": {"element": unnamed}}
+    assert [issue async for issue in related.faults(library, bare)] == []

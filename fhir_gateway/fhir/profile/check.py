@@ -15,7 +15,7 @@ from fhir_gateway.fhir.expression.evaluation import Reach
 from fhir_gateway.fhir.expression.items import Item
 from fhir_gateway.fhir.profile import bounds, slicing
 from fhir_gateway.fhir.profile.surroundings import Surroundings
-from fhir_gateway.fhir.profile.tree import CORE, Node, constraints, is_core, profiles, tree
+from fhir_gateway.fhir.profile.tree import ABSTRACT, CORE, Node, constraints, is_core, profiles, tree
 from fhir_gateway.fhir.profile.tree import named as named_in
 from fhir_gateway.fhir.profile.tree import part as part_of
 from fhir_gateway.fhir.profile.values import Value, below, equals, fits, is_of
@@ -24,7 +24,6 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import BadRequest, Issue
 
 DEPTH_LIMIT = 12
-_ABSTRACT = ("Resource", "DomainResource", "Element", "BackboneElement")
 INVARIANT_LIMIT = 10_000
 
 Holds = Callable[[str | None, str], bool | None]
@@ -72,7 +71,7 @@ class Check:
             yield Issue(text, value.path, "not-found", "warning")
             return
         wanted = str(profile.get("type")).removeprefix(CORE)
-        if not part and wanted != value.kind and wanted not in _ABSTRACT:
+        if not part and wanted != value.kind and wanted not in ABSTRACT:
             yield Issue(f"the profile {canonical} is for {wanted}", value.path, "structure")
             return
         base = profile.get("baseDefinition")

@@ -14,6 +14,7 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.fhir.schema import PRIMITIVES
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
+ABSTRACT = frozenset({"BackboneElement", "DomainResource", "Element", "Resource"})
 
 Element = dict[str, Any]
 
@@ -200,10 +201,7 @@ def named(item: Element, key: str) -> list[str]:
 def is_core(canonical: str) -> bool:
     """Whether the address is that of a type of R4 itself, and not of one of the profiles beside them."""
     name = canonical.partition("|")[0].removeprefix(CORE)
-    return canonical.startswith(CORE) and (name in types() or name in PRIMITIVES or name in _ABSTRACT)
-
-
-_ABSTRACT = frozenset({"BackboneElement", "DomainResource", "Resource"})
+    return canonical.startswith(CORE) and (name in types() or name in PRIMITIVES or name in ABSTRACT)
 
 
 def _is_core(source: Any, key: str) -> bool:

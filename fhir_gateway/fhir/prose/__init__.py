@@ -7,21 +7,13 @@ from collections.abc import Iterator
 
 from fhir_gateway.fhir.elements import nodes, spelt
 from fhir_gateway.fhir.prose import addresses, codes, datatypes, questions, structures, terminologies
-from fhir_gateway.fhir.prose.rule import Demand
+from fhir_gateway.fhir.prose.rule import Demand, Element, Fault
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import Issue
 
+_SUBJECTS = (datatypes.DEMANDS, questions.DEMANDS, structures.DEMANDS, terminologies.DEMANDS, codes.DEMANDS)
 DEMANDS: dict[str, tuple[Demand, ...]] = {
-    **datatypes.DEMANDS,
-    **questions.DEMANDS,
-    **structures.DEMANDS,
-    **terminologies.DEMANDS,
-    **codes.DEMANDS,
-    "ValueSet.compose.include": (
-        *terminologies.DEMANDS["ValueSet.compose.include"],
-        *codes.DEMANDS["ValueSet.compose.include"],
-    ),
-    "Coding": (*datatypes.DEMANDS["Coding"], *codes.DEMANDS["Coding"]),
+    kind: tuple(demand for each in _SUBJECTS for demand in each.get(kind, ())) for one in _SUBJECTS for kind in one
 }
 
 
@@ -34,6 +26,11 @@ def faults(path: str, resource: Resource) -> Iterator[Issue]:
             if kind == "Resource":
                 waiting.append((spelt(place), element))
                 continue
-            for demand in (*DEMANDS.get(kind, ()), addresses.wrong):
-                for below, text in demand(kind, element):
-                    yield Issue(text, f"{spelt(place)}.{below}" if below else spelt(place), "value")
+            for below, text in _broken(kind, element):
+                yield Issue(text, f"{spelt(place)}.{below}", "value")
+
+
+def _broken(kind: str, element: Element) -> Iterator[Fault]:
+    for demand in DEMANDS.get(kind, ()):
+        yield from demand(element)
+    yield from addresses.wrong(kind, element)

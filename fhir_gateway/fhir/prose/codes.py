@@ -19,7 +19,7 @@ _LOINC_PART = re.compile(r"L[A-Z]\d{1,8}-\d|MTHU\d+")
 _TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 
-def _code(_: str, coding: Element) -> Iterator[Fault]:
+def _code(coding: Element) -> Iterator[Fault]:
     system, code = coding.get("system"), coding.get("code")
     if isinstance(code, str) and (
         (system == _SNOMED and not is_snomed(code)) or (system == _LOINC and not is_loinc(code))
@@ -27,9 +27,9 @@ def _code(_: str, coding: Element) -> Iterator[Fault]:
         yield "code", f"is no code of {system}: its form or its check digit is wrong"
 
 
-def _included(kind: str, include: Element) -> Iterator[Fault]:
+def _included(include: Element) -> Iterator[Fault]:
     for place, concept in listed(include, "concept"):
-        for below, text in _code(kind, {"system": include.get("system"), "code": concept.get("code")}):
+        for below, text in _code({"system": include.get("system"), "code": concept.get("code")}):
             yield f"{place}.{below}", text
 
 
@@ -70,13 +70,13 @@ def is_loinc(code: str) -> bool:
     return (sum(each // 10 + each % 10 for each in doubled) + int(match[2])) % 10 == 0
 
 
-def _unit(_: str, quantity: Element) -> Iterator[Fault]:
+def _unit(quantity: Element) -> Iterator[Fault]:
     code = quantity.get("code")
     if quantity.get("system") == ucum.SYSTEM and isinstance(code, str) and not ucum.is_unit(code):
         yield "code", "is no unit of UCUM"
 
 
-_MEASURED = ("Age", "Coding", "Count", "Distance", "Duration", "Quantity")
+_MEASURED = ("Age", "Count", "Distance", "Duration", "Quantity")
 DEMANDS: dict[str, tuple[Demand, ...]] = dict.fromkeys(_MEASURED, (_unit,)) | {
     "Coding": (_code, _unit),
     "ValueSet.compose.include": (_included,),

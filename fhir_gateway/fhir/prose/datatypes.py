@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/datatypes.html, https://hl7.org/fhir/R4/element.html
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from fhir_gateway.fhir.answer_limits import size_of
 from fhir_gateway.fhir.elements import nodes, spelt
@@ -18,13 +17,13 @@ _FHIR_VALUE_SET = "http://hl7.org/fhir/ValueSet/"
 _TWOFOLD = frozenset({"StructureDefinition"})
 
 
-def _size(_: str, attachment: Element) -> Iterator[Fault]:
+def _size(attachment: Element) -> Iterator[Fault]:
     stated, found = attachment.get("size"), size_of(attachment)
     if isinstance(stated, int) and "data" in attachment and found is not None and stated != found:
         yield "size", f"the data has {found} bytes"
 
 
-def _system(_: str, coding: Element) -> Iterator[Fault]:
+def _system(coding: Element) -> Iterator[Fault]:
     system = coding.get("system")
     if not is_absolute(system):
         yield "system", "a code system is named by an absolute address"
@@ -32,12 +31,12 @@ def _system(_: str, coding: Element) -> Iterator[Fault]:
         yield "system", "is the address of a value set; codes belong to code systems"
 
 
-def _value(_: str, identifier: Element) -> Iterator[Fault]:
+def _value(identifier: Element) -> Iterator[Fault]:
     if identifier.get("system") == _URIS and not is_absolute(identifier.get("value")):
         yield "value", f"of the system {_URIS} the value is a full URI"
 
 
-def _link(_: str, reference: Element) -> Iterator[Fault]:
+def _link(reference: Element) -> Iterator[Fault]:
     text = reference.get("reference")
     if isinstance(text, str) and any(letter.isspace() for letter in text):
         yield "reference", "an address has no blanks"
@@ -47,7 +46,7 @@ def repeated_ids(path: str, resource: Resource) -> Iterator[Issue]:
     """The ids of elements that are in the resource twice."""
     if resource["resourceType"] in _TWOFOLD:
         return
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for place, kind, element in nodes((None, path, None), resource["resourceType"], resource):
         identity = element.get("id")
         if kind == "Resource" or "resourceType" in element or not isinstance(identity, str):

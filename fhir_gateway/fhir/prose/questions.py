@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fhir_gateway.fhir.prose.rule import Demand, Element, Fault, listed
 
 
-def _conditions(_: str, questionnaire: Element) -> Iterator[Fault]:
+def _conditions(questionnaire: Element) -> Iterator[Fault]:
     known = set(_names(questionnaire))
     yield from _unreached("", questionnaire, known)
 

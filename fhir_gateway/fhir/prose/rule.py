@@ -8,7 +8,7 @@ from typing import Any
 
 Element = dict[str, Any]
 Fault = tuple[str, str]
-Demand = Callable[[str, Element], Iterable[Fault]]
+Demand = Callable[[Element], Iterable[Fault]]
 
 
 def listed(element: Element, name: str) -> Iterator[tuple[str, Element]]:

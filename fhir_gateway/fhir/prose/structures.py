@@ -7,17 +7,16 @@ from collections.abc import Iterator
 
 from fhir_gateway.fhir.definitions import types
 from fhir_gateway.fhir.elements import members
-from fhir_gateway.fhir.profile.tree import CORE, is_core, named
+from fhir_gateway.fhir.profile.tree import ABSTRACT, CORE, is_core, named
 from fhir_gateway.fhir.prose.rule import Demand, Element, Fault, listed
 
-_ABSTRACT = frozenset({"Element", "BackboneElement", "Resource", "DomainResource"})
 # Of one another's kind, so that a profile of the one may stand where the other is.
 _QUANTITIES = frozenset({"Quantity", "SimpleQuantity", "MoneyQuantity"})
 
 
-def _type(_: str, structure: Element) -> Iterator[Fault]:
+def _type(structure: Element) -> Iterator[Fault]:
     kind, name = structure.get("kind"), str(structure.get("type", ""))
-    if ":" not in name and not is_core(f"{CORE}{name}") and name not in _ABSTRACT:
+    if ":" not in name and not is_core(f"{CORE}{name}"):
         yield "type", "is no type of R4; types of others are named by an absolute address"
     elif ":" in name and not name.startswith(CORE) and kind != "logical":
         yield "type", "only logical models have a type named by an absolute address"
@@ -25,7 +24,7 @@ def _type(_: str, structure: Element) -> Iterator[Fault]:
         yield "baseDefinition", "a type does not specialize itself"
 
 
-def _paths(_: str, structure: Element) -> Iterator[Fault]:
+def _paths(structure: Element) -> Iterator[Fault]:
     name = str(structure.get("type", "")).rpartition("/")[2]
     for view in ("differential", "snapshot"):
         found = structure.get(view)
@@ -110,12 +109,12 @@ def _profiles(element: Element) -> Iterator[Fault]:
     for place, item in listed(element, "type"):
         code = str(item.get("code"))
         wanted = [one.partition("|")[0].removeprefix(CORE) for one in named(item, "profile") if is_core(one)]
-        if code[:1].isupper() and code not in _ABSTRACT and any(not _fit(code, one) for one in wanted):
+        if code[:1].isupper() and code not in ABSTRACT and any(not _fit(code, one) for one in wanted):
             yield f"{place}.profile", f"is no profile of {code}"
 
 
 def _fit(code: str, name: str) -> bool:
-    return name == code or {name, code} <= _QUANTITIES or name in _ABSTRACT
+    return name == code or {name, code} <= _QUANTITIES or name in ABSTRACT
 
 
 DEMANDS: dict[str, tuple[Demand, ...]] = {"StructureDefinition": (_type, _paths)}

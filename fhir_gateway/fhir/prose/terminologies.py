@@ -19,7 +19,7 @@ _TYPES = {
 _FLAGS = tuple(name for name, kind in _TYPES.items() if kind == "boolean")
 
 
-def _content(_: str, system: Element) -> Iterator[Fault]:
+def _content(system: Element) -> Iterator[Fault]:
     content = system.get("content")
     if content == "not-present" and "concept" in system:
         yield "concept", "the content is said to be not present"
@@ -27,7 +27,7 @@ def _content(_: str, system: Element) -> Iterator[Fault]:
         yield "content", "a supplement has the content supplement and names what it supplements"
 
 
-def _properties(_: str, system: Element) -> Iterator[Fault]:
+def _properties(system: Element) -> Iterator[Fault]:
     seen: set[str] = set()
     for place, one in listed(system, "property"):
         code, uri = str(one.get("code")), str(one.get("uri", ""))
@@ -39,7 +39,7 @@ def _properties(_: str, system: Element) -> Iterator[Fault]:
             yield f"{place}.type", f"the property {uri} is a {kind}"
 
 
-def _included(_: str, include: Element) -> Iterator[Fault]:
+def _included(include: Element) -> Iterator[Fault]:
     if not is_absolute(include.get("system")):
         yield "system", "a code system is named by an absolute address"
     for place, one in listed(include, "filter"):
@@ -52,7 +52,7 @@ def _included(_: str, include: Element) -> Iterator[Fault]:
             yield f"{place}.value", f"{one['property']} is true or false"
 
 
-def _components(_: str, parameter: Element) -> Iterator[Fault]:
+def _components(parameter: Element) -> Iterator[Fault]:
     if parameter.get("type") == "composite" and len(list(listed(parameter, "component"))) < 2:
         yield "component", "a composite search parameter combines two or more"
 

@@ -73,10 +73,7 @@ def parse(parameter: Parameter, text: str, modifier: str) -> Choice:
     if modifier in COMPARED:
         pattern = f"^{key}:{_ordered(folded, modifier)}{UNIT}[^{UNIT}]*{UNIT}{part}$" if parameter.part else None
         return Choice(*_range(parameter.key, folded, modifier), pattern=pattern)
-    if not parameter.part:
-        return Choice(*prefixed(parameter.key, folded))
-    pattern = f"^{key}:{re.escape(folded)}[^{UNIT}]*{UNIT}[^{UNIT}]*{UNIT}{part}$"
-    return Choice(*prefixed(parameter.key, folded), pattern=pattern)
+    return Choice(*prefixed(parameter.key, folded), ending=parameter.part and f"{UNIT}{parameter.part}")
 
 
 def _range(key: str, folded: str, operator: str) -> tuple[str, str]:

@@ -110,7 +110,7 @@ async def build(collection: Collection, wanted: Mapping[str, IndexModel]) -> Non
 
 
 def _over(index: Mapping[str, Any]) -> list[str]:
-    return [name for name, _ in dict(index["key"]).items()]
+    return list(dict(index["key"]))
 
 
 async def bounds_elements(database: AsyncIOMotorDatabase[Document]) -> bool:

@@ -99,13 +99,17 @@ def found(shelf: str, content: Mapping[str, Any]) -> list[str]:
     return [f"{shelf}/", *(field for field in fields if len(field) <= FOUND_LENGTH)]
 
 
+def lane_name(job: Job) -> str:
+    """The group within the queue; a job without a group has a lane of its own."""
+    return f"{job.queue}/{job.group}" if job.group else f"{job.queue}//{job.id}"
+
+
 def job_document(job: Job, order: int) -> Document:
-    """``lane`` is the group within the queue; a job without a group has a lane of its own."""
     return {
         "_id": job.id,
         "queue": job.queue,
         "group": job.group,
-        "lane": f"{job.queue}/{job.group}" if job.group else f"{job.queue}//{job.id}",
+        "lane": lane_name(job),
         "due": milliseconds(job.due),
         "ready": AT_ONCE if job.due <= now() else milliseconds(job.due),
         "order": job.order or order,

@@ -14,7 +14,7 @@ from time import time_ns
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from fhir_gateway.store.mongo.connection import Document, answering, milliseconds, narrowing, now
-from fhir_gateway.store.mongo.documents import AT_ONCE, job_document, to_job
+from fhir_gateway.store.mongo.documents import AT_ONCE, lane_name, to_job
 from fhir_gateway.store.mongo.transact import Overtaken, Session, Work, transact
 from fhir_gateway.store.mongo.writing import go_behind
 from fhir_gateway.store.port import Job
@@ -131,12 +131,11 @@ class JobKeeper:
         async with answering():
             await self._database.jobs.update_many({"queue": queue, "ready": {"$gt": beyond}}, GIVEN_BACK)
             ahead = self._database.jobs.find({"queue": queue, "order": {"$gt": time_ns()}}, {"order": 1})
-            go_behind([document["order"] async for document in ahead])
+            go_behind([document["order"] async for document in ahead.sort("order", -1).limit(1)])
 
     async def give_back(self, job: Job) -> None:
         async with answering():
-            lane = job_document(job, job.order)["lane"]
-            await self._database.jobs.update_many({"held": lane, "order": {"$gt": job.order}}, GIVEN_BACK)
+            await self._database.jobs.update_many({"held": lane_name(job), "order": {"$gt": job.order}}, GIVEN_BACK)
 
     async def owed(self, queue: str, limit: int) -> list[Job]:
         async with answering():

@@ -10,11 +10,11 @@ from fhir_gateway.store.mongo.connection import Document
 
 NAME = "upkeep"
 LAYOUT = 2
-"""1: keys without the type of their record. To be raised when keys are no longer found where they lay."""
+"""1: keys alone; 2: behind the type of their record. To be raised when keys are no longer found where they lay."""
 
 
 class Layout:
-    """That of one database; a search that would miss records is refused, reads by id are not."""
+    """How they lie in one database; a search that would miss records is refused, reads by id are not."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class Layout:
             told = await self._database.leases.find_one({"_id": NAME}) or {}
             self._known = told.get("layout") == LAYOUT
 
-    async def found(self) -> None:
+    async def must_be_current(self) -> None:
         """Raises Unavailable while keys are made anew."""
         await self.look()
         if not self._known:

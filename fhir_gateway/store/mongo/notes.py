@@ -57,13 +57,13 @@ class NoteKeeper:
     async def hold(self, name: str, owner: str, seconds: float) -> bool:
         moment = now()
         free = {"_id": f"hold/{name}", "$or": [{"owner": owner}, {"until": {"$lte": moment}}]}
-        change = {"$set": {"owner": owner, "until": moment + timedelta(seconds=seconds)}}
+        until = moment + timedelta(seconds=seconds)
         async with answering():
             try:
-                await self._database.leases.update_one(free, change, upsert=True)
+                await self._database.leases.update_one(free, {"$set": {"owner": owner, "until": until}}, upsert=True)
             except DuplicateKeyError:
                 # One that ends later than it is long was taken before the clock was set back: who is alive renews it.
-                too_long = {"_id": f"hold/{name}", "until": {"$gt": change["$set"]["until"]}}
-                await self._database.leases.update_one(too_long, {"$set": {"until": change["$set"]["until"]}})
+                too_long = {"_id": f"hold/{name}", "until": {"$gt": until}}
+                await self._database.leases.update_one(too_long, {"$set": {"until": until}})
                 return False
         return True

@@ -89,7 +89,7 @@ class RecordReader:
         return [*newest, *older][:limit]
 
     async def find(self, query: Query, reader: Reader = None) -> list[Version]:
-        await self._layout.found()
+        await self._layout.must_be_current()
         parts = parted(query)
         shared = await self._shared.matches(together.entrance(query, reader)) if len(parts) == 1 else None
         if shared is not None:
@@ -113,7 +113,7 @@ class RecordReader:
         return pipeline if self._bounds_elements else widened(pipeline)
 
     async def references(self, query: Query, reader: Reader = None) -> list[str]:
-        await self._layout.found()
+        await self._layout.must_be_current()
         found: dict[str, None] = {}
         async with answering():
             for part in parted(query):
@@ -126,7 +126,7 @@ class RecordReader:
         return list(found)[: query.size]
 
     async def targets(self, query: Query, key: str, reader: Reader = None) -> dict[str, list[str]]:
-        await self._layout.found()
+        await self._layout.must_be_current()
         found: dict[str, list[str]] = {}
         async with answering():
             for part in parted(query):
@@ -159,7 +159,7 @@ class RecordReader:
         return to_plan(told)
 
     async def count(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
-        await self._layout.found()
+        await self._layout.must_be_current()
         if len(counted(query)) > 1:
             # One record may be met by several portions, so they are told apart by their ids.
             every = replace(query, after=(), backwards=False, size=limit or EVERY)
@@ -173,7 +173,7 @@ class RecordReader:
         return found[0] if found else 0
 
     async def estimate(self, query: Query, reader: Reader = None, limit: int = 0) -> int:
-        await self._layout.found()
+        await self._layout.must_be_current()
         async with answering():
             known = [await self._ladders.estimate(part, reader) for part in parted(query)]
         told = [one for one in known if one is not None]

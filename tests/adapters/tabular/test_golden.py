@@ -13,8 +13,8 @@ import pytest
 
 from adapters.contract import Message
 from fhir_gateway.app import adapters, directory
+from fhir_gateway.exchange.folder import media_type_of
 from fhir_gateway.exchange.translation import Translated, translate
-from fhir_gateway.sending import media_type_of
 from fhir_gateway.settings import Settings
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -41,7 +41,7 @@ def expected(path: Path, actual: object) -> object:
 def translated(file: Path) -> Translated:
     hospital = directory(Settings(hospitals=EXAMPLES)).hospital("ba-che")
     received = datetime(2026, 11, 4, 3, 0, tzinfo=UTC)
-    return translate(adapters(), Message(hospital, media_type_of(file), file.read_bytes(), received))
+    return translate(adapters(), Message(hospital, media_type_of(file.name), file.read_bytes(), received))
 
 
 @pytest.mark.parametrize("file", GOOD, ids=name)
