@@ -31,7 +31,7 @@ Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
 SEARCHED = ("resources", "events")
-SMALL = 10_000
+SMALL = 1_000
 ARRAYS = ("keys", "patients", "readers", "found")
 WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE = 112, 251, 11000
 TOO_LARGE = {10334, 17280}
