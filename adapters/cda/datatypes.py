@@ -1,8 +1,9 @@
-"""CDA data types as FHIR ones: codes, absent values, times, quantities.
+"""CDA data types as FHIR ones: codes, absent values, times, quantities, files.
 
 https://hl7.org/fhir/R4/datatypes.html
 """
 
+import base64
 import re
 from functools import lru_cache
 from typing import Any
@@ -227,3 +228,12 @@ def first_time(elements: Resource, name: str) -> str:
     """The moment that decides which stay a fact belongs to."""
     interval = elements.get(f"{name}Period", {})
     return str(elements.get(f"{name}DateTime") or interval.get("start") or interval.get("end") or "")
+
+
+def decoded(chart: Chart, node: Node, what: str) -> bytes | None:
+    """The bytes of a base64 ED; what is not base64 stays unmapped and is told to the sender."""
+    try:
+        return base64.b64decode(node.text.replace(" ", ""), validate=True)
+    except ValueError:
+        chart.notice(node.place, f"not valid base64: the {what} is left out")
+        return None

@@ -7,7 +7,7 @@ import base64
 import re
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import first_time, timing
+from adapters.cda.datatypes import decoded, first_time, timing
 from adapters.cda.facts import Setting, open_fact, performers
 from adapters.cda.node import Node
 from adapters.contract import Resource
@@ -47,10 +47,8 @@ def _content(chart: Chart, node: Node, spot: Spot) -> Resource:
         return {**found, "url": spot.attribute(address, "value", "url")}
     if node.get("representation") != "B64" or not node.text:
         return {}
-    try:
-        content = base64.b64decode(node.text.replace(" ", ""), validate=True)
-    except ValueError:
-        chart.notice(node.place, "not valid base64: the picture is left out")
+    content = decoded(chart, node, "picture")
+    if content is None:
         return {}
     spot.attribute(node, "representation", "data")
     spot.text(node, "data")

@@ -7,7 +7,7 @@ import base64
 import re
 
 from adapters.cda.chart import Chart, Link, Spot
-from adapters.cda.datatypes import concept, known_concept, period, start, time, words
+from adapters.cda.datatypes import concept, decoded, known_concept, period, start, time, words
 from adapters.cda.facts import Setting, keep_text, open_fact
 from adapters.cda.identifiers import identifier
 from adapters.cda.map_staff import party
@@ -91,10 +91,8 @@ def _attachment(chart: Chart, text: Node, spot: Spot) -> Resource:
     """The file in it, else the words: its own or those of the narrative it points at."""
     kind = text.get("mediaType")
     if text.get("representation") == "B64" and _MEDIA_TYPE.match(kind):
-        try:
-            content = base64.b64decode(text.text.replace(" ", ""), validate=True)
-        except ValueError:
-            chart.notice(text.place, "not valid base64: the file is left out")
+        content = decoded(chart, text, "file")
+        if content is None:
             return {"contentType": "text/plain"}
         spot.attribute(text, "mediaType", "contentType")
         spot.attribute(text, "representation", "data")

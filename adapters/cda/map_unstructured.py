@@ -9,6 +9,7 @@ import re
 
 from adapters.cda import narrative
 from adapters.cda.chart import Chart, Spot
+from adapters.cda.datatypes import decoded
 from adapters.cda.node import Node
 from adapters.contract import Resource
 
@@ -63,10 +64,7 @@ def _content(chart: Chart, file: Node, spot: Spot) -> bytes | None:
     if file.get("representation") != "B64":
         spot.attribute(file, "representation", "url")
         return file.text.encode()
-    try:
-        content = base64.b64decode(file.text.replace(" ", ""), validate=True)
-    except ValueError:
-        chart.notice(file.place, "not valid base64: the file is left out")
-        return None
-    spot.attribute(file, "representation", "url")
+    content = decoded(chart, file, "file")
+    if content is not None:
+        spot.attribute(file, "representation", "url")
     return content
