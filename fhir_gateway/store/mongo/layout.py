@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.store.mongo.connection import Document
+from fhir_gateway.store.mongo.connection import Document, answering
 
 NAME = "upkeep"
 LAYOUT = 2
@@ -33,6 +33,7 @@ class Layout:
 
     async def must_be_current(self) -> None:
         """Raises Unavailable while keys are made anew."""
-        await self.look()
+        async with answering():
+            await self.look()
         if not self._known:
             raise Unavailable("the search keys of an earlier version are made anew; /health/ready says how far it is")
