@@ -228,8 +228,8 @@ async def test_the_previous_link_leads_back(admin: httpx.AsyncClient) -> None:
 
 
 async def test_an_explanation_comes_as_an_outcome_beside_the_matches(admin: httpx.AsyncClient) -> None:
-    await _patients(admin, 1)
-    page = (await admin.get("/fhir/Patient?family=tran&_explain=true")).json()
+    await _patients(admin, 20)
+    page = (await admin.get("/fhir/Patient?given=so 7&_explain=true")).json()
     (told,) = [entry["resource"] for entry in page["entry"] if entry["search"]["mode"] == "outcome"]
 
     assert told["resourceType"] == "OperationOutcome"
