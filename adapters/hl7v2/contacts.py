@@ -23,11 +23,12 @@ def address(value: Value, at: str) -> Resource | None:
     city, state = value.take(3, f"{at}.city"), value.take(4, f"{at}.state")
     postal = value.take(5, f"{at}.postalCode") if 5 in value else ""
     country = value.take(6, f"{at}.country") if 6 in value else ""
-    district = value.take(9, f"{at}.district") if 9 in value else ""
+    district = value.take(9, f"{at}.district") or value.take(9, f"{at}.district", 2)
     text = ", ".join(filter(None, (*lines, district, city, state)))
     if not text and not country and not postal:
         return None
-    use, kind = code("v2-0190", value.peek(7)), code("v2-0190-type", value.peek(7))
+    said = value.peek(7).upper()
+    use, kind = code("v2-0190", said), code("v2-0190-type", said)
     if use or kind:
         value.took(7, f"{at}.use" if use else f"{at}.type")
     span = None
@@ -56,8 +57,10 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
         return None
     kind = value.peek(3).upper()
     mail = value.peek(4)
-    # XTN.1 is what people typed; 5 to 7 are the parsed form of it, and may lack the leading zero.
-    number = value.take(1, f"{at}.value") or value.take(12, f"{at}.value") or _dialled(value, at)
+    # XTN.12 and XTN.1 are what people typed; 5 to 7 are the parsed form of it, and may lack the leading zero.
+    number = value.take(12, f"{at}.value") or value.take(1, f"{at}.value") or _dialled(value, at)
+    if value.peek(1) == number:
+        value.took(1, f"{at}.value")
     if mail and (kind in _NET or not number):
         number = value.take(4, f"{at}.value")
     if not number:
@@ -66,7 +69,7 @@ def telecom(value: Value, at: str, use: str = "") -> Resource | None:
     if system == "email" and "@" not in number:
         system = "phone"
     value.took(3, f"{at}.system")
-    said = "mobile" if kind == "CP" else code("v2-0201", value.peek(2))
+    said = "mobile" if kind == "CP" else code("v2-0201", value.peek(2).upper())
     if said:
         value.took(2, f"{at}.use")
     made: Resource = {"system": system, "value": number}

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from adapters.contract import Coding, Resource
-from adapters.hl7v2.codes import TERMINOLOGY, code, table
+from adapters.hl7v2.codes import BOUND, TERMINOLOGY, code, folded, table
 from adapters.hl7v2.names import human_name, name_text, spoken_name
 from adapters.hl7v2.numbers import UCUM, unit_of
 from adapters.hl7v2.read import Value
@@ -15,6 +15,7 @@ from adapters.hl7v2.scene import Known, Scene
 from adapters.hl7v2.times import date_time, in_order, instant
 
 ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
+ISO_3166 = "urn:iso:std:iso:3166"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _HL7_TABLE = re.compile(r"HL7?0*(\d{1,4})", re.IGNORECASE)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
@@ -113,7 +114,10 @@ def is_local(name: str) -> bool:
 
 
 def coded(scene: Scene, value: Value, at: str, local: str = "", before: int = 0) -> Resource | None:
-    """A CWE or CE: its codings, its text, and what the hospital's table knows of it; ``before`` are put before them."""
+    """A CWE or CE: its codings, what the hospital's table or HL7's knows of them, its text.
+
+    ``before`` codings are put before them.
+    """
     if not value:
         return None
     kept: list[Resource] = []
@@ -123,12 +127,39 @@ def coded(scene: Scene, value: Value, at: str, local: str = "", before: int = 0)
     ours = scene.hospital.codes.get(local)
     if ours:
         kept += [of_row(ours[one["code"]]) for one in kept if one["code"] in ours]
+    if kept and local in BOUND:
+        kept += _standard(scene, value, kept, local)
     made: Resource = {"coding": kept} if kept else {}
     for component in (9, 2, 5):
         if component in value:
             made["text"] = value.take(component, f"{at}.text")
             break
     return made or None
+
+
+def _standard(scene: Scene, value: Value, codings: list[Resource], local: str) -> list[Resource]:
+    """What the guide makes of a code of the field's HL7 table, sent with the table's name or with none.
+
+    A code that the hospital's file explains is the hospital's, whatever HL7's table says of it.
+    """
+    name = BOUND[local]
+    rows, known = folded(name), table(name)
+    own = f"{TERMINOLOGY}{name}"
+    ours = scene.hospital.codes.get(local, {})
+    more: list[Resource] = []
+    for first, one in zip((first for first in _VERSIONS if first in value), codings, strict=False):
+        row = rows.get(one["code"].casefold())
+        unnamed = first + 2 not in value
+        if row is None or one["code"] in ours or not (unnamed or one["system"] == own):
+            continue
+        same = row.code == one["code"] and row.system in (own, ISO_3166)
+        if unnamed and one["code"] in known:
+            one["system"] = row.system if same else own
+        if not same or one["system"] != row.system:
+            more.append(of_row(row))
+        elif row.display:
+            one.setdefault("display", row.display)
+    return [one for one in more if one not in codings]
 
 
 def coding(scene: Scene, value: Value, which: tuple[int, str], at: str) -> Resource:
@@ -334,9 +365,16 @@ def add_practitioner(scene: Scene, number: str, mark: Resource, named: Resource)
     if named:
         # Spelt in two ways in one message, both names are kept.
         names, place = list(before.get("name", ())), _place_of(scene, number, named["text"])
-        names[place:] = [{**(names[place] if place < len(names) else {}), **named}, *names[place + 1 :]]
+        said_before = names[place] if place < len(names) else {}
+        names[place:] = [{**said_before, **named, **_longer(said_before, named)}, *names[place + 1 :]]
         said["name"] = names
     scene.put("Practitioner", number, said)
+
+
+def _longer(before: Resource, now: Resource) -> Resource:
+    """The degrees and titles that were said before, where they begin as those now do and go on."""
+    lists = ((name, before.get(name, ()), now.get(name, ())) for name in ("prefix", "suffix"))
+    return {name: known for name, known, said in lists if said and known[: len(said)] == said}
 
 
 def _place_of(scene: Scene, number: str, text: str) -> int:

@@ -39,11 +39,20 @@ def converted(text: str, kind: str) -> str:
 
 def kind_of(texts: Iterable[str]) -> str:
     """Which encoding explains the words, with a margin; ``twice`` for UTF-8 read as Latin-1; empty where none does."""
-    known = list(texts)
-    found = {kind: sum(_explained(converted(text, kind)) for text in known) for kind in KINDS}
-    found["twice"] = sum(_explained(_once(text)) for text in known)
+    found = _scores(list(texts))
     best, second = sorted(found, key=lambda kind: -found[kind])[:2]
     return best if found[best] - found[second] >= _MARGIN else ""
+
+
+def explains(texts: Iterable[str]) -> bool:
+    """Whether a font makes more words of the texts Vietnamese than not: foreign names (Noël, Raphaël) are none."""
+    return any(score > 0 for score in _scores(list(texts)).values())
+
+
+def _scores(texts: list[str]) -> dict[str, int]:
+    """How many words each way of reading explains, less those that it does not."""
+    found = {kind: sum(_explained(converted(text, kind)) for text in texts) for kind in KINDS}
+    return {**found, "twice": sum(_explained(_once(text)) for text in texts)}
 
 
 @cache

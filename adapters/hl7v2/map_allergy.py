@@ -17,13 +17,16 @@ def map_allergy(scene: Scene, al1: Segment) -> Resource:
     key = scene.key("AllergyIntolerance", scene.patient_key, al1.peek(3) or al1.peek(3, 2))
     at = scene.at("AllergyIntolerance", key)
     category = code("v2-0127", al1.peek(2))
-    if category:
-        al1.take(2, f"{at}category[0]")
+    kind = code("v2-0127-type", al1.peek(2))
+    for name, known in (("category[0]", category), ("type", kind)):
+        if known:
+            al1.take(2, f"{at}{name}")
     return scene.put(
         "AllergyIntolerance",
         key,
         {
             "clinicalStatus": {"coding": [dict(_ACTIVE)]},
+            "type": kind,
             "category": [category] if category else [],
             "code": coded(scene, al1.value(3), f"{at}code", "allergy"),
             "patient": scene.patient(),

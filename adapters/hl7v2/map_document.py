@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code, table
-from adapters.hl7v2.datatypes import absent, coded, entity, exact_time, practitioner, time
+from adapters.hl7v2.datatypes import absent, coded, entity, exact_time, of_row, practitioner, time
 from adapters.hl7v2.map_attachment import attachment, completion, media_type
 from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.read import Segment, Value
@@ -194,7 +194,7 @@ def _label(txa: Segment, at: str) -> Resource | None:
     if row is None:
         return None
     txa.take(18, f"{at}securityLabel[0]")
-    return {"coding": [{"system": row.system, "code": row.code, "display": row.display}]}
+    return {"coding": [of_row(row), {"system": f"{TERMINOLOGY}v2-0272", "code": txa.peek(18).upper()}]}
 
 
 def _header(scene: Scene, txa: Segment, at: str) -> Resource:

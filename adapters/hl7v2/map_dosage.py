@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
+from adapters.hl7v2.datatypes import coded
 from adapters.hl7v2.map_timing import priority, quantity, says, timing
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 
 ORDERED = {"coding": [{"system": f"{TERMINOLOGY}dose-rate-type", "code": "ordered", "display": "Ordered"}]}
@@ -22,6 +23,20 @@ class Treatment:
     drug: Resource | None
     order: str
     timings: int = 0
+
+
+def instructed(scene: Scene, values: list[Value], at: str) -> Resource:
+    """What the doctor or the pharmacy tells the patient: a code with its words is kept as such, words alone as text."""
+    coded_ones = [value for value in values if 1 in value and 2 in value]
+    words = [
+        value.take(2, f"{at}.text") or value.take(1, f"{at}.text")
+        for value in values
+        if 1 not in value or 2 not in value
+    ]
+    concepts = [
+        coded(scene, value, f"{at}.additionalInstruction[{n}]", "instruction") for n, value in enumerate(coded_ones)
+    ]
+    return {"text": "; ".join(word for word in words if word), "additionalInstruction": concepts}
 
 
 def add_timing(scene: Scene, tq1: Segment, treatment: Treatment) -> None:
@@ -61,8 +76,9 @@ def _add_dosing(scene: Scene, tq1: Segment, dose: Resource, at: str) -> None:
     if amount:
         dose["doseAndRate"] = [{"type": ORDERED, "doseQuantity": amount}]
     words = tq1.take(11, f"{at}.text")
-    when = tq1.take(10, f"{at}.additionalInstruction[0].text")
+    listed = dose.get("additionalInstruction", ())
+    when = tq1.take(10, f"{at}.additionalInstruction[{len(listed)}].text")
     if when:
-        dose["additionalInstruction"] = [*dose.get("additionalInstruction", ()), {"text": when}]
+        dose["additionalInstruction"] = [*listed, {"text": when}]
     if words:
         dose["text"] = "; ".join(part for part in (dose.get("text", ""), words) if part)

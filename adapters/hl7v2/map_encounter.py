@@ -9,7 +9,7 @@ from adapters.hl7v2.datatypes import coded, identifier, of_row, period, practiti
 from adapters.hl7v2.map_place import facility, location
 from adapters.hl7v2.map_visit_details import PV1_DETAILS, PV2_DETAILS, add_plans, add_visit_places
 from adapters.hl7v2.numbers import positive
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import date_time, in_order
 
@@ -147,13 +147,23 @@ def _hospitalization(scene: Scene, pv1: Segment, at: str) -> Resource:
         if field not in pv1.sent:
             continue
         if field == 37:
-            went = pv1.take(field, f"{inside}.destination.display")
-            made.update({"destination": {"display": went}} if went else {})
+            went = _destination(pv1.value(field), f"{inside}.destination")
+            made.update({"destination": went} if went else {})
             continue
         concept = coded(scene, pv1.value(field), f"{inside}.{name}{'[0]' if many else ''}", local)
         if concept:
             made[name] = [concept] if many else concept
     return made
+
+
+def _destination(value: Value, at: str) -> Resource | None:
+    """Where the patient went: the name of the place with its code, or what alone is said."""
+    mark, title = value.peek(1), value.peek(1, 2)
+    if not title:
+        return {"display": value.take(1, f"{at}.display")} if mark else None
+    value.took(1, f"{at}.identifier.value")
+    named = {"identifier": {"value": mark}} if mark else {}
+    return {**named, "display": value.take(1, f"{at}.display", 2)}
 
 
 def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
@@ -165,7 +175,8 @@ def _locations(scene: Scene, pv1: Segment, at: str) -> list[Resource]:
         place = location(scene, pv1.value(field), f"{at}location[{len(made)}].location")
         if place and place not in [other["location"] for other in made]:
             # A late result names the bed of the past: only an event of the visit says who lies where now.
-            made.append({"location": place, "status": status} if scene.event.code == "ADT" else {"location": place})
+            said = scene.event.code == "ADT" or field != 3
+            made.append({"location": place, "status": status} if said else {"location": place})
     return made
 
 

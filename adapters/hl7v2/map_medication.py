@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY, code
 from adapters.hl7v2.datatypes import absent, coded, entity, period, practitioner, time, unit
-from adapters.hl7v2.map_dosage import ORDERED, Treatment
+from adapters.hl7v2.map_dosage import ORDERED, Treatment, instructed
 from adapters.hl7v2.map_order_control import asked, group, numbers, order_number, request_status
 from adapters.hl7v2.map_order_details import add_control, add_secrecy
+from adapters.hl7v2.map_pharmacy import dispensing, taken_where
 from adapters.hl7v2.map_provenance import add_order_provenance
 from adapters.hl7v2.map_timing import old_priority, old_timing, quantity, says
 from adapters.hl7v2.numbers import number, positive
@@ -62,7 +63,7 @@ def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resou
     encoded = row.name == "RXO" and "RXE" in scene.names
     intent = "filler-order" if original else "original-order" if encoded else "order"
     elements, drug = _drug(scene, row, layout, ("MedicationRequest", key))
-    dose = _dosage(row, layout, f"{at}dosageInstruction[0]")
+    dose = _dosage(scene, row, layout, f"{at}dosageInstruction[0]")
     often = _old_timings(orc, row)
     rhythms = (old_timing(scene, value, f"{at}dosageInstruction[0].timing") for value in often)
     dose["timing"] = next((rhythm for rhythm in rhythms if says(rhythm)), None)
@@ -81,7 +82,11 @@ def map_request(scene: Scene, orc: Segment | None, row: Segment, original: Resou
             "basedOn": [{"reference": f"urn:uuid:{original['id']}"}] if original else [],
             "groupIdentifier": group(scene, orc, f"{at}groupIdentifier"),
             "dosageInstruction": [dose] if any(dose.values()) else [],
-            "dispenseRequest": _dispense_request(row, layout, f"{at}dispenseRequest"),
+            "category": taken_where(orc, at),
+            "dispenseRequest": {
+                **_dispense_request(row, layout, f"{at}dispenseRequest"),
+                **dispensing(scene, row, f"{at}dispenseRequest"),
+            },
             "substitution": _substitution(row, at),
         },
     )
@@ -174,10 +179,12 @@ def add_route(scene: Scene, rxr: Segment, treatment: Treatment) -> None:
         "method": coded(scene, rxr.value(4), f"{at}.method", "v2-0165"),
     }
     how = None if single else coded(scene, rxr.value(5), f"{at}.additionalInstruction[0]", "routing-instruction")
-    said = {name: part for name, part in parts.items() if part} | ({"additionalInstruction": [how]} if how else {})
-    if said:
+    said = {name: part for name, part in parts.items() if part}
+    if said or how:
         target = made.setdefault("dosage", {}) if single else made.setdefault("dosageInstruction", [{}])[0]
         target.update(said)
+        if how:
+            target["additionalInstruction"] = [*target.get("additionalInstruction", ()), how]
         if single:
             # mad-1 wants a dose; RXA-6 did not say it.
             target.setdefault("dose", absent())
@@ -309,16 +316,11 @@ def _old_timings(orc: Segment | None, row: Segment) -> list[Value]:
     return own if orc is None or (own and own[0].peek(2)) else [orc.value(7), *own]
 
 
-def _dosage(row: Segment, layout: Layout, at: str) -> Resource:
-    """How much each time, how much a day, and the words of the instruction."""
-    words = [
-        value.take(2, f"{at}.text") or value.take(1, f"{at}.text")
-        for field in layout.instructions
-        for value in row.values(field)
-    ]
+def _dosage(scene: Scene, row: Segment, layout: Layout, at: str) -> Resource:
+    """How much each time, how much a day, and the instruction."""
     daily = quantity(row.value(layout.daily), f"{at}.maxDosePerPeriod.numerator")
     return {
-        "text": "; ".join(word for word in words if word),
+        **instructed(scene, [value for field in layout.instructions for value in row.values(field)], at),
         "doseAndRate": _with_rate(row, layout, f"{at}.doseAndRate[0]", _dose(row, layout, f"{at}.doseAndRate[0]")),
         "maxDosePerPeriod": {"numerator": daily, "denominator": _per_day()} if daily else None,
     }

@@ -194,7 +194,9 @@ def patient_identifier(scene: Scene, value: Value, at: str) -> Resource | None:
     if sort:
         known = {"use": "official" if sort == "cccd" else "secondary", "type": type_of(_TYPES.get(sort, "NIIP"))}
         return identifier(scene, value, at, scene.system(sort), known)
-    return identifier(scene, value, at, "", {"use": "secondary"})
+    # PID-19 is the number of a social insurance, outside of the United States.
+    known = {"use": "secondary", **({"type": type_of("SB")} if "-19[" in value.place else {})}
+    return identifier(scene, value, at, "", known)
 
 
 def sort_of(kind: str, number: str, place: str) -> str:

@@ -81,14 +81,17 @@ def map_identified_allergy(scene: Scene, iam: Segment) -> Resource:
     key = scene.key("AllergyIntolerance", scene.patient_key, iam.peek(7) or iam.peek(3) or iam.peek(3, 2))
     at = scene.at("AllergyIntolerance", key)
     category = code("v2-0127", iam.peek(2))
-    if category:
-        iam.take(2, f"{at}category[0]")
+    kind = code("v2-0127-type", iam.peek(2))
+    for name, known in (("category[0]", category), ("type", kind)):
+        if known:
+            iam.take(2, f"{at}{name}")
     return scene.add(
         "AllergyIntolerance",
         key,
         {
             "identifier": [entity(scene, iam.value(7), f"{at}identifier[0]", scene.system("document"))],
             **_statuses(iam, at),
+            "type": kind,
             "category": [category],
             "code": _substance(scene, iam, at),
             "patient": scene.patient(),

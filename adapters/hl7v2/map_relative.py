@@ -12,8 +12,8 @@ from adapters.hl7v2.datatypes import from_table, period, type_of
 from adapters.hl7v2.languages import spoken
 from adapters.hl7v2.map_organization import organization, reached
 from adapters.hl7v2.map_patient import gender, patient_identifier, sort_of
-from adapters.hl7v2.names import person_name
-from adapters.hl7v2.read import Segment
+from adapters.hl7v2.names import name_text, person_name
+from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
 from adapters.hl7v2.times import day
 
@@ -96,20 +96,39 @@ def map_mother(scene: Scene, pid: Segment) -> None:
         return
     listed = next((person for person in scene.made("RelatedPerson") if _is_mother(person)), None)
     if listed is not None:
-        marks = listed.setdefault("identifier", [])
-        for value in pid.values(21):
-            mark = patient_identifier(scene, value, f"RelatedPerson/{listed['id']}#identifier[{len(marks)}]")
-            marks.extend([mark] if mark else [])
+        _add_to_mother(scene, pid, listed)
         return
     key = f"{scene.patient_key}|MTH|{pid.value(21).peek(1)}"
     at = scene.at("RelatedPerson", key)
-    marks = [patient_identifier(scene, value, f"{at}identifier[{n}]") for n, value in enumerate(pid.values(21))]
     name = person_name(pid.value(6), f"{at}name[0]")
-    person = {"identifier": marks, "patient": scene.patient(), "relationship": [_MOTHER], "name": [name]}
+    person = {"patient": scene.patient(), "relationship": [_MOTHER], "name": [name]}
     made = scene.add("RelatedPerson", key, person)
+    _add_to_mother(scene, pid, made)
     _mark_borrowed_name(scene, made)
-    if name is None and _is_newborn(scene, pid):
+    if not made.get("name") and _is_newborn(scene, pid):
         _mark_unregistered_name(scene)
+
+
+def _is_name(value: Value) -> bool:
+    """Whether PID-21, a number by the standard, holds the mother's name, as some senders have it."""
+    words = value.peek(1)
+    return 4 not in value and 5 not in value and len(words) > 1 and not any(letter.isdigit() for letter in words)
+
+
+def _add_to_mother(scene: Scene, pid: Segment, mother: Resource) -> None:
+    """What PID-21 says of the mother: her numbers, and a name where that is another one than is known."""
+    here = f"RelatedPerson/{mother['id']}#"
+    marks, names = list(mother.get("identifier", ())), list(mother.get("name", ()))
+    for value in pid.values(21):
+        if not _is_name(value):
+            mark = patient_identifier(scene, value, f"{here}identifier[{len(marks)}]")
+            marks.extend([mark] if mark else [])
+            continue
+        known = [name.get("text") for name in names]
+        place = known.index(name_text(value)) if name_text(value) in known else len(names)
+        named = person_name(value, f"{here}name[{place}]")
+        names.extend([named] if named and place == len(names) else [])
+    mother.update({name: part for name, part in (("identifier", marks), ("name", names)) if part})
 
 
 def _is_newborn(scene: Scene, pid: Segment) -> bool:

@@ -6,6 +6,7 @@ https://www.hl7.eu/HL7v2x/v251/std251/ch03.html#Heading27
 from adapters.contract import Resource
 from adapters.hl7v2.datatypes import identifier, type_of
 from adapters.hl7v2.map_encounter import UNKNOWN_CLASS
+from adapters.hl7v2.map_moved import note_move, prior_number
 from adapters.hl7v2.map_place import facility
 from adapters.hl7v2.read import Segment, Value
 from adapters.hl7v2.scene import Scene
@@ -37,6 +38,9 @@ def _visit(scene: Scene, mrg: Segment) -> None:
         return
     at = scene.at("Encounter", stays)
     visit = _opened(scene, stays)
+    if scene.event.trigger == "A45":
+        visits = [f"Encounter/{scene.id('Encounter', number)}" for number in dict.fromkeys((old.peek(), stays))]
+        note_move(scene, (prior_number(mrg), old), visits)
     if stays == old.peek():
         # Moved to another patient under its own number: the subject says so.
         _add(visit, _number(scene, old, f"{at}identifier[0]", "official"), 0)
@@ -71,6 +75,9 @@ def _account(scene: Scene, mrg: Segment) -> None:
         return
     stays = new.peek() or old.peek()
     at = scene.at("Account", stays)
+    if scene.event.trigger == "A44":
+        numbers = tuple(dict.fromkeys((old.peek(), stays)))
+        note_move(scene, (prior_number(mrg), old), [f"Account/{scene.id('Account', n)}" for n in numbers], numbers)
     own = identifier(
         scene, new if new.peek() else old, f"{at}identifier[0]", "", {"use": "official", "type": type_of("AN")}
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from adapters.contract import Resource
 from adapters.hl7v2.codes import TERMINOLOGY
 from adapters.hl7v2.contacts import address
-from adapters.hl7v2.datatypes import coded, entity, period, practitioner
+from adapters.hl7v2.datatypes import coded, entity, from_table, period, practitioner
+from adapters.hl7v2.languages import spoken
 from adapters.hl7v2.map_device import DEVICE_FIELDS, add_device, add_places
 from adapters.hl7v2.map_organization import (
     addresses,
@@ -46,6 +47,7 @@ class Layout:
     organization: int
     preferred: int = 0
     reason: int = 0
+    roles: str = "v2-0443"
 
     @property
     def details(self) -> frozenset[int]:
@@ -55,7 +57,7 @@ class Layout:
 
 _LAYOUTS = {
     "ROL": Layout(3, 4, 5, 6, 1, 9, 10, 11, 12, 13, 14, reason=8),
-    "PRT": Layout(4, 5, 11, 12, 24, 6, 7, 14, 15, 9, 8, preferred=23, reason=3),
+    "PRT": Layout(4, 5, 11, 12, 24, 6, 7, 14, 15, 9, 8, preferred=23, reason=3, roles="v2-0912"),
 }
 _DETAILS = {name: layout.details for name, layout in _LAYOUTS.items()}
 
@@ -115,7 +117,7 @@ def _role(scene: Scene, row: Segment, person: Resource) -> Resource:
             "period": period(scene, (row.value(fields.start), 1), (row.value(fields.end), 1), f"{at}period"),
             "practitioner": person,
             "organization": organization(scene, place, f"{at}organization", {"type": [unit]}),
-            "code": [coded(scene, row.value(fields.role), f"{at}code[0]", "v2-0443")],
+            "code": [coded(scene, row.value(fields.role), f"{at}code[0]", fields.roles)],
             "specialty": [coded(scene, row.value(fields.specialty), f"{at}specialty[0]", "specialty")],
             "location": [location(scene, value, f"{at}location[0]") for value in row.values(fields.location)],
             "telecom": telecoms(row, fields.phone, at, fields.preferred),
@@ -162,7 +164,7 @@ def _add_participant(scene: Scene, row: Segment, fields: Layout) -> None:
     at = f"{scene.at('Encounter', scene.encounter_key)}participant"
     for individual in _holders(scene, row, f"{at}.individual", []):
         here = f"{at}[{len(listed)}]"
-        concept = coded(scene, row.value(fields.role), f"{here}.type[0]", "v2-0443")
+        concept = coded(scene, row.value(fields.role), f"{here}.type[0]", fields.roles)
         span = period(scene, (row.value(fields.start), 1), (row.value(fields.end), 1), f"{here}.period")
         kept = {name: moment for name, moment in span.items() if moment}
         listed.append(
@@ -178,7 +180,10 @@ def _add_member(scene: Scene, row: Segment, fields: Layout) -> None:
     at = scene.at("CareTeam", scene.patient_key)
     listed = team.setdefault("participant", [])
     here = f"{at}participant[{len(listed)}]"
-    roles = [coded(scene, row.value(n), f"{here}.role", "v2-0443") for n in (fields.role, fields.specialty)]
+    roles = [
+        coded(scene, row.value(fields.role), f"{here}.role", fields.roles),
+        coded(scene, row.value(fields.specialty), f"{here}.role", "specialty"),
+    ]
     span = period(scene, (row.value(fields.start), 1), (row.value(fields.end), 1), f"{here}.period")
     people = row.values(fields.person)
     # ctm-1: only a Practitioner acts on behalf of somebody.
@@ -213,7 +218,7 @@ def map_guarantor(scene: Scene, gt1: Segment) -> Resource:
     said = [gt1.peek(3, component) for component in (1, 2, 3)]
     key = scene.key("RelatedPerson", scene.patient_key, "GT1", *said)
     at = scene.at("RelatedPerson", key)
-    relation = coded(scene, gt1.value(11), f"{at}relationship[1]", "v2-0063")
+    relation = from_table(scene, gt1.value(11), f"{at}relationship[1]", "v2-0063")
     numbers = [("home", value) for value in gt1.values(6)] + [("work", value) for value in gt1.values(7)]
     born = day(gt1.peek(8)) if gt1.peek(8) else None
     if born:
@@ -231,6 +236,9 @@ def map_guarantor(scene: Scene, gt1: Segment) -> Resource:
             "gender": gender(gt1, 9, f"{at}gender"),
             "birthDate": born,
             "address": [address(value, f"{at}address[{n}]") for n, value in enumerate(gt1.values(5))],
+            "communication": [{"language": spoken(scene, gt1.value(36), f"{at}communication[0].language")}]
+            if gt1.value(36)
+            else [],
             "period": period(scene, (gt1.value(13), 1), (gt1.value(14), 1), f"{at}period"),
         },
     )

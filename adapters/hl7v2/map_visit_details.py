@@ -4,8 +4,8 @@ https://build.fhir.org/ig/HL7/v2-to-fhir/ConceptMap-segment-pv2-to-encounter.htm
 """
 
 from adapters.contract import Resource
-from adapters.hl7v2.codes import TERMINOLOGY
-from adapters.hl7v2.datatypes import absent, coding, identifier, practitioner, time
+from adapters.hl7v2.codes import TERMINOLOGY, table
+from adapters.hl7v2.datatypes import absent, coding, identifier, of_row, practitioner, time
 from adapters.hl7v2.map_place import location, location_key
 from adapters.hl7v2.read import Segment
 from adapters.hl7v2.scene import Scene, extension
@@ -87,6 +87,9 @@ def add_plans(scene: Scene, pv2: Segment, encounter: Resource) -> None:
     if came.peek(1) or came.peek(4):
         which = (1 if came.peek(1) else 4, "v2-0430")
         arrival = coding(scene, came, which, f"{at}extension[{len(listed)}].value")
+        row = table("v2-0430").get(arrival["code"])
+        if row and which[0] + 2 not in came:
+            arrival = {**of_row(row), **arrival, "system": row.system}
         listed.append(extension(_ARRIVAL, valueCoding=arrival))
     if listed:
         encounter["extension"] = listed

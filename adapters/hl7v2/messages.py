@@ -280,8 +280,9 @@ class Walk:
         else:
             self._latest, self._obx = map_observation(self._scene, segment, self._order), segment
             self._branches.observed(self._latest)
-            if self._held and self._order is None:
-                self._latest["specimen"] = {"reference": f"urn:uuid:{self._held['id']}"}
+            if self._held:
+                # Before the order, what is seen of the specimen itself; after it, what was found in it.
+                self._latest.setdefault("specimen", {"reference": f"urn:uuid:{self._held['id']}"})
 
     def _specimen(self, segment: Segment) -> None:
         if self._specimen_first:

@@ -10,6 +10,13 @@ from adapters.hl7v2.times import day, in_order
 
 # The component from which a name holds, by the one it begins at: XPN.12, XCN.19.
 _LASTING = {1: 12, 2: 19}
+# How a name is written (table 0465): XPN.8, XCN.15.
+_WRITTEN_AT = {1: 8, 2: 15}
+_WRITTEN = {"I": "IDE", "P": "SYL", "A": "ABC"}
+_REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
+_CORE = "http://hl7.org/fhir/StructureDefinition/humanname-"
+# The subcomponents of a surname (FN) after the whole of it.
+_SURNAME = ((2, "own-prefix"), (3, "own-name"), (4, "partner-prefix"), (5, "partner-name"))
 
 
 def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
@@ -29,12 +36,27 @@ def human_name(value: Value, at: str, first: int = 1) -> Resource | None:
     made: Resource = {"text": text}
     if family:
         made["family"] = family
+        said = [(name, n) for n, name in _SURNAME if (first, n) in value]
+        if said:
+            made["_family"] = {"extension": _surname(value, said, (f"{at}.family", first))}
     if given:
         made["given"] = given
     if prefix:
         made["prefix"] = [prefix]
+    written = _WRITTEN.get(value.peek(_WRITTEN_AT[first])) if _WRITTEN_AT[first] in value else None
+    if written:
+        value.took(_WRITTEN_AT[first], f"{at}.extension[0].value")
+        made["extension"] = [{"url": _REPRESENTATION, "valueCode": written}]
     ends = _name_ends(value, (at, first), suffix) if suffix or value.beyond(_LASTING[first] - 3) else None
     return {**made, **ends} if ends else made
+
+
+def _surname(value: Value, said: list[tuple[str, int]], at: tuple[str, int]) -> list[Resource]:
+    """The parts of a surname: somebody's own and the partner's, each with its particle."""
+    path, first = at
+    return [
+        {"url": f"{_CORE}{name}", "valueString": value.take(first, f"{path}.extension.value", n)} for name, n in said
+    ]
 
 
 def _name_ends(value: Value, at: tuple[str, int], suffix: list[str]) -> Resource:

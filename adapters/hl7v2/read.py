@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from adapters.contract import Account, Fate, Notice, Untranslatable
+from adapters.contract import Account, Fate, Move, Notice, Untranslatable
 from adapters.hl7v2.codes import rows
 from adapters.hl7v2.escape import Delimiters
 from adapters.hl7v2.leaves import KEPT_LENGTH, NULL_REASON, Cut, Cutter, Key, Oddity
-from adapters.hl7v2.legacy import is_unicode, kind_of
+from adapters.hl7v2.legacy import explains, is_unicode, kind_of
 from adapters.hl7v2.parse import HEADERS, Line, Source
 
 __all__ = ["IGNORED_SEGMENTS", "NULL_REASON", "Margin", "Reading", "Segment", "Value"]
@@ -69,6 +69,7 @@ class Reading:
         # A message that has begun to send Unicode is not converted, whatever the hospital's file says.
         self._legacy = "" if legacy and any(is_unicode(t) for line in source.lines for t in line.fields) else legacy
         self.tally = Ledger()
+        self.moves: list[Move] = []
         self.margin = Margin(source.delimiters)
         self.notices, self.notice = self.margin.notices, self.margin.notice
         self.cutter = Cutter.of(source.delimiters, source.codec, self._legacy)
@@ -111,7 +112,7 @@ class Reading:
             account.offset = 2 * (account.offset or 0)
 
     def _refuse_legacy_text(self) -> None:
-        if len(self._suspects) >= _LEGACY_LIMIT:
+        if len(self._suspects) >= _LEGACY_LIMIT and explains(self._suspected):
             reason = _REFUSALS.get(kind := kind_of(self._suspected), _SETTING)
             raise Untranslatable(reason.format(kind=kind), self._suspects[0])
         for place in self._suspects:

@@ -81,3 +81,20 @@ def test_a_use_without_an_address_goes_nowhere(translate: Translate, message: Bu
     translation = translate(message("ADT^A28", pid))
 
     assert [a.fate for a in translation.ledger if a.place == "PID[1]-11[1].7"] == [Fate.UNMAPPED]
+
+
+def test_the_number_as_typed_stands_before_the_withdrawn_one(translate: Translate, message: Build) -> None:
+    row = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ||1961|M|||||{}"
+    other = translate(message("ADT^A28", row.format("111^PRN^PH^^^^^^^^^0912000001")))
+    same = translate(message("ADT^A28", row.format("0912000001^PRN^PH^^^^^^^^^0912000001")))
+
+    assert [one["value"] for one in patient(other)["telecom"]] == ["0912000001"]
+    fates = [{a.place: a.fate for a in t.ledger}["PID[1]-13[1].1"] for t in (other, same)]
+    assert fates == [Fate.UNMAPPED, Fate.MAPPED]
+
+
+def test_a_county_named_by_its_words_alone_is_the_district(translate: Translate, message: Build) -> None:
+    row = "PID|1||QN0001^^^22T01^MR||NGUYỄN^HOÀ||1961|M|||Số 1^^Hạ Long^^^^home^^&Hồng Gai"
+    (place,) = patient(translate(message("ADT^A28", row)))["address"]
+
+    assert (place["district"], place["use"]) == ("Hồng Gai", "home")

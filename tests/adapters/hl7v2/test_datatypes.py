@@ -44,3 +44,14 @@ def test_a_doctor_named_in_other_words_between_keeps_both_names(
     assert {name["text"] for name in doctor["name"]} == {"PHẠM MINH AN", "PHẠM AN"}
     assert [len(set(went(translation, place).values())) for place in ("ORC[1]-12[1]", "OBR[1]-16[1]")] == [3, 3]
     assert went(translation, "OBX[1]-16[1]") == went(translation, "ORC[1]-12[1]")
+
+
+def test_a_degree_said_once_stays_where_the_doctor_is_named_with_less(
+    translate: Callable[[bytes], Translation], message: Callable[..., bytes]
+) -> None:
+    full, short = "BS1^PHẠM^AN^^II^BS^CK1^^^^^^^^^^^^^^TS", "BS1^PHẠM^AN^^II^BS^CK1"
+    (doctor,) = doctors(translate(message("ORU^R01", PID, ORC.format(full), OBR.format(short))))
+
+    assert doctor["name"] == [
+        {"text": "PHẠM AN", "family": "PHẠM", "given": ["AN"], "prefix": ["BS"], "suffix": ["II", "CK1", "TS"]}
+    ]

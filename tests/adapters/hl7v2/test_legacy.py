@@ -113,3 +113,11 @@ def test_utf_16_is_read_and_its_places_are_those_of_the_bytes(
 def test_of_several_sets_the_first_that_fits_is_read(hospital: Hospital) -> None:
     assert patient_name(ingest(hospital, "", "UNICODE UTF-8~8859/1", "Müller^An", "iso8859-1")) == "Müller An"
     assert patient_name(ingest(hospital, "", "ASCII~UNICODE UTF-8", "Đỗ^An", "utf-8")) == "Đỗ An"
+
+
+@pytest.mark.parametrize("name", ["Noël^Raphaël", "Chloë^Zoë^Joël"])
+def test_foreign_names_in_latin_1_are_no_text_of_a_font(hospital: Hospital, name: str) -> None:
+    translation = ingest(hospital, "", "8859/1", name)
+
+    assert patient_name(translation).split()[0] == name.split("^", maxsplit=1)[0]
+    assert "the text may be in a legacy Vietnamese encoding" in {notice.text for notice in translation.notices}

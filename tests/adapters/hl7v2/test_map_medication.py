@@ -125,3 +125,14 @@ def test_how_fast_an_infusion_runs_stands_beside_how_much_is_given(
 
     assert (str(given["doseQuantity"]["value"]), str(given["rateQuantity"]["value"])) == ("500", "100")
     assert given["rateQuantity"]["unit"] == "mL/h"
+
+
+def test_an_instruction_with_a_code_keeps_it_and_words_stay_words(translate: Translate, message: Build) -> None:
+    row = "RXE||AML5^Amlodipin 5 mg|1||VIEN||01^Sau ăn^L~^Uống nhiều nước"
+    (request,) = made(
+        translate(message("RDE^O11", PID, "ORC|NW|P1", row, "RXR|PO||||R1^Nuốt cả viên^L")), "MedicationRequest"
+    )
+    (dose,) = request["dosageInstruction"]
+
+    assert dose["text"] == "Uống nhiều nước"
+    assert [one["coding"][0]["code"] for one in dose["additionalInstruction"]] == ["01", "R1"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bundles import made
 
-from adapters.contract import Translation
+from adapters.contract import Fate, Translation
 
 Translate = Callable[[bytes], Translation]
 Build = Callable[..., bytes]
@@ -52,3 +52,22 @@ def test_a_relative_keeps_its_id_when_the_list_is_sent_in_another_order(translat
         return {person["id"] for person in made(translate(message("ADT^A28", BABY, *rows)), "RelatedPerson")}
 
     assert ids(one, two) == ids(two, one)
+
+
+def test_a_mothers_name_in_place_of_her_number_is_her_name(translate: Translate, message: Build) -> None:
+    for more in ((), ("NK1|1|TRẦN^THỬ^THỊ|MTH^Mẹ",)):
+        body = message("ADT^A01", BABY.replace("THỬ^THỊ", "AN^BÌNH") + "|" * 13 + "TRẦN^THỬ^THỊ", *more, "PV1|1|I")
+        translation = translate(body)
+        [mother] = made(translation, "RelatedPerson")
+
+        assert [name["text"] for name in mother["name"]] == ["TRẦN THỊ THỬ"]
+        assert "identifier" not in mother
+        assert {a.fate for a in translation.ledger if a.place.startswith("PID[1]-21")} == {Fate.MAPPED}
+
+
+def test_a_mothers_name_that_the_header_gives_too_is_one_name(translate: Translate, message: Build) -> None:
+    row = "PID|1||QN0006^^^22T01^MR||TRẦN^AN|TRẦN^THỬ|20261104|F" + "|" * 13 + "TRẦN^THỬ~QN0002^^^22T01^MR"
+    [mother] = made(translate(message("ADT^A01", row, "PV1|1|I")), "RelatedPerson")
+
+    assert [name["text"] for name in mother["name"]] == ["TRẦN THỬ"]
+    assert [mark["value"] for mark in mother["identifier"]] == ["QN0002"]

@@ -48,3 +48,10 @@ def test_a_doctor_named_twice_keeps_the_title_said_once(translate: Translate, me
 
     [doctor] = [e["resource"] for e in entries if e["resource"]["resourceType"] == "Practitioner"]
     assert doctor["name"][0]["prefix"] == ["BS.CKII"]
+
+
+def test_the_language_of_who_answers_for_the_costs(translate: Translate, message: Build) -> None:
+    row = "GT1|1||TRẦN^LAN" + "|" * 33 + "vie"
+    (person,) = made(translate(message("ADT^A01", PID, row)), "RelatedPerson")
+
+    assert "vi" in [one["code"] for one in person["communication"][0]["language"]["coding"]]

@@ -89,3 +89,16 @@ def test_a_specimen_source_written_as_a_coded_element_is_one(translate: Translat
     [tube] = made(translation, "Specimen")
     assert tube["type"]["coding"] == [{"system": "http://snomed.info/sct", "code": "119297000", "display": "Máu"}]
     assert "container" not in tube
+
+
+def test_a_result_of_an_order_on_a_specimen_named_before_it_is_of_that_specimen(
+    translate: Translate, message: Build
+) -> None:
+    rows = ("SPM|1|M1||BLD", "OBR|1|P1|F1|SHM", "ORC|SC|P1|F1", "OBX|1|NM|NA^Natri||140|mmol/L|||||F")
+    more = ("SPM|2|M2||SER", "OBR|2|P2|F2|SHM", "OBX|1|NM|K^Kali||4|mmol/L|||||F|" + "|" * 21 + "M9")
+    translation = translate(message("OUL^R22", PID, *rows, *more))
+    first, _ = made(translation, "Specimen")
+    sodium, potassium = made(translation, "Observation")
+
+    assert sodium["specimen"] == {"reference": f"urn:uuid:{first['id']}"}
+    assert potassium["specimen"]["identifier"]["value"] == "M9"

@@ -51,3 +51,45 @@ def test_the_time_of_the_order_itself_wins(translate: Translate, message: Build)
 
     assert made(translation, "ServiceRequest")[0]["occurrenceDateTime"] == "2026-11-06T08:00:00+07:00"
     assert [account.fate for account in translation.ledger if account.place == "TQ1[1]-3[1]"] == [Fate.UNMAPPED]
+
+
+def test_a_meal_and_the_minutes_before_it_are_a_rhythm(translate: Translate, message: Build) -> None:
+    made_of_it = timing(translate, message, "TQ1|1||A^^^^1^d^^ACM^1800^s")["occurrenceTiming"]
+
+    assert made_of_it["code"]["coding"][0]["code"] == "A"
+    assert made_of_it["repeat"] == {"frequency": 1, "period": 1, "periodUnit": "d", "when": ["ACM"], "offset": 30}
+
+
+def test_minutes_from_nothing_stay_unmapped(translate: Translate, message: Build) -> None:
+    said = message("OML^O21", PID, "ORC|NW|P1", "TQ1|1||A^^^^^^^^10^min", "OBR|1|P1||SHM")
+    translation = translate(said)
+
+    assert "repeat" not in made(translation, "ServiceRequest")[0]["occurrenceTiming"]
+    assert {a.place: a.fate for a in translation.ledger}["TQ1[1]-3[1].9"] is Fate.UNMAPPED
+
+
+def test_what_table_0335_says_in_another_way_keeps_its_own_code(translate: Translate, message: Build) -> None:
+    codings = timing(translate, message, "TQ1|1||QHS")["occurrenceTiming"]["code"]["coding"]
+
+    assert [one["code"] for one in codings] == ["BED", "QHS"]
+
+
+def test_a_rhythm_of_a_list_of_the_senders_own_keeps_its_code(translate: Translate, message: Build) -> None:
+    said = "TQ1|1||1013044400000000&ngày 3 lần sau ăn&JAMIS"
+    code = timing(translate, message, said)["occurrenceTiming"]["code"]
+
+    (coding,) = code["coding"]
+    assert (coding["system"], coding["code"]) == ("urn:vn:code:qn-general:jamis", "1013044400000000")
+    assert code["text"] == coding["display"] == "ngày 3 lần sau ăn"
+
+
+def test_a_rhythm_named_with_its_table_is_one_coding(translate: Translate, message: Build) -> None:
+    codings = timing(translate, message, "TQ1|1||P&Sau&HL70335")["occurrenceTiming"]["code"]["coding"]
+
+    assert [(one["code"], one["display"]) for one in codings] == [("P", "Sau")]
+
+
+def test_days_counted_from_a_day_end_on_the_last_of_them(translate: Translate, message: Build) -> None:
+    for length, end in (("3^D", "2026-11-04"), ("1^WK", "2026-11-08"), ("5^h", None)):
+        repeat = timing(translate, message, f"TQ1|1||BID|||{length}|20261102")["occurrenceTiming"]["repeat"]
+        assert repeat["boundsPeriod"].get("end") == end

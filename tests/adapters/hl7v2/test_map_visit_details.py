@@ -52,3 +52,27 @@ def test_a_visit_is_planned_referred_and_protected(translate: Translate, message
     assert said["modeOfArrival"]["valueCoding"]["code"] == "A"
     assert visit["participant"][0]["type"][0]["coding"][0]["code"] == "REF"
     assert visit["meta"]["security"][0]["code"] == "R"
+
+
+def test_where_the_patient_went_has_the_name_of_the_place_and_its_code(translate: Translate, message: Build) -> None:
+    stay = "PV1|1|I|||||||||||||||||VN1" + "|" * 18 + "{}"
+    said = [
+        translate(message("ADT^A03", PID, stay.format(one))).bundle["entry"]
+        for one in ("22&Trạm y tế Hà Khẩu", "Về nhà")
+    ]
+    visits = [e["resource"] for entries in said for e in entries if e["resource"]["resourceType"] == "Encounter"]
+
+    assert [visit["hospitalization"]["destination"] for visit in visits] == [
+        {"identifier": {"value": "22"}, "display": "Trạm y tế Hà Khẩu"},
+        {"display": "Về nhà"},
+    ]
+
+
+def test_an_order_says_of_the_bed_before_that_it_is_over_and_nothing_of_the_bed_now(
+    translate: Translate, message: Build
+) -> None:
+    visit = "PV1|1|I|K01^P1^G1|||K02^P2^G2|||||||||||||VN1"
+    entries = translate(message("ORM^O01", PID, visit, "ORC|NW|P1", "OBR|1|P1||SHM")).bundle["entry"]
+    (encounter,) = (e["resource"] for e in entries if e["resource"]["resourceType"] == "Encounter")
+
+    assert [place.get("status") for place in encounter["location"]] == [None, "completed"]

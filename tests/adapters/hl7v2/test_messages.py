@@ -260,3 +260,13 @@ def test_the_adapter_knows_its_own_messages() -> None:
 def test_a_code_table_has_a_system_and_a_code_in_every_row(name: str) -> None:
     assert all(coding.system.startswith("http") and coding.code for coding in table(name).values())
     assert len(table(name)) == len(rows(name))
+
+
+def test_a_message_that_is_nearly_all_signs_is_refused_before_it_takes_the_memory(
+    translate: Translate, message: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.hl7v2.MOST_PARTS", 2000)
+    rows = ["PID|1||QN0001^^^22T01^MR", "NTE|1||" + "x" * 3000]
+    assert translate(message("ADT^A08", *rows)).ledger
+    with pytest.raises(Untranslatable, match="more than 2000 parts"):
+        translate(message("ADT^A08", *rows, "ZZZ|" + "x|~^&" * 500))

@@ -7,13 +7,13 @@ from a seed, so a failure can be met again by its number.
 import os
 import random
 import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from damage import judged
 
-from adapters.contract import Fate, Resource, Translation, Untranslatable
+from adapters.contract import Fate, Resource, Translation
 from adapters.settle import leads
 from fhir_gateway.fhir import validation
 
@@ -156,18 +156,7 @@ def stands(made: dict[str, Resource], record: str, path: str) -> bool:
 def test_a_damaged_message_is_refused_with_its_place_or_becomes_valid_fhir(
     translate: Callable[[bytes], Translation], part: int
 ) -> None:
-    seen: Counter[str] = Counter()
-    wrong: dict[int, list[str]] = {}
-    for seed in SEEDS[part::4]:
-        try:
-            translation = translate(damaged(seed))
-        except Untranslatable as refused:
-            seen["refused"] += 1
-            wrong |= {} if refused.where and refused.reason else {seed: ["refused without a place"]}
-            continue
-        seen["translated"] += 1
-        if found := faults(translation):
-            wrong[seed] = found[:3]
+    seen, wrong = judged(SEEDS[part::4], damaged, translate, faults)
 
     assert wrong == {}
     assert seen["translated"] > seen["refused"] / 2

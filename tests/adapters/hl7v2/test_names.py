@@ -49,3 +49,24 @@ def test_what_somebody_is_called_by_is_another_name(translate: Translate, messag
         (None, "NGUYỄN VĂN HOÀ"),
         ("nickname", "Bi"),
     ]
+
+
+def test_a_partners_surname_stands_beside_ones_own(translate: Translate, message: Build) -> None:
+    row = "PID|1||QN0001^^^22T01^MR||DE SMET&DE&SMET&VAN&DIJK^ANNA||1961|F"
+    translation = translate(message("ADT^A28", row))
+    name = named(translation, "Patient")
+
+    parts = [(e["url"].rpartition("humanname-")[2], e["valueString"]) for e in name["_family"]["extension"]]
+    assert parts == [("own-prefix", "DE"), ("own-name", "SMET"), ("partner-prefix", "VAN"), ("partner-name", "DIJK")]
+    assert {a.fate for a in translation.ledger if a.place.startswith("PID[1]-5[1].1")} == {Fate.MAPPED}
+
+
+def test_a_name_says_in_which_writing_it_is(translate: Translate, message: Build) -> None:
+    row = "PID|1||QN0001^^^22T01^MR||佐藤^花子^^^^^L^I~サトウ^ハナコ^^^^^L^P~SATO^HANAKO^^^^^L^A||1961|F"
+    (patient,) = (
+        e["resource"]
+        for e in translate(message("ADT^A28", row)).bundle["entry"]
+        if e["resource"]["resourceType"] == "Patient"
+    )
+
+    assert [name["extension"][0]["valueCode"] for name in patient["name"]] == ["IDE", "SYL", "ABC"]
