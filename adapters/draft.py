@@ -117,7 +117,7 @@ class Draft:
 
         ``clean`` as for ``put``: nobody writes anything empty in it later.
         """
-        return self.put(resource_type, key, _object(elements), clean=clean)
+        return self._said(resource_type, key, _object(elements), clean)
 
     def put(self, resource_type: str, key: str, elements: Resource, *, clean: bool = False) -> Resource:
         """As ``add`` of what was built for this resource alone and holds nothing empty below its first level.
@@ -126,6 +126,9 @@ class Draft:
         but not what is ``clean`` to the end, whoever writes in it, and was said once and not given out by ``live``.
         """
         said = {name: item for name, item in elements.items() if item or item == 0}
+        return self._said(resource_type, key, said, clean)
+
+    def _said(self, resource_type: str, key: str, said: Resource, clean: bool) -> Resource:
         identity = self.id(resource_type, key)
         if identity in self._resources:
             return self._complete(resource_type, key, said)

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from adapters.contract import Account, Adapter, Message, Translation
+from adapters.tally import Row
 
 #: Modules that carry a field from the message to the function that maps it.
 CARRIERS = frozenset({"contract", "tally", "read", "records", "chart", "episode", "rows", "line"})
@@ -20,12 +21,14 @@ Rules = dict[tuple[str, str], str]
 def watched(adapter: Adapter, message: Message) -> tuple[Translation, Rules]:
     """The translation, and for each (place, target) the function that made it. Raises what the adapter raises."""
     rules: Rules = {}
-    taking = Account.take.__code__
+    of_line, of_row = Account.take.__code__, Row.take.__code__
 
     def look(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code is taking:
-            local = frame.f_locals
-            rules.setdefault((local["self"].place, local["target"]), _rule(frame.f_back))
+        if event != "call" or frame.f_code not in (of_line, of_row):
+            return
+        taker, local = frame.f_locals["self"], frame.f_locals
+        place = taker.place_of(local["name"]) if frame.f_code is of_row else taker.place
+        rules.setdefault((place, local["target"]), _rule(frame.f_back))
 
     before = sys.getprofile()
     sys.setprofile(look)

@@ -41,8 +41,17 @@ def _read_fields() -> dict[str, dict[str, Field]]:
 FIELDS = _read_fields()
 TABLE_OF_ROOT = {row["root"]: row["table"] for row in rows_of("tables") if row["root"]}
 TABLE_OF_ROOT |= {row["row"]: row["table"] for row in rows_of("tables")}
+#: Of each table, why a field is left out, and how long one may be.
+REASONS = {
+    table: {name: field.reason for name, field in fields.items() if field.reason} for table, fields in FIELDS.items()
+}
+LONGEST = {
+    table: {name: field.longest for name, field in fields.items() if field.longest < UNLIMITED}
+    for table, fields in FIELDS.items()
+}
 ROW_OF_TABLE = {row["table"]: row["row"] for row in rows_of("tables")}
 ROOTS = frozenset(TABLE_OF_ROOT) | {"GIAMDINHHS"}
 EMPTY: dict[str, Field] = {}
+NO_REASONS: dict[str, str] = {}
 #: An element that its table does not have.
 UNKNOWN = Field("", "", UNLIMITED)

@@ -87,9 +87,7 @@ def _key(dossier: Dossier) -> str:
 
 def _dossier(hospital: Hospital, draft: Draft, dossier: Dossier, reading: Reading) -> None:
     key = _key(dossier)
-    tables = {table: _of_episode(rows, key) for table, rows in dossier.tables.items()}
-    tables["XML0"] = fullest_first(tables.get("XML0", []))
-    own = Dossier(dossier.place, tables, dossier.envelope)
+    own = _of_episode(dossier, key)
     head = own.first(*HEADS)
     assert head is not None  # it gave the key
     if head.table != "XML1":
@@ -110,11 +108,21 @@ def _dossier(hospital: Hospital, draft: Draft, dossier: Dossier, reading: Readin
     _state(episode)
 
 
-def _of_episode(rows: list[Record], key: str) -> list[Record]:
-    """Rows of this episode alone: one that names another MA_LK may be another patient's and stays unmapped."""
+def _of_episode(dossier: Dossier, key: str) -> Dossier:
+    """The dossier with the rows of this episode alone, of the twice listed the fullest first."""
+    head = dossier.first(*HEADS)
+    # Births tell by themselves whose they are, and so do assessments that came alone.
+    apart = {"XML9", "XML12"} if head and head.table == "XML12" else {"XML9"}
+    tables = {table: rows if table in apart else _named_by(key, rows) for table, rows in dossier.tables.items()}
+    tables["XML0"] = fullest_first(tables.get("XML0", []))
+    return Dossier(dossier.place, tables, dossier.envelope)
+
+
+def _named_by(key: str, rows: list[Record]) -> list[Record]:
+    """A row that names another MA_LK may be another patient's and stays unmapped."""
     own = []
     for row in rows:
-        if row.table != "XML9" and row.text("MA_LK") and row.text("MA_LK") != key:
+        if row.text("MA_LK") not in ("", key):
             row.note("MA_LK", "another episode than the head of the dossier; the row is left unmapped")
         else:
             own.append(row)

@@ -4,16 +4,30 @@ Elements are found by name, never by position; what is not in the field table st
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import compress, filterfalse, repeat
+from operator import gt
 from unicodedata import normalize
 
 from lxml import etree
 from pybase64 import b64decode
 
-from adapters.contract import Account, Untranslatable
+from adapters.contract import Untranslatable
 from adapters.reading import Reading
 from adapters.vn_xml.encoding import looks_legacy, refuse_doctype, utf8
-from adapters.vn_xml.fields import EMPTY, FIELDS, ROOTS, ROW_OF_TABLE, TABLE_OF_ROOT, UNKNOWN, Field
-from adapters.vn_xml.records import Dossier, Record
+from adapters.vn_xml.fields import (
+    EMPTY,
+    FIELDS,
+    LONGEST,
+    NO_REASONS,
+    REASONS,
+    ROOTS,
+    ROW_OF_TABLE,
+    TABLE_OF_ROOT,
+    UNKNOWN,
+    UNLIMITED,
+)
+from adapters.vn_xml.plain import Plain, plain
+from adapters.vn_xml.records import Dossier, Record, Sender
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32
@@ -26,15 +40,19 @@ Element = etree._Element
 
 _OF_ADDRESSES = str.maketrans("-_", "+/")
 
-#: Table, inner root, and the place of the FILEHOSO.
-File = tuple[str, Element, str]
+#: Table, inner file, and the place of the FILEHOSO.
+File = tuple[str, Element | Plain, str]
 
 
-def safe_parse(body: bytes, where: str = "") -> Element:
-    """One hardened parse: UTF-8, no DTD, no entities, no network, bounded size and depth."""
+def _legible(body: bytes, where: str) -> bytes:
+    """The text in UTF-8, of bounded size."""
     if len(body) > MAX_BYTES:
         raise Untranslatable(f"larger than {MAX_BYTES} bytes", f"{where}byte {MAX_BYTES}")
-    body = utf8(body, where)
+    return utf8(body, where)
+
+
+def _tree(body: bytes, where: str) -> Element:
+    """One hardened parse: no DTD, no entities, no network, bounded depth."""
     refuse_doctype(body, where)
     try:
         root = etree.fromstring(body, _parser())
@@ -79,12 +97,12 @@ def _position(fault: etree.XMLSyntaxError) -> str:
 
 def read_dossiers(body: bytes, reading: Reading) -> list[Dossier]:
     """The dossiers of a file. Raises Untranslatable when it cannot be read at all."""
-    root = _in_capitals(safe_parse(body), "", reading)
+    root = _in_capitals(_tree(_legible(body, ""), ""), "", reading)
     if _name(root) == ENVELOPE:
         return _envelope(root, reading)
     if _name(root) in TABLE_OF_ROOT:
         table = TABLE_OF_ROOT[_name(root)]
-        nothing = Record(ENVELOPE, "", {}, reading, {})
+        nothing = Sender("", {}, reading)
         return [_dossier("", [(table, root, "")], nothing, reading)]
     raise Untranslatable("neither a GIAMDINHHS file nor one of its tables", f"/{_name(root)}")
 
@@ -97,8 +115,7 @@ def _envelope(root: Element, reading: Reading) -> list[Dossier]:
     _count(root, len(found), reading)
     code = (root.findtext("{*}THONGTINDONVI/{*}MACSKCB") or "").strip()
     place = f"/{ENVELOPE}/THONGTINDONVI"
-    named = {"MACSKCB": code} if code else {}
-    sender = Record(ENVELOPE, place, named, reading, {name: reading.tally.present(f"{place}/{name}") for name in named})
+    sender = Sender(place, {"MACSKCB": code} if code else {}, reading)
     return [
         _dossier(f"{DOSSIERS}[{index}]", _files(hoso, index, reading), sender, reading)
         for index, hoso in enumerate(found, 1)
@@ -117,7 +134,7 @@ def _envelope_fields(element: Element, place: str, reading: Reading) -> None:
             field = FIELDS[ENVELOPE].get(name, UNKNOWN)
             reading.tally.enter(path, field.reason)
             if field.longest < len(_text(child)):
-                _too_long(field, path, reading)
+                _too_long(field.longest, path, reading)
 
 
 def _count(root: Element, found: int, reading: Reading) -> None:
@@ -139,21 +156,25 @@ def _files(hoso: Element, index: int, reading: Reading) -> Iterator[File]:
         if inner is None:
             reading.note(f"{place}/NOIDUNGFILE", "the inner file is empty")
             continue
-        inner = _in_capitals(inner, f"{place}/NOIDUNGFILE", reading)
-        yield _table(named, inner, place, reading), inner, place
+        if isinstance(inner, Plain):
+            root = inner.root
+        else:
+            inner = _in_capitals(inner, f"{place}/NOIDUNGFILE", reading)
+            root = _name(inner)
+        yield _table(named, root, place, reading), inner, place
 
 
-def _table(named: str, inner: Element, place: str, reading: Reading) -> str:
-    by_root = TABLE_OF_ROOT.get(_name(inner), "")
+def _table(named: str, root: str, place: str, reading: Reading) -> str:
+    by_root = TABLE_OF_ROOT.get(root, "")
     if by_root and named and by_root != named:
         reading.note(f"{place}/LOAIHOSO", f"says {named} but the inner root is that of {by_root}; read as {by_root}")
     table = by_root or named
     if table not in FIELDS:
         reading.note(place, "unknown table: its fields are listed as unmapped")
-    return table or _name(inner)
+    return table or root
 
 
-def _inner(file: Element, where: str) -> Element | None:
+def _inner(file: Element, where: str) -> Element | Plain | None:
     """The inner root: an element as it stands, XML text, or base64 of either."""
     content = next((child for child in file if _name(child) == "NOIDUNGFILE"), None)
     if content is None:
@@ -163,9 +184,8 @@ def _inner(file: Element, where: str) -> Element | None:
     text = (content.text or "").strip()
     if not text:
         return None
-    if text.startswith("<"):
-        return safe_parse(text.encode(), f"{where}: ")
-    return safe_parse(_decoded(text, where), f"{where}: ")
+    body = _legible(text.encode() if text.startswith("<") else _decoded(text, where), f"{where}: ")
+    return plain(body) or _tree(body, f"{where}: ")
 
 
 def _decoded(text: str, where: str) -> bytes:
@@ -187,25 +207,41 @@ def _decoded_in_lines(text: str, where: str) -> bytes:
 def _dossier(place: str, files: Iterable[File], sender: Record, reading: Reading) -> Dossier:
     tables: dict[str, list[Record]] = {}
     words: list[str] = []
-    for table, root, prefix in files:
-        for record in _records(table, root, f"{prefix}/{table}", reading, words):
+    for table, inner, prefix in files:
+        for record in _records(table, inner, f"{prefix}/{table}", reading):
             tables.setdefault(table, []).append(record)
+            words += filterfalse(str.isascii, record.texts())
     if looks_legacy(words):
         reason = "the text reads like TCVN3 or VNI, not Unicode; convert it and send again"
         raise Untranslatable(reason, place or next(iter(tables), "/"))
     return Dossier(place, tables, sender)
 
 
-def _records(table: str, root: Element, place: str, reading: Reading, words: list[str]) -> Iterator[Record]:
+def _records(table: str, inner: Element | Plain, place: str, reading: Reading) -> Iterator[Record]:
+    if isinstance(inner, Plain):
+        yield from _plain_records(table, inner, place, reading)
+        return
     row_name = ROW_OF_TABLE.get(table, "")
-    rows = list(root.iter(f"{{*}}{row_name}")) if row_name else []
-    rows = rows or _rows_by_shape(root)
-    single = rows == [root]
+    rows = list(inner.iter(f"{{*}}{row_name}")) if row_name else []
+    rows = rows or _rows_by_shape(inner)
+    single = rows == [inner]
     for index, row in enumerate(rows, 1):
         where = place if single else f"{place}/{_name(row)}[{index}]"
-        yield _record(table, row, where, reading, words)
+        yield _record(table, row, where, reading)
     if not single:
-        _strays(root, place, set(rows), reading)
+        _strays(inner, place, set(rows), reading)
+
+
+def _plain_records(table: str, inner: Plain, place: str, reading: Reading) -> Iterator[Record]:
+    reasons, longest = REASONS[table], LONGEST[table]
+    row = f"{place}/{ROW_OF_TABLE[table]}"
+    for index, fields in enumerate(inner.rows, 1):
+        record = Record(table, place if inner.single else f"{row}[{index}]", fields, reading, reasons)
+        reading.tally.enter_row(record, fields)
+        lengths, limits = map(len, fields.values()), map(longest.get, fields, repeat(UNLIMITED))
+        for name in compress(fields, map(gt, lengths, limits)):
+            _too_long(longest[name], record.place_of(name), reading)
+        yield record
 
 
 def _rows_by_shape(root: Element) -> list[Element]:
@@ -229,33 +265,30 @@ def _strays(element: Element, place: str, rows: set[Element], reading: Reading) 
             reading.tally.present(path)
 
 
-def _record(table: str, row: Element, place: str, reading: Reading, words: list[str]) -> Record:
-    known, enter = FIELDS.get(table, EMPTY), reading.tally.enter
-    fields: dict[str, str] = {}
-    lines: dict[str, Account] = {}
+def _record(table: str, row: Element, place: str, reading: Reading) -> Record:
+    known, fields, names = FIELDS.get(table, EMPTY), dict[str, str](), list[str]()
+    record = Record(table, place, fields, reading, REASONS.get(table, NO_REASONS))
     for child in row:
-        # What _text and _name do, written out: a long episode has two thousand elements here.
-        is_leaf = not len(child)
-        text = child.text if is_leaf else _text(child)
-        text = text.strip() if text else ""
+        text, name = _text(child), _name(child)
+        field = known.get(name, UNKNOWN)
+        is_stray = field is UNKNOWN and len(child)
         if not text:
             continue
-        tag = child.tag
-        name = tag if tag in known else _name(child)
-        field = known.get(name, UNKNOWN)
-        if field is UNKNOWN and not is_leaf:
-            _strays(child, f"{place}/{name}", set(), reading)
-        elif name in fields:
-            _second(f"{place}/{name}", reading)
-        else:
-            if not text.isascii():
-                text = normalize("NFC", text)
-                words.append(text)
+        if not is_stray and name not in fields:
             fields[name] = text
-            lines[name] = enter(f"{place}/{name}", field.reason)
+            names.append(name)
             if field.longest < len(text):
-                _too_long(field, f"{place}/{name}", reading)
-    return Record(table, place, fields, reading, lines)
+                _too_long(field.longest, record.place_of(name), reading)
+            continue
+        # The row's own fields so far come before it in the ledger.
+        reading.tally.enter_row(record, names)
+        names = []
+        if is_stray:
+            _strays(child, record.place_of(name), set(), reading)
+        else:
+            _second(record.place_of(name), reading)
+    reading.tally.enter_row(record, names)
+    return record
 
 
 def _second(path: str, reading: Reading) -> None:
@@ -267,8 +300,8 @@ def _second(path: str, reading: Reading) -> None:
     reading.note(f"{path}[{number}]", "the element stands more than once in one row; only the first is read")
 
 
-def _too_long(field: Field, path: str, reading: Reading) -> None:
-    reading.note(path, f"longer than {field.longest} characters; kept whole")
+def _too_long(longest: int, path: str, reading: Reading) -> None:
+    reading.note(path, f"longer than {longest} characters; kept whole")
 
 
 def _children(element: Element, place: str) -> Iterator[tuple[Element, str]]:

@@ -11,8 +11,6 @@ from typing import Any
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource
 
-METHOD = "http://hl7.org/fhir/canonicalization/json#document"
-
 _UNSIGNED = frozenset({"id", "meta", "signature"})
 
 

@@ -24,6 +24,8 @@ Scope = Mapping[str, str]
 
 #: Of one class. Our own adapters meet some dozens; a client that shuffles members is only slower.
 PLANS_KEPT = 256
+#: Elements of an element this deep are as deep as the engine goes; what is cut off too early is only read again.
+_DEEPEST = DEPTH_LIMIT - 2
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +33,7 @@ class _Class:
     """What to look at in an element of a class: ``plain`` members not at all, ``rows`` of primitives for nulls.
 
     ``choices`` are the members of which one at most may be there, with how many must; ``targets`` the types that a
-    Reference of this place may point to.
+    Reference of this place may point to. Elements with the members of a row of ``leaves`` have nothing more to look at.
     """
 
     plain: frozenset[str] = frozenset()
@@ -46,6 +48,7 @@ class _Class:
     is_resource_inside: bool = False
     below: dict[str, "_Class"] = field(default_factory=dict)
     plans: dict[tuple[str, ...], "_Plan"] = field(default_factory=dict)
+    leaves: set[tuple[str, ...]] = field(default_factory=set)
 
 
 class _Plan(NamedTuple):
@@ -86,7 +89,7 @@ def _looks_right(cls: _Class, element: Element, depth: int, found: Glance) -> bo
         return True
     names = tuple(element)
     plan = cls.plans.get(names) or _planned(cls, names)
-    if plan is None or depth > DEPTH_LIMIT:
+    if plan is None or depth > _DEEPEST:
         return False
     if cls.is_read_later:
         found.elements.append((cls, element))
@@ -96,8 +99,11 @@ def _looks_right(cls: _Class, element: Element, depth: int, found: Glance) -> bo
             return False
     for name, child in plan.below:
         value = element[name]
-        # A single object counts as deep as one in a list: what is cut off too early is only read again.
+        # A single object counts as deep as one in a list.
         for item in value if type(value) is list else (value,):
+            # A call for each of these, which are many, would only find the same.
+            if type(item) is dict and tuple(item) in child.leaves:
+                continue
             if type(item) is not dict or not _looks_right(child, item, depth + 2, found):
                 return False
     return True
@@ -108,6 +114,8 @@ def _planned(cls: _Class, names: tuple[str, ...]) -> _Plan | None:
     plan = _plan(cls, names)
     if plan is not None and len(cls.plans) < PLANS_KEPT:
         cls.plans[names] = plan
+        if not (plan.rows or plan.below or cls.is_read_later):
+            cls.leaves.add(names)
     return plan
 
 
@@ -125,10 +133,13 @@ def _plan(cls: _Class, names: tuple[str, ...]) -> _Plan | None:
 def _points_well(element: Element, targets: frozenset[str] | None, scope: Scope) -> bool:
     text, found = element.get("reference"), None
     if text:
-        found, target = scope.get(text), parse(text)
-        if target.form == "unknown" or (found is None and target.form == "contained"):
-            return False
-        found = found or target.type
+        found = scope.get(text)
+        # What lies in the same Bundle, nearly always, is known well enough.
+        if not found or not text.startswith("urn:"):
+            target = parse(text)
+            if target.form == "unknown" or (found is None and target.form == "contained"):
+                return False
+            found = found or target.type
     elif "identifier" not in element and "display" not in element:
         return False
     stated = found or element.get("type")

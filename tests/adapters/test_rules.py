@@ -14,7 +14,7 @@ from adapters.contract import Fate, Locating, Message, Untranslatable
 from adapters.hl7v2 import read
 from adapters.rules import CARRIERS, watched
 from adapters.tally import Tally
-from adapters.vn_xml.fields import FIELDS, Field
+from adapters.vn_xml.fields import FIELDS, REASONS, Field
 from fhir_gateway.app import adapters, directory
 from fhir_gateway.settings import Settings
 
@@ -164,6 +164,7 @@ def test_any_one_row_of_a_table_that_is_deleted_shows_in_the_ledger(data):
             patch.delitem(read._IGNORED_FIELDS, tuple(key))
         else:
             patch.delitem(FIELDS[key[0]], key[1])
+            patch.delitem(REASONS[key[0]], key[1])
         after = ADAPTERS[name].translate(message)
     now = {account.place: account for account in after.ledger}
     was = next(account for account in before.ledger if account.place == place)

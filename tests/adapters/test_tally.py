@@ -1,7 +1,7 @@
 """The ledger while it is written: one line a field, and one fate."""
 
 from adapters.contract import Fate
-from adapters.tally import Tally
+from adapters.tally import Row, Tally
 
 
 def test_a_field_that_nobody_touched_is_unmapped():
@@ -90,3 +90,34 @@ def test_a_place_that_is_asked_for_later_has_the_line_it_was_entered_with():
     assert tally.present("/C/@code") is last
     assert (tally.holds("A"), tally.holds("D")) == (True, False)
     assert [(line.place, line.offset) for line in tally.close()] == [("A", None), ("B", 7), ("/C/@code", None)]
+
+
+def test_the_fields_of_a_row_stand_where_they_were_entered_each_with_its_fate():
+    tally, row = Tally(), Row("/R", {"A": "1", "B": "2", "C": "3", "D": "4"}, {"B": "billing", "C": "billing"})
+    tally.enter("first")
+    tally.enter_row(row, ["A", "B"])
+    tally.enter("between")
+    tally.enter_row(row, ["C", "D"])
+    row.take("A", "Patient/1#id")
+    row.take("C", "Patient/1#id")
+    row.take("C", "Patient/1#id")
+    row.ignore("D", "because")
+    row.ignore_rest("too late")
+
+    assert [(line.place, str(line.fate), line.targets, line.reason) for line in tally.close()] == [
+        ("first", "unmapped", (), ""),
+        ("/R/A", "mapped", ("Patient/1#id",), ""),
+        ("/R/B", "ignored", (), "billing"),
+        ("between", "unmapped", (), ""),
+        ("/R/C", "mapped", ("Patient/1#id",), ""),
+        ("/R/D", "ignored", (), "because"),
+    ]
+
+
+def test_a_field_that_its_row_does_not_hold_is_nowhere():
+    tally, row = Tally(), Row("/R", {"A": "1"}, {})
+    tally.enter_row(row, row.fields)
+    row.ignore("B", "because")
+
+    assert (row.take("B", "Patient/1#id"), row.text("B"), row.targets("B")) == ("", "", ())
+    assert [line.place for line in tally.close()] == ["/R/A"]

@@ -49,8 +49,10 @@ def _called_by_ids(bundle: Element) -> bool:
 
 def _is_called_by_its_id(entry: Element) -> bool:
     """A new resource, which is posted, has no id yet that its fullUrl could disagree with."""
+    if has(entry, "request"):
+        return True
     called, resource = parse(entry.get("fullUrl", "")), _inside(entry)
-    if called.form != "absolute" or not called.id or has(entry, "request") or "id" not in resource:
+    if called.form != "absolute" or not called.id or "id" not in resource:
         return True
     return (called.type, called.id) == (resource.get("resourceType"), resource["id"])
 

@@ -95,6 +95,13 @@ def test_an_assessment_has_its_own_person_unless_it_is_the_patient(translate, wr
     assert of_type(same, "Patient")[0]["name"][0]["text"] == visit["HO_TEN"]
 
 
+def test_an_assessment_that_names_an_episode_too_is_still_its_own(translate, write, of_type):
+    minutes = {"SO_BIEN_BAN": "5", "NGAY_HOP": "20261120", "HO_TEN": "NGƯỜI KHÁC", "SO_CCCD": "022970009999"}
+    translation = translate(write({"XML12": [{**minutes, "MA_LK": "LK1"}]}))
+
+    assert of_type(translation, "Patient")[0]["name"][0]["text"] == "NGƯỜI KHÁC"
+
+
 def test_an_assessment_that_names_nobody_is_refused(translate, write):
     with pytest.raises(Untranslatable):
         translate(write({"XML12": [{"KET_QUA_KHAM": "Bình thường"}]}))
