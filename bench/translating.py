@@ -1,6 +1,8 @@
 """Translation alone: how many messages a second one core turns into FHIR, no database, no network."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from time import perf_counter
@@ -11,6 +13,7 @@ from bench.figures import per_second
 from bench.messages import KINDS, Kind
 from fhir_gateway.app import adapters, directory
 from fhir_gateway.exchange.translation import choose, translate
+from fhir_gateway.serving import settle
 from fhir_gateway.settings import Settings
 
 DIFFERENT = 32
@@ -20,11 +23,24 @@ def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
     """For each kind of message: the adapter by itself, and with the R4 gate behind it as the worker runs it."""
     known = directory(Settings())
     found = {}
-    for kind in KINDS:
-        tell(f"translate {kind.name}")
-        messages = _messages(kind, known.hospital(kind.hospital))
-        found[kind.name] = _figures(messages, seconds)
+    with _settled():
+        for kind in KINDS:
+            tell(f"translate {kind.name}")
+            messages = _messages(kind, known.hospital(kind.hospital))
+            found[kind.name] = _figures(messages, seconds)
     return found
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """The collector as in a gateway that serves: it does not walk what was loaded again and again."""
+    before = gc.get_threshold()
+    settle()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _messages(kind: Kind, hospital: Hospital) -> list[Message]:

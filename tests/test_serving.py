@@ -1,6 +1,7 @@
 """Several processes on one port: all answer, one that dies is replaced, and all end with the first."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.serving import NOTE, _listening
+from fhir_gateway.serving import NOTE, SELDOM, _listening, settle
 from fhir_gateway.settings import Settings
 
 SERVE = (sys.executable, "-m", "fhir_gateway", "serve")
@@ -151,3 +152,16 @@ def test_workers_end_when_the_first_process_is_killed(served: Served) -> None:
     served.program.kill()
     served.program.wait()
     _until(lambda: _command_line(worker) == b"")
+
+
+def test_what_was_loaded_before_serving_is_not_walked_by_the_garbage_collector() -> None:
+    before = gc.get_threshold()
+    loaded = [[]]
+    settle()
+    try:
+        assert gc.get_freeze_count() > 0
+        assert not any(one is loaded for one in gc.get_objects())
+        assert gc.get_threshold()[0] == SELDOM
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

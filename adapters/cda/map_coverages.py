@@ -13,8 +13,6 @@ from adapters.cda.map_staff import organization
 from adapters.cda.node import NOTHING, Node
 from adapters.contract import Resource
 
-RELATIONSHIP = "http://terminology.hl7.org/CodeSystem/subscriber-relationship"
-
 _POLICY = "2.16.840.1.113883.10.20.22.4.61"
 _GUARANTOR = "2.16.840.1.113883.10.20.22.4.88"
 

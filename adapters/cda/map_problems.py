@@ -94,7 +94,8 @@ def _beside(chart: Chart, statement: Node, setting: Setting, link: Link) -> None
             for made in observation(chart, node, setting):
                 chart.add(made, {"focus": [chart.link(link)]})
                 evidence += [{"detail": [chart.link(made)]}] if relation.get("typeCode") == "SPRT" else []
-    chart.add(link, {"evidence": evidence} if evidence else {})
+    if evidence:
+        chart.add(link, {"evidence": evidence})
 
 
 def _diagnosis(statement: Node) -> Node:

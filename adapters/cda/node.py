@@ -66,9 +66,7 @@ class Node:
     def first(self, name: str, *below: str) -> "Node":
         """The first element of the name, or down the path; NOTHING where there is none."""
         node = self._firsts.get(name, NOTHING)
-        for step in below:
-            node = node._firsts.get(step, NOTHING)
-        return node
+        return node.first(*below) if below else node
 
     def states_the_same(self, other: "Node") -> bool:
         """Whether two mentions of a fact agree in what it is, when it was and whether it is so."""

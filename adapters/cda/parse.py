@@ -211,13 +211,13 @@ class _Reading:
             tally.enter(place, ACTIVE_CONTENT)
         if node.is_plural:
             self._enter_numbered(node.children, place)
-        else:
-            for child in node.children:
-                self.enter(child, f"{place}/{child.name}")
+            return
+        for child in node.children:
+            self.enter(child, f"{place}/{child.name}")
 
     def _enter_numbered(self, children: Sequence[Node], place: str) -> None:
         """Those of a name that stands more than once are counted from one."""
-        alike = Counter(child.name for child in children)
+        alike = Counter([child.name for child in children])
         seen = dict.fromkeys(alike, 0)
         for child in children:
             name = child.name

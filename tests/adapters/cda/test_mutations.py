@@ -6,14 +6,14 @@ from a seed, so a failure can be met again by its number. `MUTANTS=all` walks ev
 
 import os
 import random
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from damage import judged
 from lxml import etree
 
-from adapters.contract import Fate, Translation, Untranslatable
+from adapters.contract import Fate, Translation
 from adapters.settle import leads
 from fhir_gateway.fhir import validation
 
@@ -216,18 +216,7 @@ def faults(translation: Translation) -> list[str]:
 def test_a_damaged_document_is_refused_with_its_place_or_becomes_valid_fhir(
     translate: Callable[[bytes], Translation], part: int
 ) -> None:
-    seen: Counter[str] = Counter()
-    wrong: dict[int, list[str]] = {}
-    for seed in CHOSEN[part::4]:
-        try:
-            translation = translate(damaged(seed))
-        except Untranslatable as refused:
-            seen["refused"] += 1
-            wrong |= {} if refused.where and refused.reason else {seed: ["refused without a place"]}
-            continue
-        seen["translated"] += 1
-        if found := faults(translation):
-            wrong[seed] = found[:3]
+    seen, wrong = judged(CHOSEN[part::4], damaged, translate, faults)
 
     assert wrong == {}
     assert seen["translated"] > seen["refused"]

@@ -1,5 +1,7 @@
 """Hostile and broken XML is refused with a place; what is read keeps its letters composed."""
 
+import gc
+
 import pytest
 
 from adapters.cda.parse import MAX_BYTES, parse, safe_parse
@@ -94,3 +96,14 @@ def test_a_prefix_for_the_namespace_changes_nothing(fixtures, translate):
     prefixed = prefixed.replace("<", "<v:").replace("<v:/", "</v:").replace("<v:?", "<?").replace("v:sdtc:", "sdtc:")
 
     assert translate(prefixed) == translate(plain)
+
+
+def test_a_translated_document_leaves_no_circles_to_the_garbage_collector(case):
+    case("mother-discharge")
+    gc.collect()
+    gc.disable()
+    try:
+        case("mother-discharge")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
