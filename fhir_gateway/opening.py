@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/connection-string/
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 from fhir_gateway.problem import Problem, Unavailable
 from fhir_gateway.search import vocabulary
@@ -12,6 +13,7 @@ from fhir_gateway.search.extract import index
 from fhir_gateway.security import journal
 from fhir_gateway.security.journal import Journal
 from fhir_gateway.settings import Settings
+from fhir_gateway.store.apart import apart, runs, wished
 from fhir_gateway.store.embedded import embedded, running
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.subscriptions.watch import WatchedStore
@@ -24,14 +26,17 @@ SESSIONS = "sessions"
 async def opened_store(settings: Settings) -> AsyncIterator[MongoStore]:
     """The database: MongoDB where a URL is set, else the embedded engine under the data folder."""
     vocabulary.declare(settings.text_index)
+    folder = settings.data / "database"
     async with AsyncExitStack() as stack:
         if settings.mongo_url is None:
-            url = await stack.enter_async_context(embedded(settings.data / "database"))
+            url = await stack.enter_async_context(embedded(folder))
         else:
             url = settings.mongo_url.get_secret_value()
         store = await WatchedStore.open(url, settings.database)
         stack.push_async_callback(store.close)
         await store.note_sessions(settings.data / SESSIONS)
+        if runs(folder, url):
+            store.apart, store.busy = partial(apart, folder), partial(wished, folder)
         yield store
 
 

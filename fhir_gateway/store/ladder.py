@@ -39,6 +39,8 @@ _MARK = "~rung"
 def rung(reference: str) -> str | None:
     """The key that this record bears for being a rung; few do."""
     number = crc32(reference.encode())
+    if number % 2 ** LEVELS[-1]:
+        return None
     return next((level_key(level) for level in LEVELS if number % 2**level == 0), None)
 
 

@@ -364,13 +364,15 @@ class AuditTrail(Protocol):
 class Upkeep:
     """The search indexes: which are still ``missing``, and whether all records are ``current``, else how many are.
 
-    ``refreshed`` of ``records`` have the keys that this version of the code looks for.
+    ``refreshed`` of ``records`` have the keys that this version of the code looks for. Where an index of keys has to be
+    built first, ``cleared`` of them have lost their old ones.
     """
 
     missing: tuple[str, ...]
     current: bool
     refreshed: int
     records: int
+    cleared: int = 0
 
 
 class Store(Records, Jobs, Notes, AuditTrail, Protocol):

@@ -25,7 +25,10 @@ def untyped(key: str) -> str:
 
 def with_type(type_: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Search fields of a record of the type, as ``search.extract`` gives them, with its keys as they lie."""
-    return {**fields, **({"keys": [typed(type_, key) for key in fields["keys"]]} if "keys" in fields else {})}
+    if "keys" not in fields:
+        return {**fields}
+    start = typed(type_, "")
+    return {**fields, "keys": [start + key for key in fields["keys"]]}
 
 
 def without_type(document: dict[str, Any]) -> dict[str, Any]:

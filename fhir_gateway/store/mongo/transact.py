@@ -6,19 +6,26 @@ https://www.mongodb.com/docs/manual/core/transactions-in-applications/
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from bson.errors import InvalidDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from fhir_gateway.problem import Conflict, Problem
 from fhir_gateway.store.mongo.connection import Document, lost, meaning, raced
 
 Session = AsyncIOMotorClientSession | None
+DirectSession = ClientSession | None
+DirectCollection = Collection[dict[str, Any]]
+"""As the driver has them itself, for who calls it from a thread of his own."""
 
 PATIENCE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 0.25
@@ -27,6 +34,9 @@ LONGEST_PAUSE_SECONDS = 0.25
 _noted: WeakKeyDictionary[AsyncIOMotorClient[Document], Callable[[AsyncIOMotorClientSession], None]] = (
     WeakKeyDictionary()
 )
+
+# Apart from the driver's own threads, where reads must not wait behind large commits.
+_writing = ThreadPoolExecutor(16, thread_name_prefix="writing")
 
 # The loop itself holds its tasks only weakly.
 _going: set[asyncio.Task[None]] = set()
@@ -61,6 +71,12 @@ async def transact(client: AsyncIOMotorClient[Document], work: Work) -> None:
     _going.add(task)
     task.add_done_callback(_gone)
     await asyncio.shield(task)
+
+
+async def directly(write: Callable[[DirectSession], None], session: Session) -> None:
+    """Do the statements of ``write`` in a thread, one after the other: each by itself costs the loop two turns."""
+    direct = None if session is None else session.delegate
+    await asyncio.get_running_loop().run_in_executor(_writing, write, direct)
 
 
 async def at_rest() -> None:

@@ -5,12 +5,14 @@ https://hl7.org/fhir/R4/http.html#transactional-integrity
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from time import time_ns
 from uuid import uuid4
 
 from bson import Binary
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne, UpdateOne
+from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from fhir_gateway.problem import Claimed, Conflict, Problem
@@ -29,7 +31,7 @@ from fhir_gateway.store.mongo.documents import (
     version_document,
 )
 from fhir_gateway.store.mongo.statements import Measure, insert, replace, wide
-from fhir_gateway.store.mongo.transact import Overtaken, Session
+from fhir_gateway.store.mongo.transact import DirectSession, Overtaken, Session, directly
 from fhir_gateway.store.port import Change, Claim, Commit, Note
 
 _KEPT = dict.fromkeys((*VERSION_FIELDS, "commit"), 1)
@@ -38,6 +40,7 @@ ORDER_STEP = 100_000
 AT_ONCE = 16
 """Notes of one statement: the database serves nobody else meanwhile."""
 _latest = [0]
+_counting = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,12 @@ class Writer:
             self._granted.setdefault(grant.reference, []).append(grant.reader)
 
     @property
+    def _home(self) -> Database[Document]:
+        """The same, as it is called from the thread of a commit."""
+        direct: Database[Document] = self.database.delegate
+        return direct
+
+    @property
     def single(self) -> bool:
         """Whether it is one statement on one document, whole without a transaction."""
         commit = self.commit
@@ -73,15 +82,18 @@ class Writer:
 
     async def write(self, session: Session) -> None:
         self._tries.append(None)
-        await self._changes(session)
-        await self._claims(session)
-        await self._grants(session)
-        await self._notes(session)
-        await self._insert("events", page_documents(self.commit.events), session)
+        await directly(self._write, session)
+
+    def _write(self, session: DirectSession) -> None:
+        self._changes(session)
+        self._claims(session)
+        self._grants(session)
+        self._notes(session)
+        self._insert("events", page_documents(self.commit.events), session)
         order = _order()
         jobs = (job_document(job, order + place) for place, job in enumerate(self.commit.jobs))
-        await self._insert("jobs", jobs, session)
-        await self._settle(session)
+        self._insert("jobs", jobs, session)
+        self._settle(session)
 
     async def landed(self, uncertain: bool) -> bool:
         """Whether this commit is in the database already; one of its documents stands for all."""
@@ -99,20 +111,20 @@ class Writer:
         # Grants repeat without harm, and a job that is gone was settled by the try whose answer was lost.
         return uncertain
 
-    async def _insert(self, collection: str, documents: Iterable[Document], session: Session) -> None:
+    def _insert(self, collection: str, documents: Iterable[Document], session: DirectSession) -> None:
         # Made when their statement goes: all of a large commit at once would hold the loop.
         marked = (document | {"commit": self.token} for document in documents)
         taken = Conflict("another writer was first")
-        await insert(getattr(self.database, collection), marked, session, taken, self.most)
+        insert(self._home[collection], marked, session, taken, self.most)
 
-    async def _changes(self, session: Session) -> None:
+    def _changes(self, session: DirectSession) -> None:
         changes = {change.version.reference: change for change in self.commit.changes}
         if len(changes) < len(self.commit.changes):
             raise Conflict("one commit changes the same resource twice")
         fresh = [change for change in changes.values() if not change.replaces]
-        await self._insert("resources", map(self._document, fresh), session)
+        self._insert("resources", map(self._document, fresh), session)
         if replaced := [change for change in changes.values() if change.replaces]:
-            await self._replace(replaced, session)
+            self._replace(replaced, session)
 
     def _document(self, change: Change, readers: Sequence[str] = ()) -> Document:
         granted = self._granted.get(change.version.reference, ())
@@ -121,13 +133,13 @@ class Writer:
             **version_document(change.version, {*readers, *granted}),
         }
 
-    async def _replace(self, changes: Sequence[Change], session: Session) -> None:
+    def _replace(self, changes: Sequence[Change], session: DirectSession) -> None:
         """The old versions move to the history; a grant once given stays with the new ones."""
         names = [change.version.reference for change in changes]
         old: dict[str, Document] = {}
         for part in portions(names):
-            found = self.database.resources.find({"_id": {"$in": part}}, _KEPT, session=session)
-            old |= {document["_id"]: document async for document in found}
+            found = self._home.resources.find({"_id": {"$in": part}}, _KEPT, session=session)
+            old |= {document["_id"]: document for document in found}
         for change in changes:
             before = old.get(change.version.reference)
             if before is None or before["version"] != change.replaces:
@@ -138,67 +150,67 @@ class Writer:
             document | {"_id": past(name, document["version"]), "of": name, "until": ends[name]} | _mark(name in secret)
             for name, document in old.items()
         ]
-        await insert(self.database.versions, history, session, Overtaken(), self.most)
+        insert(self._home.versions, history, session, Overtaken(), self.most)
         if newly := [name for name in secret if old[name]["version"] > 1 and not old[name].get("secret")]:
-            await self.database.versions.update_many({"of": {"$in": newly}}, {"$set": _mark(True)}, session=session)
+            self._home.versions.update_many({"of": {"$in": newly}}, {"$set": _mark(True)}, session=session)
         replacements = [self._replacement(change, old[change.version.reference]["readers"]) for change in changes]
-        if await replace(self.database.resources, replacements, session, self.most) != len(changes):
+        if replace(self._home.resources, replacements, session, self.most) != len(changes):
             raise Overtaken
 
     def _replacement(self, change: Change, readers: Sequence[str]) -> tuple[Document, Document]:
         document = self._document(change, readers) | {"commit": self.token}
         return {"_id": document["_id"], "version": change.replaces}, document
 
-    async def _claims(self, session: Session) -> None:
+    def _claims(self, session: DirectSession) -> None:
         wanted = _agreed(self.commit.claims)
         if not wanted:
             return
-        owners = await self._owners(wanted, session)
+        owners = self._owners(wanted, session)
         moves = [move for claim in wanted.values() if (move := _move(claim, owners.get(claim.key)))]
         if moves:
-            result = await self.database.claims.bulk_write(moves, ordered=True, session=session)
+            result = self._home.claims.bulk_write(moves, ordered=True, session=session)
             _must(result.matched_count == len(moves), Overtaken())
         fresh = [{"_id": key, "owner": claim.owner} for key, claim in wanted.items() if key not in owners]
-        await insert(self.database.claims, fresh, session, Overtaken())
+        insert(self._home.claims, fresh, session, Overtaken())
 
-    async def _owners(self, wanted: Mapping[str, Claim], session: Session) -> dict[str, str]:
+    def _owners(self, wanted: Mapping[str, Claim], session: DirectSession) -> dict[str, str]:
         if self._hopeful and all(claim.instead_of is None for claim in wanted.values()):
             return {}
-        cursor = self.database.claims.find({"_id": {"$in": list(wanted)}}, session=session)
-        return {document["_id"]: document["owner"] async for document in cursor}
+        cursor = self._home.claims.find({"_id": {"$in": list(wanted)}}, session=session)
+        return {document["_id"]: document["owner"] for document in cursor}
 
-    async def _grants(self, session: Session) -> None:
+    def _grants(self, session: DirectSession) -> None:
         written = {change.version.reference for change in self.commit.changes}
         readers: dict[str, dict[str, None]] = {}
         for grant in self.commit.grants:
             if grant.reference not in written:
                 readers.setdefault(grant.reader, {})[grant.reference] = None
         for reader, references in readers.items():
-            result = await self.database.resources.update_many(
+            result = self._home.resources.update_many(
                 {"_id": {"$in": list(references)}}, {"$addToSet": {"readers": reader}}, session=session
             )
             _must(result.matched_count == len(references), Conflict("what is to be shared is not stored"))
 
-    async def _notes(self, session: Session) -> None:
+    def _notes(self, session: DirectSession) -> None:
         if self._hopeful and _are_few_and_known(self.commit.notes):
-            await self._notes_at_once(session)
+            self._notes_at_once(session)
             return
         fresh = [note_document(note, note.content) for note in self.commit.notes if note.expected is None]
-        await self._insert("notes", fresh, session)
+        self._insert("notes", fresh, session)
         changed = {note_name(note.shelf, note.key): note for note in self.commit.notes if note.expected is not None}
         if not changed:
             return
-        cursor = self.database.notes.find({"_id": {"$in": list(changed)}}, session=session)
-        stored = {document["_id"]: document async for document in cursor}
+        cursor = self._home.notes.find({"_id": {"$in": list(changed)}}, session=session)
+        stored = {document["_id"]: document for document in cursor}
         rewritten = [self._rewritten(note, stored.get(name)) for name, note in changed.items()]
-        result = await self.database.notes.bulk_write(rewritten, ordered=True, session=session)
+        result = self._home.notes.bulk_write(rewritten, ordered=True, session=session)
         _must(result.matched_count == len(rewritten), Overtaken())
 
-    async def _notes_at_once(self, session: Session) -> None:
+    def _notes_at_once(self, session: DirectSession) -> None:
         """New notes and those whose old content does not matter, as one statement."""
         placed = [self._placed(note) for note in self.commit.notes]
         try:
-            result = await self.database.notes.bulk_write(placed, ordered=True, session=session)
+            result = self._home.notes.bulk_write(placed, ordered=True, session=session)
         except BulkWriteError as error:
             if duplicate(error):
                 raise Overtaken from None
@@ -218,10 +230,10 @@ class Writer:
         document = note_document(note, {**stored["content"], **note.content}) | {"commit": self.token}
         return ReplaceOne({"_id": stored["_id"], "commit": stored["commit"]}, document)
 
-    async def _settle(self, session: Session) -> None:
+    def _settle(self, session: DirectSession) -> None:
         settled = list(dict.fromkeys(self.commit.settled))
         if settled:
-            result = await self.database.jobs.delete_many({"_id": {"$in": settled}}, session=session)
+            result = self._home.jobs.delete_many({"_id": {"$in": settled}}, session=session)
             _must(result.deleted_count == len(settled), Conflict("another worker settled the job"))
 
 
@@ -263,10 +275,12 @@ def _order() -> int:
 
     Nanoseconds since 1970, as long as it is not.
     """
-    _latest[0] = max(time_ns(), _latest[0] + ORDER_STEP)
-    return _latest[0]
+    with _counting:
+        _latest[0] = max(time_ns(), _latest[0] + ORDER_STEP)
+        return _latest[0]
 
 
 def go_behind(orders: Iterable[int]) -> None:
     """What is written from now on stands behind these, which another process wrote before the clock was set back."""
-    _latest[0] = max((*orders, _latest[0]))
+    with _counting:
+        _latest[0] = max((*orders, _latest[0]))

@@ -63,7 +63,7 @@ async def test_replacements_in_several_statements_are_counted_together(store: Mo
     await store.commit(Commit(tuple(change(f"p{number}") for number in range(5))))
     names = [f"Patient/p{number}" for number in range(6)]
     pairs = [({"_id": name, "version": 1}, {"_id": name, "version": 2}) for name in names]
-    assert await replace(home, pairs, None, lambda: 2 * REST) == 5
+    assert replace(home.delegate, pairs, None, lambda: 2 * REST) == 5
     assert await home.count_documents({"version": 2}) == 5
 
 
