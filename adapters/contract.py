@@ -122,13 +122,32 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """What is filed of one patient (``whence``) belongs to another (``to``) from now on, says the field at ``place``.
+
+    ``under`` names the visits and accounts (``Type/id``) with which it goes, and ``accounts`` what visits call those
+    accounts; where neither is said, all there is of the patient goes.
+    """
+
+    whence: str
+    to: str
+    place: str
+    under: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
-    """A transaction Bundle and the account of every source field; ``units`` are stated completely by the message."""
+    """A transaction Bundle and the account of every source field; ``units`` are stated completely by the message.
+
+    ``moves`` are carried out once, when the message is filed.
+    """
 
     bundle: Resource
     ledger: tuple[Account, ...]
     notices: tuple[Notice, ...] = ()
     units: tuple[Unit, ...] = ()
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from adapters.contract import Hospital, Reply
 from fhir_gateway.exchange import parts
 from fhir_gateway.exchange.house import House
-from fhir_gateway.exchange.outbox import Delivery
+from fhir_gateway.exchange.outbox import Delivery, promised
 from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.problem import NotFound
@@ -53,16 +53,7 @@ def owed(house: House, event: str, task: Resource, now: datetime) -> tuple[Deliv
     if hospital is None:
         return ()
     identity = parts.part_id("answer", hospital.name, task["id"], event, task["lastModified"])
-    content = {
-        "answer": identity,
-        "hospital": hospital.name,
-        "task": task["id"],
-        "event": event,
-        "created": now.isoformat(timespec="microseconds"),
-        "state": "owed",
-        "trouble": "",
-        "settled": "",
-    }
+    content = {"answer": identity, "hospital": hospital.name, **promised(task, event, now)}
     notes = (Note(SHELF, identity, content), Note(PACKAGES, identity, {"body": encode(task)}))
     # One group a hospital: its messages leave in the order things happened.
     return (Delivery(notes, Job(f"{QUEUE}/{identity}", QUEUE, hospital.name, now, {"answer": identity})),)

@@ -1,11 +1,17 @@
 """The messages of a hospital by the day they came, newest first."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.completeness import Day, rows_of
 from fhir_gateway.exchange.inbox import Receipt, receipt_of
 from fhir_gateway.store.port import Store
 
 COLUMNS = ("receipt", "received", "state", "whole")
+AT_ONCE = 16
+
 Page = tuple[list[Receipt], str]
 
 
@@ -20,6 +26,13 @@ async def arrived(store: Store, hospital: str, day: Day, wanted: dict[str, str],
     places = sorted((f"{row['received']}/{row['receipt']}" for row in met), reverse=True)
     if "after" in wanted:
         places = [place for place in places if place < wanted["after"]]
-    found = [await store.note(inbox.SHELF, f"{hospital}/{place.partition('/')[2]}") for place in places[:limit]]
+    found = await _notes(store, [f"{hospital}/{place.partition('/')[2]}" for place in places[:limit]])
     following = places[limit - 1] if len(places) > limit else ""
     return [receipt_of(content) for content in found if content is not None], following
+
+
+async def _notes(store: Store, keys: Sequence[str]) -> list[Mapping[str, Any] | None]:
+    found: list[Mapping[str, Any] | None] = []
+    for at in range(0, len(keys), AT_ONCE):
+        found += await asyncio.gather(*(store.note(inbox.SHELF, key) for key in keys[at : at + AT_ONCE]))
+    return found

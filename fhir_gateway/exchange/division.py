@@ -48,7 +48,8 @@ def joined(parts: Sequence[tuple[Piece, Translation | None]]) -> Translation:
     notices = tuple(notice for _, translation in parts if translation for notice in translation.notices)
     bundle: Resource = {"resourceType": "Bundle", "type": "transaction", "entry": list(entries.values())}
     settle(ledger if united else (), bundle, united)
-    return Translation(bundle, tuple(ledger), notices)
+    moves = tuple(move for _, translation in parts if translation for move in translation.moves)
+    return Translation(bundle, tuple(ledger), notices, moves=moves)
 
 
 def _united(before: Resource | None, entry: Resource) -> Resource:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.contract import Hospital
-from fhir_gateway.exchange import attestation, cases, division, inbox, parts, provenances, replacement
+from fhir_gateway.exchange import attestation, cases, division, inbox, moving, parts, provenances, replacement
 from fhir_gateway.exchange.completion import completed, says_more
 from fhir_gateway.exchange.dossier import Dossier, Resolve, assemble, author_of
 from fhir_gateway.exchange.house import House
@@ -77,18 +77,21 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
     translated = followed(translated, known)
     linking = await link(house.store, house.systems, _patients(known))
     mapped = replace(receipt, mapping=translated.mapping, signature=_signature(translated))
-    told = provenances.of_message(mapped, house.name, _facility(hospital), [*known, *_person_references(linking)])
+    gone = await moving.moving(house.store, receipt, said.moves, known, current)
+    translated, led = _led(translated, gone), moving.sourced(gone, receipt)
+    named = [*known, *led, *_person_references(linking)]
+    told = provenances.of_message(mapped, house.name, _facility(hospital), named)
     source = attestation.on_provenance(told[0], translated.verdict, _facility(hospital), receipt.received)
     told = (source, told[1])
     opened, notices = await _openings(house, hospital, known, (receipt, body))
-    fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), *told]
-    owner = (hospital.name,)
+    fresh = [*(r for r in known.values() if says_more(r, current.get(reference(r)))), *led.values(), *told]
+    owner, current = (hospital.name,), {**current, **gone.current}
     changes = [revision(r, reference(r), current.get(reference(r)), now, owner) async for r in in_turns(fresh)]
     changes += [revision(p, reference(p), version, now, (hospital.name,)) for p, version in linking.persons]
     apart, kept_back = await division.set_apart(house.store, receipt, translated.apart, now)
     withdrawn = await replacement.replaced(house.store, receipt, said.units, known, now)
-    kept_back = [*kept_back, *withdrawn.notices]
-    stored = _stored(mapped, translated, [*known, *map(reference, told)], [*notices, *kept_back], now)
+    kept_back = [*kept_back, *withdrawn.notices, *gone.notices]
+    stored = _stored(mapped, translated, [*known, *led, *map(reference, told)], [*notices, *kept_back], now)
     changes += await changes_for(house.store, _new_in_cases(opened, known), (hospital.name,), now)
     noted = await alongside(len(said.ledger) // FIELDS, _receipt_notes, receipt, stored, translated)
     return Filed(
@@ -100,13 +103,20 @@ async def file(house: House, receipt: Receipt, translated: Translated, body: byt
                 *noted,
                 *apart,
                 *withdrawn.notes,
-                *(n for e in opened for d in e.deliveries for n in d.notes),
+                *gone.notes,
+                *_delivery_notes(opened),
             ),
             jobs=_jobs(opened),
             settled=(f"{inbox.TRANSLATE}/{receipt.key}",),
         ),
         stored,
     )
+
+
+def _led(translated: Translated, gone: moving.Moving) -> Translated:
+    """With a ledger that names what the message took along to another patient."""
+    said = translated.translation
+    return replace(translated, translation=moving.told(said, gone)) if said and gone.targets else translated
 
 
 def divided(receipt: Receipt, translated: Translated, now: datetime, order: int = 0) -> Filed:

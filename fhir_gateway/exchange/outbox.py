@@ -39,20 +39,17 @@ def delivery(house: House, partner: str, event: str, resources: Sequence[Resourc
     task = resources[0]
     identity = parts.part_id("delivery", partner, task["id"], event, task["lastModified"])
     bundle = parts.message(identity, event, (house.name, house.base_url), partner, resources)
-    summary = {
-        "delivery": identity,
-        "partner": partner,
-        "task": task["id"],
-        "event": event,
-        "created": now.isoformat(timespec="microseconds"),
-        "state": "owed",
-        "trouble": "",
-        "settled": "",
-    }
+    summary = {"delivery": identity, "partner": partner, **promised(task, event, now)}
     notes = (Note(SHELF, identity, summary), Note(PACKAGES, identity, {"body": encode(bundle)}))
     return Delivery(
         notes, Job(f"{DELIVER}/{identity}", DELIVER, f"{partner}/{task['id']}", now, {"delivery": identity})
     )
+
+
+def promised(task: Mapping[str, Any], event: str, now: datetime) -> dict[str, str]:
+    """What a note says of a message about a case that nobody has taken yet."""
+    created = now.isoformat(timespec="microseconds")
+    return {"task": task["id"], "event": event, "created": created, "state": "owed", "trouble": "", "settled": ""}
 
 
 def settled(identity: str, state: str, trouble: str, now: datetime) -> Note:

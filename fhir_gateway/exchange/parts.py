@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/bser/
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import Any
@@ -181,16 +181,3 @@ def message(
         "type": "message",
         "entry": entries,
     }
-
-
-def puts(resources: Iterable[Resource]) -> Resource:
-    """A transaction Bundle that writes each resource under its own id."""
-    entries = [
-        {
-            "fullUrl": f"urn:uuid:{r['id']}",
-            "resource": r,
-            "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"},
-        }
-        for r in resources
-    ]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}

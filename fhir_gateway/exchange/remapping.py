@@ -6,16 +6,17 @@ Nothing is sent anywhere by it: a referral that only the new mapping finds is to
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from adapters.contract import Hospital, Message, Translation
-from fhir_gateway.exchange import attestation, cases, inbox, ledgers, parts, provenances
+from fhir_gateway.exchange import attestation, cases, inbox, ledgers, moving, parts, provenances
 from fhir_gateway.exchange.completion import SHARED, folded_into, is_same, told
 from fhir_gateway.exchange.difference import Edit, edits
 from fhir_gateway.exchange.house import House
 from fhir_gateway.exchange.inbox import Inbox, Receipt, State
+from fhir_gateway.exchange.moving import Moving
 from fhir_gateway.exchange.rebasing import Past, bases, pasts, rebased
 from fhir_gateway.exchange.replacement import WITHDRAWN
 from fhir_gateway.exchange.standing import standing
@@ -66,6 +67,7 @@ class _Made:
     gone: tuple[Version, ...]
     edits: tuple[Edit, ...]
     notes: tuple[Note, ...] = ()
+    taken: Moving = field(default_factory=Moving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Remapping:
             return Remapped(Outcome.FAILED, receipt, problems=problems)
         made = await self._made(hospital, receipt, translated.translation)
         outcome = Outcome.CHANGED if made.edits else Outcome.UNCHANGED
-        commit = await self._commit(receipt, followed(translated, made.known), made)
+        commit = await self._commit(receipt, _led(followed(translated, made.known), made.taken), made)
         return Remapped(outcome, receipt, made.edits, commit=commit, translated=translated)
 
     async def _translated(self, hospital: Hospital, receipt: Receipt) -> Translated:
@@ -115,7 +117,9 @@ class Remapping:
         gone = await self._gone(receipt, known, past)
         found = [edit for ref, (now, before) in written.items() for edit in edits(ref, _content(before), now)]
         found += [edit for version in gone for edit in edits(version.reference, _content(version), None)]
-        return _Made(known, written, gone, tuple(found), notes)
+        # What it took along to another patient it took when it was filed: others may have moved it since.
+        rows = await self.letters.ledger(receipt.hospital, receipt.receipt) if translation.moves else []
+        return _Made(known, written, gone, tuple(found), notes, moving.carried(receipt, known, rows))
 
     async def _gone(
         self, receipt: Receipt, known: Mapping[str, Resource], past: Mapping[str, Past]
@@ -140,7 +144,7 @@ class Remapping:
         changes, claims, persons = await self._changes(receipt.hospital, made, now)
         after = self._receipt(receipt, translated, made, now)
         if changes:
-            changes += await self._testimony(after, translated, [*made.known, *persons], now)
+            changes += await self._testimony(after, translated, [*made.known, *moving.refs(made.taken), *persons], now)
         elif not made.edits and after == replace(receipt, remapped=after.remapped):
             return None
         ledger = inbox.ledger_note(receipt, translated.accounts, translated.mapping)
@@ -171,7 +175,7 @@ class Remapping:
             adapter=translated.adapter,
             mapping=translated.mapping,
             remapped=(*receipt.remapped, now.isoformat(timespec="milliseconds")) if made.edits else receipt.remapped,
-            resources=(*made.known, *testimony),
+            resources=(*made.known, *moving.refs(made.taken), *testimony),
             ledger=translated.counts,
             notices=tuple({str(notice): notice for notice in (*own, *kept, *fresh)}.values()),
         )
@@ -194,6 +198,11 @@ class Remapping:
             for one, version in pairs
             if version is None or not is_same(_content(version) or {}, one)
         ]
+
+
+def _led(translated: Translated, taken: Moving) -> Translated:
+    said = translated.translation
+    return replace(translated, translation=moving.told(said, taken)) if said and taken.targets else translated
 
 
 def _testimony_of(receipt: Receipt) -> list[str]:

@@ -12,6 +12,7 @@ from fhir_gateway.exchange import inbox
 from fhir_gateway.exchange.backlog import Backlog, Behind
 from fhir_gateway.exchange.reception import Handed
 from fhir_gateway.exchange.worker import Translator, work
+from fhir_gateway.security.caller import Caller
 from fhir_gateway.settings import Settings
 from fhir_gateway.store.port import Commit, Job
 
@@ -76,7 +77,7 @@ async def test_who_can_wait_is_let_in_when_there_is_room_again(pair, message):
     reception.backlog.limit = 1
     await reception.backlog.admit("qn-general")
     reception.backlog.taken("qn-general")
-    caller = pair[0].gateway.tokens().known_as("qn-general")
+    caller = Caller("qn-general", "hospital", "qn-general")
     handed = Handed("qn-general", HL7, admission(message, 2))
     patient = asyncio.create_task(reception.accept_patiently(caller, handed, 10))
     await asyncio.sleep(0.1)
@@ -114,8 +115,8 @@ async def test_a_hospital_whose_messages_hang_does_not_slow_another(store, tmp_p
     try:
         for number in range(20):
             slow = Handed("bai-chay", HL7, admission(message, number))
-            await reception.accept(gateway.tokens().known_as("bai-chay"), slow)
-        started, caller = perf_counter(), gateway.tokens().known_as("qn-general")
+            await reception.accept(Caller("bai-chay", "hospital", "bai-chay"), slow)
+        started, caller = perf_counter(), Caller("qn-general", "hospital", "qn-general")
         for number in range(5):
             quick = Handed("qn-general", HL7, admission(message, 100 + number))
             receipt, _ = await reception.accept(caller, quick, 10)
@@ -123,7 +124,7 @@ async def test_a_hospital_whose_messages_hang_does_not_slow_another(store, tmp_p
         assert perf_counter() - started < 8
         gate.set()
         last = Handed("bai-chay", HL7, admission(message, 19))
-        receipt, repeated = await reception.accept(gateway.tokens().known_as("bai-chay"), last, 20)
+        receipt, repeated = await reception.accept(Caller("bai-chay", "hospital", "bai-chay"), last, 20)
         assert (receipt.state, repeated) == (inbox.State.STORED, True)
     finally:
         gate.set()
