@@ -18,13 +18,12 @@ from fhir_gateway.records.journal import Touched, Visit, patients, record
 from fhir_gateway.records.position import Position, position
 from fhir_gateway.records.settle import settle
 from fhir_gateway.search import cursor
-from fhir_gateway.search.query import Query, parse, parse_deep
+from fhir_gateway.search.query import Query, Sizes, parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.port import Version
 
 INTERACTION = "search-type"
-CURSOR = "_cursor"
 NAMED_PATIENTS = 5
 AT_ONCE = 16
 ESTIMATED = 10_000
@@ -113,17 +112,17 @@ def _parsed(desk: Desk, ground: Ground, types: Sequence[str], pairs: Pairs, leni
     """A query for each type. Where only some types know a parameter, lenient search leaves it out for all."""
     rest = pairs if ground.type else [pair for pair in pairs if pair[0] != TYPES]
     alone = bool(ground.type) and not ground.owner
-    read = partial(parse_deep if alone else parse, page_size=desk.page_size, page_limit=desk.page_limit)
+    read = partial(parse, deep=alone, sizes=Sizes(desk.page_size, desk.page_limit))
     queries = [read(type_, rest, lenient=lenient) for type_ in types]
-    kept = [pair for pair in rest if pair[0] == CURSOR or all(pair in query.used for query in queries)]
+    kept = [pair for pair in rest if pair[0] == cursor.CURSOR or all(pair in query.used for query in queries)]
     if len(kept) < len(rest) and len(types) > 1:
         queries = [read(type_, kept) for type_ in types]
-    used = tuple(pair for pair in pairs if pair[0] != CURSOR and (pair in kept or pair not in rest))
+    used = tuple(pair for pair in pairs if pair[0] != cursor.CURSOR and (pair in kept or pair not in rest))
     return [replace(query, used=used, path=ground.path) for query in queries]
 
 
 def _placed(desk: Desk, query: Query, pairs: Pairs) -> Query:
-    told = next((value for name, value in pairs if name == CURSOR), None)
+    told = next((value for name, value in pairs if name == cursor.CURSOR), None)
     return query if told is None else cursor.resume(query, told, desk.cursor_secret)
 
 

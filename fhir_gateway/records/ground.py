@@ -12,7 +12,7 @@ from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.settle import links
 from fhir_gateway.search.criteria import Choice, Compartment, Condition, Criterion, Ids
 from fhir_gateway.search.registry import COMPARTMENTS, compartment, compartment_types
-from fhir_gateway.security.access import may
+from fhir_gateway.security.access import may, readers
 from fhir_gateway.security.sight import Reader
 
 TYPES = "_type"
@@ -41,8 +41,7 @@ class Ground:
         named = (self.type,) if self.type else _named(pairs)
         if named:
             return {type_: may(visit.caller, self.interaction, type_).reader for type_ in named}
-        possible = self._possible()
-        allowed = {type_: reader for type_ in possible for reader in _reader(visit, self.interaction, type_)}
+        allowed = readers(visit.caller, self.interaction, self._possible())
         if not allowed:
             raise Forbidden(f"the role {visit.caller.role} may not {self.interaction}")
         return allowed
@@ -72,13 +71,6 @@ class Ground:
         keys = sorted(compartment(type_, kind))
         choices: list[Choice] = [choice for key in keys for choice in links(key, (self.owner,))]
         return (Condition(tuple(choices), 2),)
-
-
-def _reader(visit: Visit, interaction: str, type_: str) -> Sequence[Reader]:
-    try:
-        return (may(visit.caller, interaction, type_).reader,)
-    except Forbidden:
-        return ()
 
 
 def _named(pairs: Sequence[Pair]) -> tuple[str, ...]:

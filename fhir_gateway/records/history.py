@@ -3,9 +3,7 @@
 https://hl7.org/fhir/R4/http.html#history
 """
 
-import hmac
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,17 +11,17 @@ from fhir_gateway.problem import BadRequest
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Touched, Visit, patients, record
 from fhir_gateway.records.read import visible
+from fhir_gateway.search.cursor import CURSOR, signed, verified
 from fhir_gateway.security.access import may
 from fhir_gateway.store.port import Timeline, Version
 
-CURSOR = "_cursor"
+PURPOSE = b"history cursor"
 NAMED_PATIENTS = 5
 COUNTED = 10_000
 """A page of a longer history has no total; ``_summary=count`` counts it to its end."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_TAG_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +86,12 @@ def _issued(wanted: Timeline, last: Version, secret: bytes, backwards: bool = Fa
     """A signed place: behind (or ``backwards`` before) that version, in this history alone."""
     place = [(last.updated - _EPOCH) // _MILLISECOND, last.reference, last.number]
     content = json.dumps([_scope(wanted), place, backwards], separators=(",", ":")).encode()
-    return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
+    return signed(content, secret, PURPOSE)
 
 
 def _resumed(wanted: Timeline, cursor: str, secret: bytes) -> Timeline:
-    try:
-        sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-    except ValueError:
-        sealed = b""
-    tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
-    if not hmac.compare_digest(tag, _tag(content, secret)):
-        raise BadRequest("the cursor was not issued by this server", CURSOR)
-    scope, (updated, reference, number), *way = json.loads(content)
+    scope, (updated, reference, number), *way = json.loads(verified(cursor, secret, PURPOSE))
     if scope != _scope(wanted):
-        raise BadRequest("the cursor belongs to another history", CURSOR)
+        raise BadRequest("'_cursor' belongs to another history", CURSOR)
     place = (_EPOCH + updated * _MILLISECOND, reference, number)
     return replace(wanted, after=place, backwards=any(way))
-
-
-def _tag(content: bytes, secret: bytes) -> bytes:
-    return hmac.digest(secret, b"history cursor\0" + content, "sha256")[:_TAG_BYTES]

@@ -14,7 +14,7 @@ from typing import Any
 from fhir_gateway.fhir.codec import decode_resource, encode
 from fhir_gateway.fhir.definitions import resource_types
 from fhir_gateway.fhir.resource import Resource
-from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
+from fhir_gateway.problem import NotSupported, TooCostly
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.journal import Visit
 from fhir_gateway.records.position import position
@@ -24,7 +24,7 @@ from fhir_gateway.search.criteria import Choice, Condition, Criterion
 from fhir_gateway.search.extract import index_inside, ways_inside
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.registry import parameters
-from fhir_gateway.security.access import may
+from fhir_gateway.security.access import readers
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.filter import conditions, falls
 from fhir_gateway.store.meeting import meets, readable
@@ -95,25 +95,17 @@ def _must_be_few(desk: Desk, found: Sequence[Version] | Mapping[str, Version]) -
 
 async def _holding(desk: Desk, visit: Visit, query: Query) -> list[Part]:
     """The searches for the records that may contain what the query asks for, each of one type that has such."""
-    readers = {type_: reader for type_ in sorted(resource_types()) for reader in _reader(visit, type_)}
+    # The trail is searched only where it is named.
+    allowed = readers(visit.caller, INTERACTION, sorted(resource_types() - {"AuditEvent"}))
     found: list[Part] = []
-    types = list(readers)
+    types = list(allowed)
     for at in range(0, len(types), AT_ONCE):
         group = types[at : at + AT_ONCE]
-        ways = await asyncio.gather(*(_ways(desk, query.type, type_, readers[type_]) for type_ in group))
+        ways = await asyncio.gather(*(_ways(desk, query.type, type_, allowed[type_]) for type_ in group))
         found += [
-            (Query(type_, _narrowed(query, way)), readers[type_]) for type_, way in zip(group, ways, strict=True) if way
+            (Query(type_, _narrowed(query, way)), allowed[type_]) for type_, way in zip(group, ways, strict=True) if way
         ]
     return found
-
-
-def _reader(visit: Visit, type_: str) -> Iterator[Reader]:
-    # The trail is searched only where it is named.
-    if type_ != "AuditEvent":
-        try:
-            yield may(visit.caller, INTERACTION, type_).reader
-        except Forbidden:
-            return
 
 
 async def _ways(desk: Desk, inner: str, type_: str, reader: Reader) -> list[str]:
@@ -154,7 +146,7 @@ def holds(version: Version, way: str, type_: str, criterion: Criterion) -> bool:
     resource = decode_resource(version.body)
     ways = ways_inside(resource, containing.contained(resource))
     tests = [stage["$match"] for stage in conditions(Query(type_, (criterion,)), None)]
-    reached = (seen for one, seen in _contained(type_, version) if way in ways[f"#{one['id']}"])
+    reached = (seen for one, seen in _contained(type_, version) if way in ways.get(f"#{one['id']}", ()))
     return any(all(meets(seen, test) for test in tests) for seen in reached)
 
 

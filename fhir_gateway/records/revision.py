@@ -6,7 +6,8 @@ from typing import Any
 
 from fhir_gateway.fhir.codec import encode
 from fhir_gateway.fhir.resource import Resource, stamp
-from fhir_gateway.search.extract import index
+from fhir_gateway.problem import Unprocessable
+from fhir_gateway.search.extract import index, is_entangled
 from fhir_gateway.security.secrecy import is_secret
 from fhir_gateway.store.port import Change, Version
 
@@ -37,7 +38,15 @@ def revised(
 
 def keys(resource: Resource, identity: str) -> dict[str, Any]:
     """What the resource is found by under this id; number and time of the version are no part of it."""
+    must_be_searchable(resource)
     return index(resource if resource.get("id") == identity else {**resource, "id": identity})
+
+
+def must_be_searchable(resource: Resource) -> None:
+    """Raises Unprocessable where an index could not hold all that the resource is found by."""
+    if "contained" in resource and is_entangled(resource):
+        text = "the contained resources refer to each other too often to be searched by that"
+        raise Unprocessable(text, f"{resource['resourceType']}.contained")
 
 
 def deletion(current: Version, now: datetime) -> Change:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from fhir_gateway.fhir.codec import decode_resource
-from fhir_gateway.problem import Forbidden, NotSupported, TooCostly
+from fhir_gateway.problem import NotSupported, TooCostly
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.indexed import has_words
 from fhir_gateway.records.inside import holds
@@ -36,7 +36,7 @@ from fhir_gateway.search.pending import (
 )
 from fhir_gateway.search.query import Query
 from fhir_gateway.search.words import says
-from fhir_gateway.security.access import may
+from fhir_gateway.security.access import may, readers
 from fhir_gateway.security.sight import Reader
 from fhir_gateway.store.ranking import rank
 
@@ -53,7 +53,8 @@ async def settle(desk: Desk, visit: Visit, query: Query) -> Query:
     """The query with no question pending. Raises Forbidden for a type the caller may not search, and TooCostly."""
     if not query.pending:
         return query
-    settler = _Settler(desk, visit, deep=query.inside is not None)
+    inside = query.inside is not None
+    settler = _Settler(desk, visit, deep=inside, wanted_inside=inside)
     criteria = await settler.all(query.type, query.criteria)
     return replace(query, criteria=criteria, before=tuple(settler.before))
 
@@ -70,12 +71,16 @@ class _TooMany(TooCostly):
 
 @dataclass(frozen=True, slots=True)
 class _Settler:
-    """``before`` collects what was asked. ``deep``: the records asked about may lie inside others themselves."""
+    """``before`` collects what was asked. ``deep``: the records asked about may lie inside others themselves.
+
+    ``wanted_inside``: what is looked for may be contained, and has no id that tells it from other records.
+    """
 
     desk: Desk
     visit: Visit
     before: list[str] = field(default_factory=list)
     deep: bool = False
+    wanted_inside: bool = False
 
     async def all(self, type_: str, questions: Sequence[Question]) -> tuple[Criterion, ...]:
         """The easy ones first: they may be few enough to help with the others."""
@@ -92,11 +97,12 @@ class _Settler:
         found: list[str] = []
         addresses: list[str] = []
         inside: list[tuple[str, Criterion]] = []
-        ways = [(target, asked) for target, asked in chain.ways if chain.named or self._allowed(target)]
+        allowed = readers(self.visit.caller, INTERACTION, (target for target, _ in chain.ways))
+        ways = [(target, asked) for target, asked in chain.ways if chain.named or target in allowed]
         if not ways:
             self._reader(chain.ways[0][0])
         for target, asked in ways:
-            inner = await replace(self, deep=True).one(target, asked, ())
+            inner = await replace(self, deep=True, wanted_inside=False).one(target, asked, ())
             inside.append((target, inner))
             try:
                 found += await self._references(target, [inner])
@@ -120,6 +126,9 @@ class _Settler:
         plain = [(to, one) for to, one in ways if isinstance(one, Condition) and not one.absent]
         found = [one for to, inner in plain for one in containing.within(inner, containing.prefix(key, to))]
         rest = [one for one in ways if one not in plain]
+        if rest and self.wanted_inside:
+            text = "contained resources are not searched by a chain that ends in a negation or in a composite parameter"
+            raise NotSupported(text, "_contained")
         whole = replace(linked, choices=(*linked.choices, *found))
         few = len(found) <= FEW_KEYS and all(one.exact for one in found)
         # Further down a chain it is the record at its beginning that contains all of them.
@@ -245,13 +254,6 @@ class _Settler:
 
     def _reader(self, type_: str) -> Reader:
         return may(self.visit.caller, INTERACTION, type_).reader
-
-    def _allowed(self, type_: str) -> bool:
-        try:
-            self._reader(type_)
-        except Forbidden:
-            return False
-        return True
 
     async def _references(self, type_: str, criteria: Sequence[Criterion]) -> list[str]:
         query = Query(type_, tuple(criteria), size=self.desk.chain_limit + 1)

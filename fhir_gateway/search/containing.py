@@ -16,6 +16,8 @@ from fhir_gateway.search.criteria import UNIT, Choice, Condition, prefixed
 from fhir_gateway.search.entries import Entries
 
 NO_WAY = ""
+MOST_KEYS = 20_000
+"""That the contained resources of a record may give each other by referring to each other."""
 _STEP = ">"
 
 
@@ -58,4 +60,5 @@ def add(entries: Entries, way: str, type_: str, inner: Mapping[str, Any]) -> Non
     start = prefix(way, type_)
     entries.keys[held(way, type_).start] = None
     entries.keys.update((start + key, None) for key in inner["keys"])
-    entries.spans.update((start + key, spans) for key, spans in inner.get("spans", {}).items())
+    for key, spans in inner.get("spans", {}).items():
+        entries.spans.setdefault(start + key, []).extend(spans)

@@ -85,20 +85,20 @@ def size(texts: Sequence[str], default: int, limit: int) -> int:
         return default
     text = only("_count", texts)
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BadRequest("'_count' needs a whole number from 0")
+        raise BadRequest("'_count' needs a whole number from 0", "_count")
     return min(int(text), limit)
 
 
 def only(name: str, texts: Sequence[str]) -> str:
     if len(texts) > 1:
-        raise BadRequest(f"'{name}' is given more than once")
+        raise BadRequest(f"'{name}' is given more than once", name)
     return texts[0]
 
 
 def total(texts: Sequence[str]) -> str:
     text = only("_total", texts) if texts else "accurate"
     if text not in TOTALS:
-        raise BadRequest(f"'_total' is one of {', '.join(TOTALS)}")
+        raise BadRequest(f"'_total' is one of {', '.join(TOTALS)}", "_total")
     return text
 
 
@@ -106,7 +106,7 @@ def counts_only(texts: Sequence[str]) -> bool:
     """``_summary=count``; the other summaries than ``false`` are not offered."""
     text = only("_summary", texts) if texts else "false"
     if text not in ("count", "false"):
-        raise NotSupported("'_summary' is offered with the values count and false")
+        raise NotSupported("'_summary' is offered with the values count and false", "_summary")
     return text == "count"
 
 
@@ -128,7 +128,7 @@ def sorts(texts: Sequence[str], type_: str, near: Sequence[Sort] = ()) -> tuple[
         for code, falls in ((name.removeprefix("-"), name.startswith("-")) for name in names)
     )
     if len({(one.field, one.key, one.part, one.also) for one in found}) < len(found):
-        raise BadRequest("'_sort' names a parameter twice")
+        raise BadRequest("'_sort' names a parameter twice", "_sort")
     return found
 
 
@@ -147,11 +147,11 @@ def _sort(code: str, descending: bool, type_: str) -> Sort:
         raise NotSupported(f"'_sort=_score': {UNSCORED}", "_sort")
     parameter = parameters(type_).get(code)
     if parameter is None:
-        raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none")
+        raise BadRequest(f"'_sort' needs search parameters of {type_}, and '{code}' is none", "_sort")
     if parameter.kind == "special":
         raise BadRequest(f"'_sort={code}' needs one place to be near to: a '{code}' with one value", "_sort")
     if not parameter.sortable:
-        raise NotSupported(f"sorting by '{code}' is not offered")
+        raise NotSupported(f"sorting by '{code}' is not offered", "_sort")
     field = "spans" if parameter.kind in _SPANS else "keys"
     return Sort(field, parameter.key, parameter.part, descending, parameter.also)
 
@@ -186,7 +186,7 @@ def _one_of(name: str, asked: Mapping[str, Sequence[str]], words: tuple[str, ...
 def switch(name: str, texts: Sequence[str]) -> bool:
     text = only(name, texts) if texts else "false"
     if text not in ("true", "false"):
-        raise BadRequest(f"'{name}' is true or false")
+        raise BadRequest(f"'{name}' is true or false", name)
     return text == "true"
 
 
@@ -202,11 +202,11 @@ def _include(name: str, text: str, type_: str) -> Include:
     source, _, rest = text.partition(":")
     code, _, target = rest.partition(":")
     if source not in resource_types() or not code:
-        raise BadRequest(f"'{name}' needs Type:parameter or Type:parameter:Target")
+        raise BadRequest(f"'{name}' needs Type:parameter or Type:parameter:Target", name)
     if target and target not in resource_types():
-        raise BadRequest(f"'{name}': '{target}' is not a resource type of R4")
+        raise BadRequest(f"'{name}': '{target}' is not a resource type of R4", name)
     if code != "*" and code not in _references(source):
-        raise BadRequest(f"'{name}': '{code}' is not a reference parameter of {source}")
+        raise BadRequest(f"'{name}': '{code}' is not a reference parameter of {source}", name)
     return Include(source, code, target or None)
 
 

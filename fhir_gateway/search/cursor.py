@@ -21,6 +21,9 @@ from fhir_gateway.search.criteria import UNIT, whole
 from fhir_gateway.search.kinds import near
 from fhir_gateway.search.query import Query
 
+CURSOR = "_cursor"
+PURPOSE = b"search cursor"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGING = frozenset({"_count", "_format", "_pretty", "_total", "_include", "_revinclude", "_explain"}) | ITERATED
 _TAG_BYTES = 16
@@ -65,32 +68,38 @@ def issue(query: Query, after: tuple[str | float, ...], secret: bytes, backwards
     """
     told = [_digest(query), list(after), backwards, query.counted, query.total]
     content = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-    return urlsafe_b64encode(_tag(content, secret) + content).decode().rstrip("=")
+    return signed(content, secret, PURPOSE)
 
 
 def resume(query: Query, cursor: str, secret: bytes) -> Query:
     """The query from the position on. Raises BadRequest when the cursor is not one of this search."""
-    content = _verified(cursor, secret)
+    content = verified(cursor, secret, PURPOSE)
     digest, after, backwards, *counted = json.loads(content)
     if digest != _digest(query):
-        raise BadRequest("'_cursor' belongs to another search")
+        raise BadRequest("'_cursor' belongs to another search", CURSOR)
     known = counted[0] if counted[1:] == [query.total] else None
     return replace(query, after=tuple(after), backwards=backwards, counted=known)
 
 
-def _verified(cursor: str, secret: bytes) -> bytes:
+def signed(content: bytes, secret: bytes, purpose: bytes) -> str:
+    """A cursor that only this server can have issued, and only for the same purpose."""
+    return urlsafe_b64encode(_tag(content, secret, purpose) + content).decode().rstrip("=")
+
+
+def verified(cursor: str, secret: bytes, purpose: bytes) -> bytes:
+    """What was ``signed``. Raises BadRequest."""
     try:
         sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
         sealed = b""
     tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
-    if not hmac.compare_digest(tag, _tag(content, secret)):
-        raise BadRequest("'_cursor' was not issued by this server")
+    if not hmac.compare_digest(tag, _tag(content, secret, purpose)):
+        raise BadRequest("'_cursor' was not issued by this server", CURSOR)
     return content
 
 
-def _tag(content: bytes, secret: bytes) -> bytes:
-    return hmac.digest(secret, b"search cursor\0" + content, "sha256")[:_TAG_BYTES]
+def _tag(content: bytes, secret: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(secret, purpose + b"\0" + content, "sha256")[:_TAG_BYTES]
 
 
 def _digest(query: Query) -> str:

@@ -7,7 +7,8 @@ each costs on every write. ``spans`` (dates, numbers and quantities as intervals
 element of a composite holds) and ``places`` are for the exact check of what an index found.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,7 +42,7 @@ INDEXES = (
 FIELDS = ("keys", "patients", "spans", "tuples", "places")
 """All that ``index`` may give a record."""
 
-FORMAT = 8
+FORMAT = 9
 """To be raised when the same resource gets other keys than before."""
 
 EDITION = f"{FORMAT}-{edition()}"
@@ -137,33 +138,58 @@ def _contained(resource: Resource, entries: Entries) -> None:
     found = containing.contained(resource)
     ways = ways_inside(resource, found)
     for name, inner in index_inside(found).items():
-        for way in ways[name] or (containing.NO_WAY,):
+        for way in ways.get(name, (containing.NO_WAY,)):
             containing.add(entries, way, found[name]["resourceType"], inner)
 
 
 def index_inside(found: Mapping[str, Resource]) -> dict[str, dict[str, Any]]:
-    """The search fields of what is contained, each with those of what it points at among the rest."""
-    own = {name: index({member: one[member] for member in one if member != "contained"}) for name, one in found.items()}
-    whole: dict[str, dict[str, Any]] = {}
+    """The search fields of what is contained, each with those of what it points at among the rest.
+
+    Of ``is_entangled`` not all.
+    """
+    own = {name: _index_alone(one) for name, one in found.items()}
+    further = {name: Entries() for name in found}
+    left = containing.MOST_KEYS
+    for name, way, behind in _links_inside(found):
+        left -= len(own[behind]["keys"])
+        if left < 0:
+            break
+        containing.add(further[name], way, found[behind]["resourceType"], own[behind])
+    return {name: _together(own[name], further[name]) for name in found}
+
+
+def is_entangled(resource: Resource) -> bool:
+    """Whether what it contains refers to each other so often that not all of it could be found by that."""
+    found = containing.contained(resource)
+    pointed = Counter(behind for _, _, behind in _links_inside(found)) if len(found) > 1 else {}
+    return sum(len(_index_alone(found[name])["keys"]) * times for name, times in pointed.items()) > containing.MOST_KEYS
+
+
+def _index_alone(one: Resource) -> dict[str, Any]:
+    return index({name: value for name, value in one.items() if name != "contained"})
+
+
+def _links_inside(found: Mapping[str, Resource]) -> Iterator[tuple[str, str, str]]:
+    """What refers to what else, and by which parameter."""
     for name, one in found.items():
-        further = Entries()
-        for behind, steps in ways_inside(one, found).items():
-            for step in steps if behind != name else ():
-                containing.add(further, step, found[behind]["resourceType"], own[behind])
-        keys, spans = [*own[name]["keys"], *further.keys], own[name].get("spans", {}) | further.spans
-        whole[name] = own[name] | {"keys": keys, "spans": spans}
-    return whole
+        for behind, ways in ways_inside(one, found).items():
+            yield from ((name, way, behind) for way in ways if behind != name)
+
+
+def _together(own: Mapping[str, Any], further: Entries) -> dict[str, Any]:
+    keys, spans = [*own["keys"], *further.keys], own.get("spans", {}) | further.spans
+    return {**own, "keys": keys, "spans": spans}
 
 
 def ways_inside(resource: Resource, found: Mapping[str, Resource]) -> dict[str, dict[str, None]]:
     """Keys of the reference parameters of a resource that point at what is contained, by what they point at."""
-    ways: dict[str, dict[str, None]] = {name: {} for name in found}
+    ways: dict[str, dict[str, None]] = {}
     rules = _rules(resource["resourceType"])
     for member, child in resource.items():
         for rule in rules.of(member):
             for value in rule.path.values(child) if rule.index is reference.index else ():
-                if (name := containing.pointing(value)) in ways:
-                    ways[name][rule.key] = None
+                if (name := containing.pointing(value)) in found:
+                    ways.setdefault(name, {})[rule.key] = None
     return ways
 
 

@@ -22,7 +22,6 @@ Pair = tuple[str, str]
 
 _OF_RECORDS = (Words, Either, Neither, Listed, Reverse)
 """Questions that are settled into ids of records; what is contained may have the same id as one of them."""
-_NAMED = re.compile(r"'([\w.-]+)[:']")
 _TEXT = re.compile(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]*$")
 
 
@@ -69,56 +68,36 @@ class Query:
         return self.size == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of a page: where none is asked for, and at the most."""
+
+    usual: int = 20
+    most: int = 1000
+
+
+SIZES = Sizes()
+
+
 def parse(
-    type_: str,
-    pairs: Sequence[Pair],
-    *,
-    lenient: bool = False,
-    page_size: int = 20,
-    page_limit: int = 1000,
+    type_: str, pairs: Sequence[Pair], *, lenient: bool = False, deep: bool = False, sizes: Sizes = SIZES
 ) -> Query:
-    """The query of decoded name and value pairs. Raises BadRequest; with ``lenient`` leaves out unknown parameters."""
-    query = parse_deep(type_, pairs, lenient=lenient, page_size=page_size, page_limit=page_limit)
-    if query.inside is not None:
+    """The query of decoded name and value pairs. Raises BadRequest; with ``lenient`` leaves out unknown parameters.
+
+    Who asks ``deep`` can look for contained resources too.
+    """
+    if type_ not in resource_types():
+        raise BadRequest(f"'{type_}' is not a resource type of R4")
+    query = _query(type_, *_understood(type_, pairs, lenient), sizes)
+    if query.inside is not None and not deep:
         raise NotSupported("contained resources are looked for in a search of one type alone", "_contained")
     return query
 
 
-def parse_deep(
-    type_: str,
-    pairs: Sequence[Pair],
-    *,
-    lenient: bool = False,
-    page_size: int = 20,
-    page_limit: int = 1000,
-) -> Query:
-    """As ``parse``, for who can look for contained resources too."""
-    if type_ not in resource_types():
-        raise BadRequest(f"'{type_}' is not a resource type of R4")
-    try:
-        used, questions = _understood(type_, pairs, lenient)
-        return _query(type_, used, questions, page_size, page_limit)
-    except BadRequest as problem:
-        raise _placed(problem, pairs) from problem
-
-
-def _placed(problem: BadRequest, pairs: Sequence[Pair]) -> BadRequest:
-    """The refusal with its place: the parameter that its text begins with, in quotes."""
-    named = _NAMED.match(problem.text)
-    if problem.issues[0].where is not None or named is None or named[1] not in {_code(name) for name, _ in pairs}:
-        return problem
-    return type(problem)(problem.text, named[1])
-
-
-def _code(name: str) -> str:
-    """``name:exact`` → ``name``, ``subject.name`` → ``subject``."""
-    return name.partition(":")[0].partition(".")[0]
-
-
-def _query(type_: str, used: Sequence[Pair], questions: Sequence[Question], page_size: int, page_limit: int) -> Query:
+def _query(type_: str, used: Sequence[Pair], questions: Sequence[Question], sizes: Sizes) -> Query:
     asked = {name: [value for code, value in used if code == name] for name in controls.CONTROLS}
     near = controls.nearest(questions)
-    size = controls.size(asked["_count"], min(page_size, page_limit), page_limit)
+    size = controls.size(asked["_count"], min(sizes.usual, sizes.most), sizes.most)
     return Query(
         type_,
         tuple(questions),
@@ -180,7 +159,7 @@ def _understood(type_: str, pairs: Sequence[Pair], lenient: bool) -> tuple[list[
 
 def _checked(name: str, value: str) -> str:
     if not value:
-        raise BadRequest(f"'{name}' has no value")
+        raise BadRequest(f"'{name}' has no value", name[:60])
     if not _TEXT.match(value) or max(map(len, value.split(","))) > VALUE_LIMIT:
-        raise BadRequest(f"'{name}' has a value that is too long or holds characters that are no text")
+        raise BadRequest(f"'{name}' has a value that is too long or holds characters that are no text", name[:60])
     return value

@@ -12,6 +12,8 @@ from fhir_gateway.fhir.resource import Resource
 from fhir_gateway.search.folding import fold
 from fhir_gateway.search.pending import Words
 
+OF_THE_SERVER = frozenset({"versionId", "lastUpdated"})
+
 _TAG = re.compile(r"<[^>]*>")
 _WORD = re.compile(r"\w+")
 
@@ -40,8 +42,10 @@ def narrative(record: Resource) -> Iterator[str]:
         waiting += reversed(one.get("section", ())) if record["resourceType"] == "Composition" else ()
 
 
-def _texts(node: Any) -> Iterator[str]:
-    waiting = [node]
+def _texts(record: Resource) -> Iterator[str]:
+    # The server says when it was stored and as which version: a search for 12 would find what came in that minute.
+    own = {name: value for name, value in record.get("meta", {}).items() if name not in OF_THE_SERVER}
+    waiting: list[Any] = [{**record, "meta": own}]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):

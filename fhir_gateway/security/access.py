@@ -27,7 +27,8 @@ Nobody creates, changes, deletes or imports an AuditEvent. A batch or transactio
 for each entry. A search asks for every type it touches: the one it names, those it includes and chains to.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -147,6 +148,15 @@ def may(caller: Caller, interaction: str, resource_type: str) -> Access:
     if not any(_covers(scope, SCOPE_LETTERS[action], resource_type) for scope in caller.scopes):
         raise Forbidden(f"the token's scope does not cover {interaction} {resource_type}")
     return Access(caller.organization if rule.confined else _outsider(caller), caller.organization or None)
+
+
+def readers(caller: Caller, interaction: str, types: Iterable[str]) -> dict[str, Reader]:
+    """Those of the types on which ``may`` lets the caller pass, and who the caller is there."""
+    found: dict[str, Reader] = {}
+    for type_ in types:
+        with suppress(Forbidden):
+            found[type_] = may(caller, interaction, type_).reader
+    return found
 
 
 def _outsider(caller: Caller) -> Reader:

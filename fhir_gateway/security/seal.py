@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import verification
@@ -32,6 +33,7 @@ LARGEST_HEADER_BYTES = 32 * 2**10
 CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_CHAIN = 4
 
+UnknownKeyError = UnsupportedAlgorithm
 BROKEN = (JoseError, ValueError, TypeError, KeyError, RecursionError)
 
 

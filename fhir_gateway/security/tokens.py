@@ -87,13 +87,6 @@ class TokenDesk:
         """A token for a registered client that proved itself by a password."""
         return self._issued(name, (scope,))
 
-    def known_as(self, name: str) -> Caller:
-        """The caller that a verified client certificate or a listener bound to a hospital stands for."""
-        client = self.clients.get(name)
-        if client is None:
-            raise Unauthenticated("no client is registered by that name", "client")
-        return Caller(client.name, client.role, client.organization, unlocked=self.unlocked)
-
     def today(self, caller: Caller) -> Caller:
         """Who asked earlier, with the role and organization registered now; nobody where there is none any more."""
         client = self.clients.get(caller.client)

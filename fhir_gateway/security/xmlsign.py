@@ -22,7 +22,7 @@ from signxml.exceptions import InvalidCertificate, InvalidDigest, SignXMLExcepti
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from fhir_gateway.problem import Unprocessable
-from fhir_gateway.security.seal import vouched
+from fhir_gateway.security.seal import UnknownKeyError, vouched
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 HOLDER, INNER = "CHUKYDONVI", "NOIDUNGFILE"
@@ -202,6 +202,8 @@ def _check_digests(root: Element, signature: Element, at: datetime) -> None:
         raise UnfitError("the file was changed after it was signed") from None
     except InvalidCertificate:
         raise UnfitError("the certificate is not valid at the time of receipt") from None
+    except UnknownKeyError:
+        raise UnfitError("the certificate's key is of no kind that is known") from None
     except (SignXMLException, etree.LxmlError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
         raise UnfitError("the signature does not fit, or its algorithm is not accepted (SHA-256 or more is)") from None
 
@@ -223,6 +225,9 @@ def _vouched(signature: Element, covers: str, roots: Iterable[bytes], at: dateti
         who = vouched(chain, (), at, check=False)
     except Unprocessable as fault:
         return Verdict(State.INVALID, fault.text)
+    except (ValueError, UnknownKeyError):
+        # Its parts are read when they are asked for.
+        return Verdict(State.INVALID, "the certificate cannot be read")
     try:
         vouched(chain, tuple(roots), at)
     except Unprocessable as fault:

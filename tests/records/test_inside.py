@@ -93,6 +93,20 @@ async def test_two_values_are_asked_of_one_contained_resource_together(desk: Des
     assert await ask(desk, admin, "Observation", ("code-value-quantity", "K$gt100"), TRUE) == []
 
 
+async def test_a_chain_finds_each_of_two_contained_resources_by_its_date(desk: Desk, admin: Visit) -> None:
+    facts = [
+        {"resourceType": "Observation", "id": f"o{year}", "status": "final", "code": {"text": "x"}}
+        | {"effectiveDateTime": year}
+        for year in ("2020", "2022")
+    ]
+    links = [{"reference": f"#{one['id']}"} for one in facts]
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "code": {"text": "x"}}
+    await _write(desk, admin, {**report, "contained": facts, "result": links})
+
+    found = [await ask(desk, admin, "DiagnosticReport", ("result.date", year)) for year in ("2020", "2021", "2022")]
+    assert found == [["DiagnosticReport/r"], [], ["DiagnosticReport/r"]]
+
+
 async def test_a_chain_goes_on_from_one_contained_resource_to_another(desk: Desk, admin: Visit) -> None:
     maker = {"resourceType": "Organization", "id": "o", "name": "Quảng Ninh", "active": True}
     await _write(desk, admin, _request("27", _medication("m", "own", manufacturer={"reference": "#o"}), maker))
@@ -275,6 +289,9 @@ async def test_the_trail_names_the_patient_of_the_container(desk: Desk, admin: V
 async def test_what_cannot_be_looked_into_is_refused(desk: Desk, admin: Visit) -> None:
     with pytest.raises(NotSupported, match="_containedType=contained"):
         await search(desk, admin, "Medication", [TRUE, ("_sort", "code")])
+    for ending, value in (("active:not", "true"), ("name:missing", "true")):
+        with pytest.raises(NotSupported, match="ends in a negation"):
+            await search(desk, admin, "Medication", [TRUE, (f"manufacturer.{ending}", value)])
     with pytest.raises(NotSupported, match="distance"):
         await search(desk, admin, "Location", [TRUE, ("near", "20|107")])
     few = Desk(desk.store, desk.trail, desk.clock, desk.cursor_secret, 20, 50, desk.base_url, chain_limit=1)

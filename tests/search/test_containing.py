@@ -4,7 +4,7 @@ from typing import Any
 
 from fhir_gateway.search import containing
 from fhir_gateway.search.criteria import Condition
-from fhir_gateway.search.extract import index
+from fhir_gateway.search.extract import index, index_inside, is_entangled
 from fhir_gateway.search.query import parse
 
 MEDICATION = {"resourceType": "Medication", "id": "m1", "code": {"coding": [{"system": "urn:c", "code": "abc"}]}}
@@ -32,6 +32,25 @@ def test_what_a_contained_resource_points_at_is_found_behind_it() -> None:
 def test_what_no_parameter_points_at_has_no_way() -> None:
     keys = index(request(MEDICATION))["keys"]
     assert keys == [">:Medication\x1f", ">Medication>code:abc\x1furn:c"]
+
+
+def test_each_of_two_contained_resources_keeps_its_own_dates() -> None:
+    facts = [{"resourceType": "Observation", "id": f"o{year}", "effectiveDateTime": year} for year in ("2020", "2022")]
+    links = [{"reference": f"#{one['id']}"} for one in facts]
+    report = {"resourceType": "DiagnosticReport", "id": "r", "contained": facts, "result": links}
+    found = [index(one)["spans"]["date"][0] for one in facts]
+    assert index(report)["spans"]["result>Observation>date"] == found
+
+
+def test_keys_that_contained_resources_give_each_other_have_an_end() -> None:
+    person = PATIENT | {"identifier": [{"value": str(at)} for at in range(2000)]}
+    facts = [{"resourceType": "Basic", "id": f"b{at}", "subject": {"reference": "#p"}} for at in range(20)]
+
+    few, many = ({**request(person, *facts[:end])} for end in (3, 20))
+    assert (is_entangled(few), is_entangled(many), is_entangled(request(person))) == (False, True, False)
+    assert len(index_inside(containing.contained(few))["#b2"]["keys"]) > 2000
+    inside = index_inside(containing.contained(many))
+    assert sum(len(one["keys"]) for one in inside.values()) < containing.MOST_KEYS + 3000
 
 
 def test_the_container_is_in_no_compartment_of_a_contained_patient() -> None:

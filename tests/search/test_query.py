@@ -12,7 +12,7 @@ from fhir_gateway.search.controls import Include, Inside, Sort
 from fhir_gateway.search.criteria import Condition, Ids, Moment, Updated
 from fhir_gateway.search.names import Unknown, Unoffered
 from fhir_gateway.search.pending import Chain, Coded, Listed, Placed, Reverse, Words
-from fhir_gateway.search.query import parse, parse_deep
+from fhir_gateway.search.query import Sizes, parse
 from fhir_gateway.search.registry import parameters
 from fhir_gateway.store.filter import stages
 
@@ -233,7 +233,7 @@ def test_a_lenient_search_leaves_out_the_sorts_that_it_does_not_know() -> None:
 
 
 def test_a_count_beyond_all_measure_is_the_largest_page() -> None:
-    assert parse("Patient", [("_count", "2147483647")], page_limit=50).size == 50
+    assert parse("Patient", [("_count", "2147483647")], sizes=Sizes(most=50)).size == 50
 
 
 def test_every_record_has_an_id_and_a_time_of_writing() -> None:
@@ -246,9 +246,9 @@ def test_every_record_has_an_id_and_a_time_of_writing() -> None:
 
 def test_contained_resources_are_looked_for_by_who_can_alone() -> None:
     assert parse("Patient", [("_contained", "false"), ("_containedType", "container")]).inside is None
-    assert parse_deep("Patient", [("_contained", "true")]).inside == Inside(outside=False, alone=False)
+    assert parse("Patient", [("_contained", "true")], deep=True).inside == Inside(outside=False, alone=False)
     both = [("_contained", "both"), ("_containedType", "contained")]
-    assert parse_deep("Patient", both).inside == Inside(outside=True, alone=True)
+    assert parse("Patient", both, deep=True).inside == Inside(outside=True, alone=True)
     with pytest.raises(NotSupported, match="one type alone"):
         parse("Patient", both)
 
@@ -267,7 +267,7 @@ def test_contained_resources_are_looked_for_by_who_can_alone() -> None:
 )
 def test_what_cannot_be_asked_of_contained_resources_is_said(pairs: list[tuple[str, str]], says: str) -> None:
     with pytest.raises(BadRequest, match=says):
-        parse_deep("Patient", pairs)
+        parse("Patient", pairs, deep=True)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,14 @@ def test_what_cannot_be_asked_of_contained_resources_is_said(pairs: list[tuple[s
         (("birthdate", "14/03/1961"), "birthdate"),
         (("_count", "abc"), "_count"),
         (("_sort", "foo"), "_sort"),
+        (("_sort", "_id,_id"), "_sort"),
+        (("_sort", "code-value-quantity"), "_sort"),
+        (("_summary", "text"), "_summary"),
+        (("_explain", "maybe"), "_explain"),
+        (("_revinclude", "Observation:code"), "_revinclude"),
+        (("_include:iterate", "Nobody:subject"), "_include"),
+        (("_include", "Patient:organization:Nobody"), "_include"),
+        (("_count", ""), "_count"),
         (("_include", "x"), "_include"),
         (("_total", "zz"), "_total"),
         (("name:missing", "maybe"), "name:missing"),

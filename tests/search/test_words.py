@@ -36,3 +36,10 @@ def test_all_words_of_one_phrase_begin_words_of_the_record(
 
 def test_a_record_without_narrative_says_nothing() -> None:
     assert not says({"resourceType": "Condition"}, Words(("x",)))
+
+
+def test_when_and_as_which_version_it_was_stored_is_no_content() -> None:
+    stored = {**RECORD, "meta": {"versionId": "31", "lastUpdated": "2026-11-24T10:12:59.5Z", "source": "urn:x:ward-31"}}
+    assert not says(stored, Words(("12.5",), True))
+    assert not says(stored, Words(("2026",), True))
+    assert says(stored, Words(("ward 31",), True))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_gateway.problem import Forbidden
-from fhir_gateway.security.access import ACTIONS, ROLES, RULES, SCOPE_LETTERS, Access, may, may_ingest
+from fhir_gateway.security.access import ACTIONS, ROLES, RULES, SCOPE_LETTERS, Access, may, may_ingest, readers
 from fhir_gateway.security.caller import Caller
 from fhir_gateway.security.sight import EVERY_PATIENT, Outsider
 
@@ -106,6 +106,13 @@ def test_who_sees_every_hospital_sees_secrets_only_where_the_glass_is_broken() -
 
 def test_an_admin_may_send_for_any_hospital() -> None:
     assert may_ingest(_caller("admin"), "san-nhi").reader == Outsider("")
+
+
+def test_of_many_types_those_are_told_that_the_caller_may_look_at() -> None:
+    asked = ("AuditEvent", "Patient", "Task")
+    assert readers(_caller("hospital"), "search-type", asked) == {"Patient": "bai-chay", "Task": "bai-chay"}
+    assert readers(_caller("population"), "search-type", asked) == {"Patient": Outsider(None)}
+    assert readers(_caller("gateway"), "search-type", asked) == {}
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role not in ("hospital", "admin")])

@@ -197,12 +197,6 @@ def test_a_development_token_for_nobody_names_those_there_are(desk: TokenDesk) -
         desk.development_token("nobody")
 
 
-def test_a_listener_bound_to_a_hospital_speaks_as_that_hospital(desk: TokenDesk) -> None:
-    assert desk.known_as("san-nhi").organization == "san-nhi"
-    with pytest.raises(Unauthenticated):
-        desk.known_as("nobody")
-
-
 def test_remembered_tokens_never_grow_without_end(desk: TokenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_gateway.security.tokens.REMEMBERED_TOKENS", 3)
     for _ in range(8):

@@ -141,6 +141,25 @@ def test_a_changed_signature_value_makes_it_invalid(signer, authority):
     assert examine(etree.tostring(tree), [pem(authority[0])], NOW).state is State.INVALID
 
 
+@pytest.mark.parametrize(
+    ("parts", "damage", "reason"),
+    [
+        (("VIỆN".encode(),), b"\xff", "the certificate cannot be read"),
+        # What kind of key it has: RSA, elliptic curve.
+        ((bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a8648ce3d0201")), b"\x7f", "no kind that is known"),
+    ],
+)
+def test_a_certificate_with_a_damaged_byte_makes_it_invalid(signer, authority, parts, damage, reason):
+    own = signer[0].public_bytes(Encoding.DER)
+    part = next(part for part in parts if part in own)
+    body = signed(signer)
+    said = next(row for row in etree.fromstring(body).iter("{*}X509Certificate")).text
+    damaged = own.replace(part, part[:-1] + damage)
+    verdict = examine(body.replace(said.encode(), b64encode(damaged)), [pem(authority[0])], NOW)
+    assert verdict.state is State.INVALID
+    assert reason in verdict.reason
+
+
 def test_signed_records_put_elsewhere_and_others_in_their_place_are_invalid(signer, authority):
     """Signature wrapping: the signed element is kept in a corner, what is read is another one."""
     tree = etree.fromstring(signed(signer, reference="#records"))
