@@ -6,7 +6,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.versi
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The embedded engine in Rust, for whoever has cargo; it keeps the same files as the one in Python. It builds with older
+# The embedded engine in Rust, for whoever has cargo; it takes over the files of the one in Python. It builds with older
 # compilers than it declares.
 ENGINE := secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version
 

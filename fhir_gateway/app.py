@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from typing import cast
 
@@ -69,7 +70,7 @@ from fhir_gateway.security.registry import registered
 from fhir_gateway.security.sight import EVERY_PATIENT
 from fhir_gateway.security.tokens import TokenDesk
 from fhir_gateway.settings import Settings
-from fhir_gateway.store.embedded import revive
+from fhir_gateway.store.embedded import has_room, revive
 from fhir_gateway.store.mongo import MongoStore
 from fhir_gateway.store.port import Commit, Note
 from fhir_gateway.subscriptions import watch
@@ -213,7 +214,10 @@ class Gateway:
         )
         called = bool(origins(settings.origins))
         limits = Limits(body=settings.resource_limit, deletions=settings.deletion_limit, browsers=called)
-        return Services(desk, self.tokens(), limits, feeds=self.feeds, journal=self.journal, refusals=self.refusals)
+        room = partial(has_room, self.settings.data)
+        return Services(
+            desk, self.tokens(), limits, feeds=self.feeds, journal=self.journal, refusals=self.refusals, has_room=room
+        )
 
     @property
     def endpoints(self) -> Endpoints:

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import IO, Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -21,7 +23,9 @@ def configure(form: str, level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
         logger_factory=(
-            structlog.BytesLoggerFactory(sys.stderr.buffer) if is_json else structlog.PrintLoggerFactory(sys.stderr)
+            structlog.BytesLoggerFactory(cast(BinaryIO, Enduring(sys.stderr.buffer)))
+            if is_json
+            else structlog.PrintLoggerFactory(cast(TextIO, Enduring(sys.stderr)))
         ),
         cache_logger_on_first_use=True,
     )
@@ -29,6 +33,24 @@ def configure(form: str, level: str) -> None:
     for handler in [handler for handler in root.handlers if isinstance(handler, _Libraries)]:
         root.removeHandler(handler)
     root.addHandler(_Libraries())
+
+
+class Enduring:
+    """A stream for logs: what it cannot take is lost, and whoever logged goes on.
+
+    A log often lies on the disk that is full, and then every line raised in the midst of the work it told of.
+    """
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+
+    def write(self, line: Any) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Libraries(logging.Handler):

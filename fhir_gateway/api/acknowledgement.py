@@ -102,10 +102,15 @@ def committed(receipt: Receipt) -> Verdict:
 
 
 def refused(problem: Problem, enhanced: bool) -> Verdict:
-    """The message was not taken: E where it may be sent again as it is, R where that is of no use."""
-    first, second = "C" if enhanced else "A", "E" if problem.status >= 500 else "R"
+    """The message was not taken. AE would say that it is kept: for a system that is down, too, the standard has AR.
+
+    A commit acknowledgement tells apart: CE where it may be sent again as it is, CR where that is of no use.
+    """
+    is_passing = problem.status >= 500
+    code = ("CE" if is_passing else "CR") if enhanced else "AR"
+    text = f"{problem.text} (the message was not kept: send it again)" if is_passing else problem.text
     faults = tuple({"where": i.where or "MSH", "text": i.text} for i in problem.issues)
-    return Verdict(first + second, problem.text, faults)
+    return Verdict(code, text, faults)
 
 
 def applied(receipt: Receipt) -> Verdict:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Send
 
 from fhir_gateway.api.answer import Answer, http_date
+from fhir_gateway.api.asked import sent
 from fhir_gateway.api.door import Act, Action, Asked, Door
 from fhir_gateway.api.negotiation import JSON_TYPES, PRESENTATION, pieces
 from fhir_gateway.api.services import Services
@@ -102,8 +103,8 @@ class BulkDoors:
 
     async def _begun(self, services: Services, asked: Asked, level: str, group: str = "") -> Answer:
         must_be_async(asked)
-        sent = await _arguments(services, asked)
-        order = ordered(sent, asked.visit.caller, await latest(services.desk), level, group)
+        given = await _arguments(services, asked)
+        order = ordered(given, asked.visit.caller, await latest(services.desk), level, group)
         key = await self._exports(services).begin(asked.visit, order, _request(services, asked))
         self.ring()
         return accepted(f"{services.desk.base_url}/{EXPORT}/{key}")
@@ -141,10 +142,10 @@ class BulkDoors:
             inputs = [("", str(path))]
         else:
             body = await asked.body(services.limits.body, JSON_TYPES)
-            sent = decode_resource(body)
+            given = decode_resource(body)
             key, path = imports.spool(".json")
-            if sent["resourceType"] == "Parameters":
-                inputs = named_files(arguments([], sent), self.open_folder)
+            if given["resourceType"] == "Parameters":
+                inputs = named_files(arguments([], given), self.open_folder)
             else:
                 await to_thread.run_sync(path.write_bytes, body)
                 inputs = [("", str(path))]
@@ -242,10 +243,7 @@ def must_be_async(asked: Asked) -> None:
 
 async def _arguments(services: Services, asked: Asked) -> Arguments:
     pairs = [pair for pair in asked.pairs if pair[0] not in PRESENTATION - {"_elements"}]
-    if asked.request.method != "POST":
-        return arguments(pairs)
-    body = await asked.body(services.limits.body, JSON_TYPES)
-    return arguments(pairs, decode_resource(body) if body.strip() else None)
+    return arguments(pairs, await sent(services, asked))
 
 
 def accepted(address: str) -> Answer:

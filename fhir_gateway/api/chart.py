@@ -21,9 +21,8 @@ from fhir_gateway.records import summary as summaries
 from fhir_gateway.records.care_dates import care
 from fhir_gateway.records.desk import Desk
 from fhir_gateway.records.everything import Portion, Wish
+from fhir_gateway.search.cursor import CURSOR
 from fhir_gateway.store.port import Version
-
-CURSOR = "_cursor"
 
 
 async def everything(services: Services, asked: Asked) -> Answer:

@@ -8,8 +8,9 @@ sent nowhere else, and that counts for looking at pages alone; it ends with the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from starlette.datastructures import Headers
 from starlette.routing import Route
 
 from fhir_gateway.api.answer import Answer
@@ -55,7 +56,7 @@ class Entrance:
 
         Raises Forbidden for a form on a page of somebody else's.
         """
-        if asked.request.headers.get("sec-fetch-site", "same-origin") not in _OURS:
+        if not _is_ours(asked.headers, services.desk.base_url):
             raise Forbidden("only a page of this gateway signs in or out")
         given = dict(arguments(await asked.body(services.limits.form, frozenset({FORM})), services.limits.parameters))
         token = "".join(given.get("token", "").split()).removeprefix("Bearer")
@@ -87,6 +88,17 @@ class Entrance:
         for name, hospital in self.directory.hospitals.items():
             if is_sender(caller, name):
                 yield name, hospital.title
+
+
+def _is_ours(headers: Headers, base_url: str) -> bool:
+    """Whether a page of this gateway posted a form, or no page at all did.
+
+    Over plain HTTP a browser says nothing of the site, but where the form lay.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None or origin is None:
+        return site is None or site in _OURS
+    return urlsplit(origin).netloc in (headers.get("host"), urlsplit(base_url).netloc)
 
 
 def _of_hospital(name: str, title: str) -> Iterator[Markup]:

@@ -8,7 +8,7 @@ import orjson
 from fhir_gateway.api.answer import Answer
 from fhir_gateway.api.door import Asked
 from fhir_gateway.api.services import Services
-from fhir_gateway.problem import Forbidden
+from fhir_gateway.problem import Forbidden, Unavailable
 from fhir_gateway.security.access import WATCHERS
 
 JSON = "application/json"
@@ -25,10 +25,16 @@ async def ready(services: Services, asked: Asked) -> Answer:
 
     ``damaged`` files of the audit journal are kept aside: events of them are lost, and people have to look at them.
     """
-    await services.desk.store.ping()
+    try:
+        await services.desk.store.ping()
+    except Unavailable:
+        if services.has_room():
+            raise
+        raise Unavailable("the disk of the data folder is full: make room, then it goes on by itself") from None
     told = await services.desk.store.upkeep()
     state = "building" if told.missing else "current" if told.current else "refreshing"
-    indexes = {"status": state, "missing": told.missing, "refreshed": told.refreshed, "records": told.records}
+    done = {"cleared": told.cleared, "refreshed": told.refreshed, "records": told.records}
+    indexes = {"status": state, "missing": told.missing, **done}
     content = {"status": "ready", "database": "ok", "indexes": indexes, "silent_feeds": _silent(services)}
     if services.journal is not None:
         content["audit_journal"] = {"waiting": services.journal.waiting, "damaged": services.journal.damaged}

@@ -20,7 +20,8 @@ from fhir_gateway.fhir.subset import Subset, wanted
 from fhir_gateway.problem import BadRequest, NotSupported
 from fhir_gateway.records import history as records
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.records.history import CURSOR, Chapter
+from fhir_gateway.records.history import Chapter
+from fhir_gateway.search.cursor import CURSOR
 from fhir_gateway.search.kinds.date import requested
 from fhir_gateway.store.port import Timeline, Version
 

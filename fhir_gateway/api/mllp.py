@@ -43,6 +43,7 @@ START, END = b"\x0b", b"\x1c\r"
 MEDIA_TYPE = "application/hl7-v2"
 FRAMING_BYTES = 16
 HANDSHAKE_SECONDS = 15.0
+KEPT_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
 # A sender that never waits for its application acknowledgements is not read further than this.
 MOST_UNANSWERED = 500
 
@@ -116,6 +117,7 @@ class Listener:
                 log.warning("mllp cannot accept", hospital=self._hospital, reason=fault.strerror)
                 await asyncio.sleep(1)
                 continue
+            kept_alive(connection)
             self._begin(self._connected(connection, tls))
 
     async def _connected(self, connection: socket.socket, tls: SSLContext | None) -> None:
@@ -155,8 +157,9 @@ class Listener:
 
     async def _converse(self, line: Line) -> None:
         while True:
-            # Back-pressure: what is not read waits at the sender.
-            await self._reception.room(self._hospital)
+            # Back-pressure: what is not read waits at the sender. A database that is away is told with the message.
+            with suppress(Problem):
+                await self._reception.room(self._hospital)
             while len(line.owed) >= MOST_UNANSWERED:
                 await asyncio.wait(line.owed, return_when=asyncio.FIRST_COMPLETED)
             try:
@@ -216,6 +219,15 @@ class Listener:
 
     def _now(self) -> datetime:
         return self._reception.house.clock()
+
+
+def kept_alive(connection: socket.socket) -> None:
+    """A sender that went without a word, as by a power cut, is noticed after some minutes and not kept for ever."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEPT_ALIVE.items():
+        # Not every system has all of them.
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _peer(connection: socket.socket) -> str:

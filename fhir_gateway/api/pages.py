@@ -20,7 +20,8 @@ HEADERS = (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
+    # To others nothing; to ourselves, since a form that was posted must tell that it is ours.
+    ("referrer-policy", "same-origin"),
     ("cache-control", "no-store"),
 )
 HOME = "/"

@@ -18,9 +18,10 @@ from fhir_gateway.fhir.subset import Subset, wanted
 from fhir_gateway.problem import BadRequest
 from fhir_gateway.records import find
 from fhir_gateway.records.desk import Desk
-from fhir_gateway.records.find import CURSOR, Page
+from fhir_gateway.records.find import Page
 from fhir_gateway.records.ground import EVERYTHING, Ground
 from fhir_gateway.records.nearness import distance_told
+from fhir_gateway.search.cursor import CURSOR
 
 _PLAIN = ":/|,$"
 

@@ -1,5 +1,6 @@
 """What the routes need of the rest of the gateway, and the limits a request has to keep."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fhir_gateway.api.refusals import Refusals
@@ -30,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Built once in ``app.py``."""
+    """Built once in ``app.py``. ``has_room`` says whether the disk of the data folder takes anything."""
 
     desk: Desk
     tokens: TokenDesk
@@ -39,3 +40,4 @@ class Services:
     feeds: Feeds | None = None
     journal: Journal | None = None
     refusals: Refusals = field(default_factory=Refusals)
+    has_room: Callable[[], bool] = lambda: True

@@ -4,7 +4,8 @@ https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
 
 An export is a list of legs, each the way through some records in an order that writing does not change: by time and
 reference, by reference, or by patient. What changed while a leg was walked is met on the last legs, in the version it
-had at the moment of the order.
+had at the moment of the order. A clock that is set back behind that moment hides such a change: the record may then
+come in both versions.
 """
 
 from collections.abc import AsyncGenerator, Callable

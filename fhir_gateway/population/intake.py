@@ -23,7 +23,7 @@ from fhir_gateway.problem import BadRequest, Forbidden, Invalid, Issue, Precondi
 from fhir_gateway.records.condition import known_matches, matches, normal, pairs
 from fhir_gateway.records.desk import Author, Desk
 from fhir_gateway.records.journal import Visit
-from fhir_gateway.records.revision import keys, revised, revision
+from fhir_gateway.records.revision import keys, must_be_searchable, revised, revision
 from fhir_gateway.records.step import Step
 from fhir_gateway.records.turns import in_turns
 from fhir_gateway.records.unalterable import must_be_alterable
@@ -158,10 +158,11 @@ class Intake:
         return entries, refusals
 
     def _check(self, entry: Entry) -> None:
-        """Raises Invalid, Forbidden."""
+        """Raises Unprocessable, Forbidden."""
         if issues := validate(entry.resource):
             raise Invalid(issues[0].text, issues[0].where, issues)
         must_be_whole(entry.resource)
+        must_be_searchable(entry.resource)
         self._author(entry.resource["resourceType"])
         if entry.condition:
             pairs(_condition(entry))

@@ -7,6 +7,7 @@ import pytest
 
 from fhir_gateway.api.acknowledgement import Header, Verdict, acknowledgement, header_of, is_due, wanted
 from fhir_gateway.api.mllp import END, START, Listener
+from fhir_gateway.security.caller import Caller
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ REFUSED = [("AL", "AL", ["CR"]), ("ER", "NE", ["CR"]), ("NE", "AL", ["AR"]), ("S
 async def listener(pair):
     """The port of the general hospital, whose file says what ``mode`` is set to."""
     gateway = pair[0].gateway
-    listening = Listener(gateway.reception, gateway.tokens().known_as("qn-general"), "qn-general", 10.0)
+    listening = Listener(gateway.reception, Caller("qn-general", "hospital", "qn-general"), "qn-general", 10.0)
     number = await listening.start("127.0.0.1", 0, None)
 
     def port(mode):

@@ -66,6 +66,16 @@ async def imported(bulk, client, body, **headers):
     return answer.headers["content-location"], (await client.get(answer.headers["content-location"])).json()
 
 
+async def test_an_export_may_be_ordered_by_a_post_without_a_body(bulk):
+    admin = bulk.client("admin")
+    await imported(bulk, admin, people("a"))
+    kick_off = await admin.post("/fhir/$export?_type=Patient", headers=ASYNC)
+    assert kick_off.status_code == 202, kick_off.text
+    await bulk.work()
+    (file,) = (await admin.get(kick_off.headers["content-location"])).json()["output"]
+    assert (file["type"], file["count"]) == ("Patient", 1)
+
+
 async def test_an_export_is_promised_then_reported_then_fetched(bulk):
     admin = bulk.client("admin")
     await imported(bulk, admin, people("a", "b"))

@@ -46,10 +46,26 @@ async def test_the_cookie_is_for_no_script_and_no_other_site(pair):
 
 async def test_a_form_on_another_site_signs_nobody_in_or_out(pair):
     province, _ = pair
+    of_others = ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"})
     for given in ({"token": token_of(province, "bai-chay")}, {}):
-        answer = await province.http.post("/session", data=given, headers={"Sec-Fetch-Site": "cross-site"})
-        assert answer.status_code == 403
-        assert "set-cookie" not in answer.headers
+        for headers in of_others:
+            answer = await province.http.post("/session", data=given, headers=headers)
+            assert answer.status_code == 403
+            assert "set-cookie" not in answer.headers
+
+
+async def test_a_form_on_a_page_of_ours_signs_in_over_plain_http_and_behind_a_proxy(pair):
+    province, _ = pair
+    given = {"token": token_of(province, "bai-chay")}
+    page = await province.http.get("/")
+    # With any stricter policy a browser would send ``Origin: null``.
+    assert page.headers["referrer-policy"] == "same-origin"
+    for headers in (
+        {"Origin": str(province.http.base_url).rstrip("/")},
+        {"Origin": "http://quang-ninh", "Host": "inner:8000"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+    ):
+        assert (await province.http.post("/session", data=given, headers=headers)).status_code == 303
 
 
 async def test_a_program_without_a_token_gets_an_outcome_as_before(pair):

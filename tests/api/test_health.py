@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -10,10 +11,12 @@ from starlette.applications import Starlette
 
 from fhir_gateway.api.routes import fhir_routes
 from fhir_gateway.api.services import Services
+from fhir_gateway.problem import Unavailable
 from fhir_gateway.search.extract import index
 from fhir_gateway.security.audit import Act, event
 from fhir_gateway.security.journal import Journal
 from fhir_gateway.store.mongo import MongoStore
+from fhir_gateway.store.port import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +51,20 @@ async def test_counters_are_for_auditors_and_administrators(client_of: Callable[
     assert 'fhir_gateway_requests_total{method="GET",route="/fhir/{type}/{id}",status="404"} 1.0' in shown.text
     assert ('method="OTHER"' in shown.text, "NGUYEN" in shown.text) == (True, False)
     assert (await client_of("bai-chay").get("/metrics")).status_code == 403
+
+
+class Silent:
+    """A store that does not answer."""
+
+    async def ping(self) -> None:
+        raise Unavailable("the database does not answer; try again")
+
+
+@pytest.mark.parametrize(("room", "words"), [(True, "does not answer"), (False, "disk of the data folder is full")])
+async def test_readiness_names_a_full_disk_as_the_reason(services: Services, room: bool, words: str) -> None:
+    desk = replace(services.desk, store=cast(Store, Silent()))
+    app = Starlette(routes=fhir_routes(replace(services, desk=desk, has_room=lambda: room)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway") as client:
+        answer = await client.get("/health/ready")
+    assert answer.status_code == 503
+    assert words in answer.text

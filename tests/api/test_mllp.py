@@ -1,14 +1,17 @@
 """The MLLP door as an interface engine meets it: frames, acknowledgements, error places."""
 
 import asyncio
+import socket
+from dataclasses import replace
 
 import pytest
 
 from fhir_gateway.api.acknowledgement import Header, Verdict, acknowledgement, header_of
 from fhir_gateway.api.listeners import mllp_address
-from fhir_gateway.api.mllp import END, START, Listener
+from fhir_gateway.api.mllp import END, START, Listener, kept_alive
 from fhir_gateway.app import now
-from fhir_gateway.problem import BadRequest
+from fhir_gateway.problem import BadRequest, Unavailable
+from fhir_gateway.security.caller import Caller
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +19,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def port(pair):
     gateway = pair[0].gateway
-    caller = gateway.tokens().known_as("qn-general")
+    caller = Caller("qn-general", "hospital", "qn-general")
     listener = Listener(gateway.reception, caller, "qn-general", 10.0)
     yield await listener.start("127.0.0.1", 0, None)
     await listener.stop()
@@ -85,6 +88,41 @@ async def test_a_frame_that_arrives_in_pieces_is_one_message(port, message):
         await asyncio.sleep(0)
     answer = await reader.readuntil(END)
     assert b"MSA|AA" in answer
+    writer.close()
+
+
+class Away:
+    """A database that does not answer."""
+
+    async def admit(self, hospital):
+        raise Unavailable("the database does not answer; try again")
+
+
+async def test_without_the_database_a_message_is_refused_with_the_reason_and_the_connection_stays(pair, message):
+    reception = replace(pair[0].gateway.reception, backlog=Away())
+    listener = Listener(reception, Caller("qn-general", "hospital", "qn-general"), "qn-general", 10.0)
+    body = framed(message("hl7v2/admission-a01"))
+    answers = await converse(await listener.start("127.0.0.1", 0, None), body, body)
+    await listener.stop()
+    assert [fields(answer, "MSA")[1] for answer in answers] == ["AR", "AR"]
+    assert all("the database does not answer" in answer for answer in answers)
+
+
+def test_a_sender_that_went_without_a_word_is_noticed():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        connection, _ = server.accept()
+        kept_alive(connection)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        connection.close()
+
+
+async def test_one_that_never_reads_its_answers_holds_up_nobody_else(port, message):
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    body = framed(message("hl7v2/admission-a01"))
+    for _ in range(20):
+        writer.write(body)
+    (answer,) = await converse(port, framed(message("hl7v2/laboratory-oru")))
+    assert fields(answer, "MSA")[1] == "AA"
     writer.close()
 
 

@@ -3,10 +3,16 @@
 import asyncio
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from fhir_gateway.api.certificates import server_context
 from fhir_gateway.api.listeners import Port, opened, ports
@@ -113,6 +119,27 @@ async def test_the_certificate_of_another_authority_is_not_trusted(listening, st
     assert await sent(port, message("hl7v2/admission-a01"), client(stranger.certificate("22T01"))) == ""
     assert await taken(pair) == 0
     assert "not trusted" in capfd.readouterr().out
+
+
+def expired(authority: Authority, name: str) -> Path:
+    """A certificate of the authority that ended yesterday."""
+    held = (authority.folder / "authority.pem").read_bytes()
+    ca, key = x509.load_pem_x509_certificate(authority.ring.authority), load_pem_private_key(held, None)
+    own, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    build = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+    build = build.issuer_name(ca.subject).public_key(own.public_key()).serial_number(5)
+    build = build.not_valid_before(now - timedelta(days=9)).not_valid_after(now - timedelta(days=1))
+    made = authority.folder / "expired.pem"
+    private = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    made.write_bytes(private + build.sign(key, hashes.SHA384()).public_bytes(Encoding.PEM))
+    return made
+
+
+async def test_a_certificate_that_has_ended_is_refused_with_that_reason(listening, authority, pair, message, capfd):
+    port = await listening()
+    assert await sent(port, message("hl7v2/admission-a01"), client(expired(authority, "22T01"))) == ""
+    assert await taken(pair) == 0
+    assert "has expired" in capfd.readouterr().out
 
 
 async def test_the_certificate_of_another_hospital_is_not_this_one_s(listening, authority, pair, message, capfd):
