@@ -2,9 +2,9 @@
 
 https://pypi.org/project/SecantusDB/ (its Rust twin: https://crates.io/crates/secantus-mdb)
 
-It is started, never imported (it is GPL). Of its two programs the one in Rust, which takes over the other's files, is taken
-where it is installed. One gateway owns a data folder; the kernel drops the lock of one that was killed, and the next
-one ends the engine that was left behind before it starts its own.
+It is started, never imported (it is GPL). Of its two programs the one in Rust is taken where it is installed; it takes
+over the files of the other. One gateway owns a data folder; the kernel drops the lock of one that was killed, and the
+next one ends the engine that was left behind before it starts its own.
 """
 
 import fcntl
